@@ -1,0 +1,216 @@
+//! The few things the house needs from the machine it stands on, as traits: time, chance, the object's own SQLite,
+//! the D1 journal, the alarm, a cipher and HTTP. `edge/` implements them on Cloudflare, [`native`] on this machine.
+//! Nothing outside those two may read a clock, draw a random number or open a connection.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use futures_util::future::LocalBoxFuture;
+
+pub mod cipher;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod native;
+mod rows;
+
+pub use rows::{Row, Value};
+
+/// Everything a turn of work may touch, handed down from the entry point.
+#[derive(Clone, Copy)]
+pub struct Platform<'a> {
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// Chance, for jitter and ids.
+    pub random: &'a dyn Random,
+    /// The durable object's own database.
+    pub sql: &'a dyn Sql,
+    /// The D1 database that people query.
+    pub journal: &'a dyn Journal,
+    /// The wake-up call of the durable object.
+    pub alarm: &'a dyn Alarm,
+    /// Encryption of what must not lie open.
+    pub cipher: &'a dyn Cipher,
+    /// The way to the ledgers and to Shopify.
+    pub http: &'a dyn Http,
+}
+
+/// Where the time comes from.
+pub trait Clock {
+    /// The current instant. On Workers it stands still between two I/O operations.
+    fn now(&self) -> DateTime<Utc>;
+}
+
+/// Where chance comes from.
+pub trait Random {
+    /// Sixty-four unpredictable bits.
+    fn bits(&self) -> u64;
+}
+
+/// What a transaction's body decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Keep every statement.
+    Commit,
+    /// Keep none.
+    Rollback,
+}
+
+/// A SQLite database, used synchronously: between two statements nothing else runs.
+pub trait Sql {
+    /// Runs one statement and returns its rows.
+    fn exec(&self, statement: &str, params: &[Value]) -> Result<Vec<Row>, SqlError>;
+
+    /// Runs `body` so that either all of its statements stand or none. Use [`transaction`], which carries results.
+    fn run_transaction(&self, body: &mut dyn FnMut() -> Verdict) -> Result<(), SqlError>;
+
+    /// Resolves once everything written so far would survive the loss of the machine.
+    fn sync(&self) -> LocalBoxFuture<'_, Result<(), SqlError>>;
+}
+
+/// Runs `body` in one transaction: an `Err` rolls every statement back, a panic too.
+pub fn transaction<T, E: From<SqlError>>(sql: &dyn Sql, body: impl FnOnce(&dyn Sql) -> Result<T, E>) -> Result<T, E> {
+    let mut body = Some(body);
+    let mut outcome = None;
+    sql.run_transaction(&mut || {
+        let result = match body.take() {
+            Some(body) => body(sql),
+            None => Err(SqlError("a transaction's body was run twice".into()).into()),
+        };
+        let verdict = if result.is_ok() { Verdict::Commit } else { Verdict::Rollback };
+        outcome = Some(result);
+        verdict
+    })?;
+    outcome.unwrap_or_else(|| Err(SqlError("a transaction's body was not run".into()).into()))
+}
+
+/// One statement for the journal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statement {
+    /// SQL with `?` placeholders.
+    pub sql: String,
+    /// What they stand for. D1 binds 32-bit integers only: ids and money go as text.
+    pub params: Vec<Value>,
+}
+
+/// The D1 database: asynchronous, and allowed to be away for a while.
+pub trait Journal {
+    /// Applies the statements in one transaction.
+    fn apply(&self, statements: Vec<Statement>) -> LocalBoxFuture<'_, Result<(), JournalError>>;
+    /// Reads rows.
+    fn query(&self, statement: Statement) -> LocalBoxFuture<'_, Result<Vec<Row>, JournalError>>;
+}
+
+/// The one alarm of a durable object; setting it replaces the earlier setting.
+pub trait Alarm {
+    /// Wakes the object at `at` (at once, if that has passed).
+    fn set(&self, at: DateTime<Utc>) -> LocalBoxFuture<'_, Result<(), SqlError>>;
+}
+
+/// Authenticated encryption for tokens at rest.
+pub trait Cipher {
+    /// Encrypts; the answer is text that names the key it was made with.
+    fn seal(&self, plain: &str) -> Result<String, CipherError>;
+    /// Decrypts what [`Cipher::seal`] made.
+    fn open(&self, sealed: &str) -> Result<String, CipherError>;
+}
+
+/// HTTP's methods, as far as they are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Writes (QuickBooks: all of them; Xero: updates).
+    Post,
+    /// Creates (Xero).
+    Put,
+    /// Deletes (Xero allocations).
+    Delete,
+}
+
+impl Method {
+    /// The method as it stands on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Delete => "DELETE",
+        }
+    }
+}
+
+/// A request to somebody else's server.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The whole address.
+    pub url: String,
+    /// Header names and values.
+    pub headers: Vec<(String, String)>,
+    /// The body, if there is one.
+    pub body: Option<String>,
+}
+
+impl fmt::Debug for Request {
+    /// Leaves the headers out: they hold the access token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method.as_str(), self.url)
+    }
+}
+
+/// What came back, whatever its status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// HTTP status.
+    pub status: u16,
+    /// Header names (lower case) and values.
+    pub headers: Vec<(String, String)>,
+    /// The body as text; bytes that are not UTF-8 are replaced.
+    pub body: String,
+}
+
+impl Response {
+    /// The first header of that name (lower case).
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+/// The way out. Follows no redirects and gives up after 30 seconds.
+pub trait Http {
+    /// Sends one request.
+    fn send(&self, request: Request) -> LocalBoxFuture<'_, Result<Response, HttpError>>;
+}
+
+/// Why there is no response; the two cases ask for different things of a caller who wrote something.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HttpError {
+    /// Nothing left this machine: sending again is safe.
+    #[error("not sent: {0}")]
+    NotSent(String),
+    /// It may or may not have arrived: look before sending again.
+    #[error("outcome unknown: {0}")]
+    OutcomeUnknown(String),
+}
+
+/// The object's database refused; the text is SQLite's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("database: {0}")]
+pub struct SqlError(pub String);
+
+/// The journal could not be reached or refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("journal (D1): {0}")]
+pub struct JournalError(pub String);
+
+/// A token could not be encrypted or decrypted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CipherError {
+    /// `TOKEN_KEY` is missing or malformed.
+    #[error("TOKEN_KEY must be 32 bytes in base64 (make one with: openssl rand -base64 32)")]
+    Key,
+    /// The text was sealed with another key, or damaged.
+    #[error("a stored token cannot be decrypted with the present TOKEN_KEY; connect the ledger again")]
+    Sealed,
+}

@@ -1,0 +1,84 @@
+//! AES-256-GCM for tokens at rest. The sealed text is `v1:<key id>:<base64 of nonce and ciphertext>`; the key id is the
+//! first four bytes of the key's SHA-256, so that a rotated key is recognised instead of failing as damage.
+
+use aes_gcm::aead::{Aead, KeyInit};
+use aes_gcm::{Aes256Gcm, Nonce};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+
+use super::{Cipher, CipherError, Random};
+
+const NONCE_BYTES: usize = 12;
+
+/// The cipher over `TOKEN_KEY`.
+pub struct TokenCipher<R> {
+    cipher: Aes256Gcm,
+    key_id: String,
+    random: R,
+}
+
+impl<R: Random> TokenCipher<R> {
+    /// Reads the key: 32 bytes in base64.
+    pub fn new(key: &str, random: R) -> Result<Self, CipherError> {
+        let bytes = STANDARD.decode(key.trim()).map_err(|_| CipherError::Key)?;
+        let cipher = Aes256Gcm::new_from_slice(&bytes).map_err(|_| CipherError::Key)?;
+        let key_id = Sha256::digest(&bytes).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { cipher, key_id, random })
+    }
+}
+
+impl<R: Random> Cipher for TokenCipher<R> {
+    fn seal(&self, plain: &str) -> Result<String, CipherError> {
+        let mut nonce = [0u8; NONCE_BYTES];
+        nonce[..8].copy_from_slice(&self.random.bits().to_le_bytes());
+        nonce[8..].copy_from_slice(&self.random.bits().to_le_bytes()[..4]);
+        let sealed = self.cipher.encrypt(&Nonce::from(nonce), plain.as_bytes()).map_err(|_| CipherError::Key)?;
+        let text = STANDARD.encode([&nonce[..], &sealed].concat());
+        Ok(format!("v1:{}:{text}", self.key_id))
+    }
+
+    fn open(&self, sealed: &str) -> Result<String, CipherError> {
+        let text = sealed.strip_prefix("v1:").and_then(|rest| rest.strip_prefix(self.key_id.as_str()));
+        let text = text.and_then(|rest| rest.strip_prefix(':')).ok_or(CipherError::Sealed)?;
+        let bytes = STANDARD.decode(text).map_err(|_| CipherError::Sealed)?;
+        let (nonce, body) = bytes.split_at_checked(NONCE_BYTES).ok_or(CipherError::Sealed)?;
+        let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|_| CipherError::Sealed)?;
+        let plain = self.cipher.decrypt(&Nonce::from(nonce), body).map_err(|_| CipherError::Sealed)?;
+        String::from_utf8(plain).map_err(|_| CipherError::Sealed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Counting(std::cell::Cell<u64>);
+    impl Random for Counting {
+        fn bits(&self) -> u64 {
+            self.0.set(self.0.get() + 1);
+            self.0.get()
+        }
+    }
+    fn cipher(byte: u8) -> TokenCipher<Counting> {
+        TokenCipher::new(&STANDARD.encode([byte; 32]), Counting(Default::default())).unwrap()
+    }
+
+    #[test]
+    fn what_was_sealed_opens_and_two_seals_differ() {
+        let cipher = cipher(7);
+        let (one, two) = (cipher.seal("refresh-token").unwrap(), cipher.seal("refresh-token").unwrap());
+        assert_ne!(one, two);
+        assert!(!one.contains("refresh"));
+        assert_eq!(cipher.open(&one).unwrap(), "refresh-token");
+    }
+
+    #[test]
+    fn another_key_or_a_changed_byte_is_refused() {
+        let sealed = cipher(7).seal("refresh-token").unwrap();
+        assert_eq!(cipher(8).open(&sealed), Err(CipherError::Sealed));
+        let damaged = sealed.replace(|c: char| c == sealed.chars().last().unwrap(), "A");
+        assert_eq!(cipher(7).open(&damaged), Err(CipherError::Sealed));
+        assert!(TokenCipher::new("short", Counting(Default::default())).is_err());
+    }
+}
