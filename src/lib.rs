@@ -1,4 +1,8 @@
 //! Tillproof: Shopify's orders become accounting documents in QuickBooks Online or Xero, proven to the cent.
 #![forbid(unsafe_code)]
 
+pub mod books;
+pub mod config;
+pub mod ledgers;
+pub mod normalize;
 pub mod platform;

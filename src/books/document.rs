@@ -1,0 +1,326 @@
+//! The documents that ought to stand in a ledger, in words both ledgers share.
+
+use std::fmt;
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use super::money::Currency;
+
+/// Which document of an order this is; frozen for ever, because it is what makes a document unique:
+/// `sale`, `payment:<transaction id>`, `credit:<refund id>`, `refund:<transaction id>`, `adjustment:<n>`,
+/// `apply:<key>:<key>`; further parts of one that had to be split take `/2`, `/3`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DocumentKey(String);
+
+impl DocumentKey {
+    /// The sale itself.
+    pub fn sale() -> Self {
+        Self("sale".into())
+    }
+    /// Money that came in with a Shopify transaction.
+    pub fn payment(transaction: &str) -> Self {
+        Self(format!("payment:{transaction}"))
+    }
+    /// What a Shopify refund takes back.
+    pub fn credit(refund: &str) -> Self {
+        Self(format!("credit:{refund}"))
+    }
+    /// Money that went out with a Shopify transaction.
+    pub fn refund(transaction: &str) -> Self {
+        Self(format!("refund:{transaction}"))
+    }
+    /// One document applied to another.
+    pub fn apply(from: &DocumentKey, to: &DocumentKey) -> Self {
+        Self(format!("apply:{from}:{to}"))
+    }
+    /// A further part (2, 3, …) of a document that had to be split; part 1 is the key itself.
+    pub fn part(&self, part: u32) -> Self {
+        if part <= 1 { self.clone() } else { Self(format!("{self}/{part}")) }
+    }
+    /// A key read back from the database.
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+    /// The key's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for DocumentKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What kind of document; the order is the one in which they are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DocumentKind {
+    /// An invoice to the customer.
+    Invoice,
+    /// Money received against an invoice.
+    Payment,
+    /// A credit note (credit memo): what the customer gets back or no longer owes.
+    CreditNote,
+    /// Goods taken back and money returned in one document (QuickBooks refund receipt).
+    RefundReceipt,
+    /// Money paid out against a credit note.
+    RefundPayment,
+    /// A credit note applied to an invoice.
+    Application,
+}
+
+impl DocumentKind {
+    /// The name in tables and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DocumentKind::Invoice => "invoice",
+            DocumentKind::Payment => "payment",
+            DocumentKind::CreditNote => "credit_note",
+            DocumentKind::RefundReceipt => "refund_receipt",
+            DocumentKind::RefundPayment => "refund_payment",
+            DocumentKind::Application => "application",
+        }
+    }
+}
+
+/// Whether a document ought to count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It ought to exist with these amounts.
+    Live,
+    /// It ought not to count: void it where it was posted, post nothing where it was not.
+    Void,
+}
+
+/// Whose account an order goes to. The Shopify customer id plus the currency is the identity; the rest is for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Party {
+    /// The Shopify customer id; none for guests, who share one customer per shop and currency.
+    pub customer_id: Option<String>,
+    /// The display name, already fit for the ledger.
+    pub name: String,
+    /// Given name, fit for the ledger; may be empty.
+    pub given_name: String,
+    /// Family name, fit for the ledger; may be empty.
+    pub family_name: String,
+    /// E-mail address, if there is a usable one.
+    pub email: Option<String>,
+    /// The currency that this party is billed in.
+    pub currency: Currency,
+}
+
+impl Party {
+    /// The identity under which the ledger's id of this party is remembered, one per shop and currency.
+    pub fn identity(&self, shop: &str) -> String {
+        format!("{shop}/{}/{}", self.customer_id.as_deref().unwrap_or("guest"), self.currency)
+    }
+}
+
+/// How a document's amounts relate to tax.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaxMode {
+    /// Line amounts are without tax; tax comes on top.
+    Exclusive,
+    /// Line amounts contain their tax.
+    Inclusive,
+}
+
+/// What a line stands for; it decides which account or item of the settings it goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LineRole {
+    /// Goods and services.
+    Sales,
+    /// Delivery to the customer.
+    Shipping,
+    /// Gratuities.
+    Tips,
+    /// Import duties.
+    Duties,
+    /// Shopify's additional fees.
+    Fees,
+    /// Gift cards sold: a liability, not income.
+    GiftCards,
+    /// Tax that a marketplace collects and remits itself.
+    MarketplaceTax,
+    /// A difference of rounding that the ledger's arithmetic makes.
+    Rounding,
+    /// What a refund returned beyond or below its lines.
+    RefundDifferences,
+}
+
+impl LineRole {
+    /// The key in the connection's `lines` table.
+    pub fn setting(self) -> &'static str {
+        match self {
+            LineRole::Sales => "sales",
+            LineRole::Shipping => "shipping",
+            LineRole::Tips => "tips",
+            LineRole::Duties => "duties",
+            LineRole::Fees => "fees",
+            LineRole::GiftCards => "gift_cards",
+            LineRole::MarketplaceTax => "marketplace_tax",
+            LineRole::Rounding => "rounding",
+            LineRole::RefundDifferences => "refund_differences",
+        }
+    }
+}
+
+/// The tax of one line, as Shopify charged it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineTax {
+    /// The tax, ≥ 0, in the document's currency.
+    pub amount: Decimal,
+    /// The sum of its rates (0.2 for 20 %).
+    pub rate: Decimal,
+    /// The ledger's tax code from the settings; empty where the ledger works the tax out itself (QuickBooks US).
+    pub code: String,
+}
+
+/// One line. Its amount is `quantity × unit_price − discount`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// What it stands for.
+    pub role: LineRole,
+    /// Text, already fit for the ledger.
+    pub description: String,
+    /// How many, > 0.
+    pub quantity: Decimal,
+    /// Price of one before discounts.
+    pub unit_price: Decimal,
+    /// Discounts on the whole line, ≥ 0.
+    pub discount: Decimal,
+    /// Where it goes: a QuickBooks item (name or id), a Xero account code.
+    pub account: String,
+    /// Its tax.
+    pub tax: LineTax,
+}
+
+impl Line {
+    /// What the line comes to, rounded to the minor unit.
+    pub fn amount(&self, currency: Currency) -> Decimal {
+        currency.round(self.quantity * self.unit_price) - self.discount
+    }
+}
+
+/// A document made of lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Itemised {
+    /// The document number, ASCII, at most 21 characters.
+    pub number: String,
+    /// When payment is due.
+    pub due_date: NaiveDate,
+    /// How amounts relate to tax.
+    pub tax_mode: TaxMode,
+    /// The lines, at least one.
+    pub lines: Vec<Line>,
+    /// The tax of all lines.
+    pub tax_total: Decimal,
+    /// The account that the money leaves from; only on a refund receipt.
+    pub paid_from: Option<String>,
+}
+
+/// Money that moved, or one document applied to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settlement {
+    /// The document that it settles: an invoice, or for a refund payment the credit note.
+    pub settles: DocumentKey,
+    /// For an application, the credit note that is applied.
+    pub from: Option<DocumentKey>,
+    /// The account that receives or pays the money (settings: `payments`); empty for an application.
+    pub account: String,
+    /// The Shopify transaction's id, or what stands for it.
+    pub reference: String,
+}
+
+/// What a document consists of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// Invoice.
+    Invoice(Itemised),
+    /// Credit note.
+    CreditNote(Itemised),
+    /// Refund receipt.
+    RefundReceipt(Itemised),
+    /// Payment of an invoice.
+    Payment(Settlement),
+    /// Payment out against a credit note.
+    RefundPayment(Settlement),
+    /// Credit applied to an invoice.
+    Application(Settlement),
+}
+
+/// One document that ought to exist.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Document {
+    /// Which one of the order.
+    pub key: DocumentKey,
+    /// Whether it ought to count.
+    pub standing: Standing,
+    /// The currency of every amount in it.
+    pub currency: Currency,
+    /// The accounting date.
+    pub date: NaiveDate,
+    /// What its total ought to be.
+    pub total: Decimal,
+    /// Whose account it is on.
+    pub party: Party,
+    /// The Shopify order's id: every document names it, so that a person and an adoption can recognise it.
+    pub order_id: String,
+    /// The order's name as people know it (`#1001`), fit for the ledger.
+    pub order_name: String,
+    /// What it consists of.
+    pub content: Content,
+}
+
+impl Document {
+    /// Its kind.
+    pub fn kind(&self) -> DocumentKind {
+        match self.content {
+            Content::Invoice(_) => DocumentKind::Invoice,
+            Content::CreditNote(_) => DocumentKind::CreditNote,
+            Content::RefundReceipt(_) => DocumentKind::RefundReceipt,
+            Content::Payment(_) => DocumentKind::Payment,
+            Content::RefundPayment(_) => DocumentKind::RefundPayment,
+            Content::Application(_) => DocumentKind::Application,
+        }
+    }
+
+    /// Its lines' part, if it has lines.
+    pub fn itemised(&self) -> Option<&Itemised> {
+        match &self.content {
+            Content::Invoice(body) | Content::CreditNote(body) | Content::RefundReceipt(body) => Some(body),
+            _ => None,
+        }
+    }
+
+    /// Its settlement, if it is money or an application.
+    pub fn settlement(&self) -> Option<&Settlement> {
+        match &self.content {
+            Content::Payment(body) | Content::RefundPayment(body) | Content::Application(body) => Some(body),
+            _ => None,
+        }
+    }
+
+    /// The document number, or a payment's reference: what a person would search the ledger for.
+    pub fn number(&self) -> &str {
+        match (self.itemised(), self.settlement()) {
+            (Some(body), _) => &body.number,
+            (_, Some(body)) => &body.reference,
+            _ => "",
+        }
+    }
+
+    /// The documents that must stand in the ledger before this one can be written.
+    pub fn needs(&self) -> Vec<&DocumentKey> {
+        self.settlement().map_or_else(Vec::new, |body| body.from.iter().chain([&body.settles]).collect())
+    }
+}

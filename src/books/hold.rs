@@ -1,0 +1,192 @@
+//! Why an order waits for a person, and what that person should do.
+
+use serde::{Deserialize, Serialize};
+
+/// The reason codes. Each has a remedy that a bookkeeper can act upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldReason {
+    /// The delivery's body could not be understood.
+    Unreadable,
+    /// The delivery's topic and its body do not belong together.
+    TopicMismatch,
+    /// The order's own figures do not add up.
+    OrderInconsistent,
+    /// A currency that is no ISO currency, or amounts that do not fit it.
+    CurrencyUnusable,
+    /// A tax that the settings do not map.
+    TaxUnmapped,
+    /// A line or payment for which the settings name no account.
+    AccountUnmapped,
+    /// The ledger's arithmetic would not reach the order's total.
+    TotalMismatch,
+    /// More lines than a document may have.
+    TooManyLines,
+    /// A refund whose money does not match its lines.
+    RefundUnbalanced,
+    /// The order was paid through several gateways and the amounts are not known.
+    PaymentSplitUnknown,
+    /// The order changed after its documents were posted, in a way that is not yet followed.
+    ChangedAfterPosting,
+    /// A refund or transaction whose order was never seen.
+    OrderUnknown,
+    /// A document number that belongs to somebody else's document.
+    NumberTaken,
+    /// The ledger stored another total than expected.
+    ProofDiffers,
+    /// The ledger refused the data.
+    Refused,
+    /// An account, item, tax code or currency of the settings does not exist in the ledger.
+    SettingsRefused,
+    /// The accounting period is closed.
+    PeriodClosed,
+    /// The ledger's subscription has ended or does not include this.
+    SubscriptionEnded,
+    /// The ledger's authorisation is gone.
+    Reconnect,
+    /// Processing this order crashed twice.
+    Crashed,
+    /// Seven days of trying.
+    RetriesExhausted,
+    /// The connection's settings cannot be read.
+    SettingsInvalid,
+}
+
+impl HoldReason {
+    /// Every reason, for catalogues and tests.
+    pub const ALL: [HoldReason; 22] = [
+        HoldReason::Unreadable,
+        HoldReason::TopicMismatch,
+        HoldReason::OrderInconsistent,
+        HoldReason::CurrencyUnusable,
+        HoldReason::TaxUnmapped,
+        HoldReason::AccountUnmapped,
+        HoldReason::TotalMismatch,
+        HoldReason::TooManyLines,
+        HoldReason::RefundUnbalanced,
+        HoldReason::PaymentSplitUnknown,
+        HoldReason::ChangedAfterPosting,
+        HoldReason::OrderUnknown,
+        HoldReason::NumberTaken,
+        HoldReason::ProofDiffers,
+        HoldReason::Refused,
+        HoldReason::SettingsRefused,
+        HoldReason::PeriodClosed,
+        HoldReason::SubscriptionEnded,
+        HoldReason::Reconnect,
+        HoldReason::Crashed,
+        HoldReason::RetriesExhausted,
+        HoldReason::SettingsInvalid,
+    ];
+
+    /// The code in tables and addresses.
+    pub fn code(self) -> &'static str {
+        match self {
+            HoldReason::Unreadable => "unreadable",
+            HoldReason::TopicMismatch => "topic_mismatch",
+            HoldReason::OrderInconsistent => "order_inconsistent",
+            HoldReason::CurrencyUnusable => "currency_unusable",
+            HoldReason::TaxUnmapped => "tax_unmapped",
+            HoldReason::AccountUnmapped => "account_unmapped",
+            HoldReason::TotalMismatch => "total_mismatch",
+            HoldReason::TooManyLines => "too_many_lines",
+            HoldReason::RefundUnbalanced => "refund_unbalanced",
+            HoldReason::PaymentSplitUnknown => "payment_split_unknown",
+            HoldReason::ChangedAfterPosting => "changed_after_posting",
+            HoldReason::OrderUnknown => "order_unknown",
+            HoldReason::NumberTaken => "number_taken",
+            HoldReason::ProofDiffers => "proof_differs",
+            HoldReason::Refused => "refused",
+            HoldReason::SettingsRefused => "settings_refused",
+            HoldReason::PeriodClosed => "period_closed",
+            HoldReason::SubscriptionEnded => "subscription_ended",
+            HoldReason::Reconnect => "reconnect",
+            HoldReason::Crashed => "crashed",
+            HoldReason::RetriesExhausted => "retries_exhausted",
+            HoldReason::SettingsInvalid => "settings_invalid",
+        }
+    }
+
+    /// What to do about it, in one sentence.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            HoldReason::Unreadable => {
+                "The delivery is kept as it came. Open the order in Shopify and save it again; a fresh delivery replaces this one."
+            }
+            HoldReason::TopicMismatch => {
+                "Check in Shopify which app or notification sends this webhook; correct its topic or remove it."
+            }
+            HoldReason::OrderInconsistent => {
+                "Compare the order in Shopify with the figures named here; enter it by hand, or release it after Shopify corrected it."
+            }
+            HoldReason::CurrencyUnusable => {
+                "Check the order's currency in Shopify and the currency setting of the connection."
+            }
+            HoldReason::TaxUnmapped => {
+                "Add the named tax to `taxes` in the connection's settings and deploy; the order then goes on by itself."
+            }
+            HoldReason::AccountUnmapped => {
+                "Add the named key to `lines` or `payments` in the connection's settings and deploy; the order then goes on by itself."
+            }
+            HoldReason::TotalMismatch => {
+                "Compare the two totals; enter the order by hand if Shopify's own figures do not add up."
+            }
+            HoldReason::TooManyLines => {
+                "Enter the order by hand: it has more lines than one document of this ledger may have."
+            }
+            HoldReason::RefundUnbalanced => {
+                "Enter the refund by hand: its money and its lines differ by the amount named here."
+            }
+            HoldReason::PaymentSplitUnknown => {
+                "Subscribe to order_transactions/create in Shopify, so that each payment's amount is known, then replay the order."
+            }
+            HoldReason::ChangedAfterPosting => {
+                "Correct the posted documents in the ledger to the order's present state, then release the order."
+            }
+            HoldReason::OrderUnknown => "Open the order in Shopify and save it, so that its data is sent again.",
+            HoldReason::NumberTaken => {
+                "A document with this number exists that is not ours: renumber it in the ledger, or choose another number_prefix."
+            }
+            HoldReason::ProofDiffers => {
+                "Compare the document in the ledger with the expected total and correct it there, then release the order."
+            }
+            HoldReason::Refused => {
+                "Read the ledger's message, correct the cause there or in Shopify, then release the order."
+            }
+            HoldReason::SettingsRefused => {
+                "Create or reactivate what is named here in the ledger, or correct the connection's settings; then release the order."
+            }
+            HoldReason::PeriodClosed => {
+                "Open the period in the ledger, or set closed_period = \"first_open_day\"; then release the order."
+            }
+            HoldReason::SubscriptionEnded => "Renew the ledger's subscription; the order goes on after a release.",
+            HoldReason::Reconnect => "Connect the ledger again; waiting orders then go on.",
+            HoldReason::Crashed => {
+                "Report this order to the maintainers: processing it crashed twice. All other orders go on."
+            }
+            HoldReason::RetriesExhausted => {
+                "The ledger did not answer for seven days: check its status and the connection, then release the order."
+            }
+            HoldReason::SettingsInvalid => {
+                "Correct the connection's settings as named here and deploy; the order then goes on by itself."
+            }
+        }
+    }
+}
+
+/// An order that waits for a person: why, and what exactly.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {detail}", reason.code())]
+pub struct Hold {
+    /// The reason code.
+    pub reason: HoldReason,
+    /// The particulars: which field, tax, account, amount. Never personal data.
+    pub detail: String,
+}
+
+impl Hold {
+    /// A hold for `reason`, with its particulars.
+    pub fn new(reason: HoldReason, detail: impl Into<String>) -> Self {
+        Self { reason, detail: detail.into() }
+    }
+}

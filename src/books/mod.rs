@@ -1,0 +1,16 @@
+//! Accounting as both ledgers understand it: money, documents, parties, proof, and what a ledger's rules are.
+//! Knows neither Shopify nor any ledger; imports nothing of the house but itself.
+
+pub mod document;
+pub mod hold;
+pub mod money;
+pub mod rules;
+pub mod text;
+
+pub use document::{
+    Content, Document, DocumentKey, DocumentKind, Itemised, Line, LineRole, LineTax, Party, Settlement, Standing,
+    TaxMode,
+};
+pub use hold::{Hold, HoldReason};
+pub use money::Currency;
+pub use rules::{LedgerName, LedgerRules, RefundStyle, TaxModel};

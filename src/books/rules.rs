@@ -1,0 +1,74 @@
+//! What normalisation must know of a ledger, without knowing which one it is.
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use super::document::{Itemised, TaxMode};
+use super::money::Currency;
+use super::text::{Field, TextRule};
+
+/// The ledgers there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LedgerName {
+    /// QuickBooks Online.
+    QuickBooks,
+    /// Xero.
+    Xero,
+}
+
+impl LedgerName {
+    /// The name in settings, addresses and tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LedgerName::QuickBooks => "quickbooks",
+            LedgerName::Xero => "xero",
+        }
+    }
+
+    /// The name people know.
+    pub fn title(self) -> &'static str {
+        match self {
+            LedgerName::QuickBooks => "QuickBooks",
+            LedgerName::Xero => "Xero",
+        }
+    }
+}
+
+/// How a ledger records money going back to a customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefundStyle {
+    /// One refund receipt: a credit memo cannot be paid out through QuickBooks' API.
+    Receipt,
+    /// A credit note and a payment on it (Xero).
+    CreditNoteAndPayment,
+}
+
+/// How a ledger learns the tax of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaxModel {
+    /// Lines are only taxable or not, the tax total is sent (QuickBooks US).
+    TotalOnly,
+    /// Every line carries a tax code (everywhere else).
+    CodePerLine,
+}
+
+/// What a ledger accepts and how it computes; implemented by each ledger, used by normalisation.
+pub trait LedgerRules {
+    /// Which ledger.
+    fn ledger(&self) -> LedgerName;
+    /// Length and characters of a field.
+    fn text(&self, field: Field) -> TextRule;
+    /// The most lines of one document.
+    fn most_lines(&self) -> usize;
+    /// How refunds are recorded.
+    fn refund_style(&self) -> RefundStyle;
+    /// How tax is told.
+    fn tax_model(&self) -> TaxModel;
+    /// Whether prices containing tax can be sent as they are.
+    fn accepts(&self, mode: TaxMode) -> bool;
+    /// How many decimals the ledger keeps of an amount in `currency`.
+    fn decimals(&self, currency: Currency) -> u32;
+    /// The total that this ledger will compute for the document: a model of its own arithmetic.
+    fn predict_total(&self, document: &Itemised, currency: Currency) -> Decimal;
+}

@@ -1,0 +1,9 @@
+//! Placeholder until the text module lands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    PartyName,
+}
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextRule {
+    pub max: usize,
+}

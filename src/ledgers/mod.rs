@@ -1,0 +1,244 @@
+//! The ledgers. Each one knows how its API wants a document written, how it computes, what its answers mean and what
+//! to look for when an answer never came. A ledger does no I/O and keeps no state: it turns a [`Write`] into a
+//! [`WireRequest`] and a response into an [`Outcome`]; `posting/` sends, remembers and decides when.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Duration, Utc};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::books::document::{Document, DocumentKey, Party};
+use crate::books::hold::HoldReason;
+use crate::books::money::Currency;
+use crate::books::rules::LedgerRules;
+use crate::platform::{Method, Request, Response};
+
+pub mod oauth;
+pub mod quickbooks;
+pub mod xero;
+
+/// A request as a ledger formulates it: without host and without authorisation, so that it can be written down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireRequest {
+    /// The method.
+    pub method: Method,
+    /// Path and query, from `/`.
+    pub path: String,
+    /// The body, exactly as it goes out.
+    pub body: Option<String>,
+    /// The idempotency key, for those ledgers that take it as a header.
+    pub idempotency_key: Option<String>,
+}
+
+/// What is to be done with a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// Write it for the first time.
+    Create,
+    /// Make its amounts zero, or take it away where the ledger knows no void.
+    Void,
+}
+
+impl Operation {
+    /// The name in tables and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Operation::Create => "create",
+            Operation::Void => "void",
+        }
+    }
+}
+
+/// What the ledger said of a document that stands in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Posted {
+    /// The ledger's id.
+    pub ledger_id: String,
+    /// The ledger's version of it (QuickBooks `SyncToken`); empty where there is none.
+    pub version: String,
+    /// The document number or payment reference that it carries.
+    pub number: String,
+    /// The total (a payment's amount) that the ledger states.
+    pub total: Decimal,
+    /// Its currency, where the ledger states it.
+    pub currency: Option<Currency>,
+    /// The ledger's id of the party, where it is stated.
+    pub party_id: Option<String>,
+    /// True if it is voided or deleted.
+    pub void: bool,
+    /// True if it names the Shopify order (id) that it is for, or has no place to name it.
+    pub names_order: bool,
+}
+
+/// One intended change, with everything that the request is made of.
+#[derive(Debug, Clone)]
+pub struct Write<'a> {
+    /// What is to be done.
+    pub operation: Operation,
+    /// The document it is about.
+    pub document: &'a Document,
+    /// The ledger's id of the document's party.
+    pub party_id: &'a str,
+    /// The document as it was posted (for everything but a create).
+    pub existing: Option<&'a Posted>,
+    /// The posted documents that this one points at, by key.
+    pub links: &'a BTreeMap<DocumentKey, Posted>,
+    /// The ledger's ids of the items and accounts that the settings name, as far as they had to be looked up.
+    pub references: &'a BTreeMap<Reference, String>,
+    /// The idempotency key.
+    pub key: &'a str,
+}
+
+/// Something the settings name and the ledger knows by an id.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Reference {
+    /// What it is.
+    pub kind: ReferenceKind,
+    /// How the settings call it.
+    pub label: String,
+}
+
+/// Kinds of things that settings name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReferenceKind {
+    /// A product or service (QuickBooks).
+    Item,
+    /// An account.
+    Account,
+    /// A tax code.
+    TaxCode,
+}
+
+impl ReferenceKind {
+    /// The word for people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ReferenceKind::Item => "item",
+            ReferenceKind::Account => "account",
+            ReferenceKind::TaxCode => "tax code",
+        }
+    }
+}
+
+/// A customer or contact that the ledger has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundParty {
+    /// The ledger's id.
+    pub ledger_id: String,
+    /// Its name there.
+    pub name: String,
+    /// Its e-mail address there.
+    pub email: Option<String>,
+    /// Its currency, where the ledger fixes one.
+    pub currency: Option<Currency>,
+    /// True if it carries our own key of this party (Xero `ContactNumber`), which proves the identity.
+    pub ours: bool,
+    /// False if it is archived or inactive.
+    pub active: bool,
+}
+
+/// What an answer means, by what the engine does next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome<T> {
+    /// It is done, and this is what the ledger says of it.
+    Done(T),
+    /// Something with this number, name or key exists already: look at it and adopt it if it is ours.
+    AlreadyExists,
+    /// The ledger refuses this data: the order waits for a person.
+    Refused(Refusal),
+    /// The ledger refuses because of its own or our settings: everything that it concerns waits under one reason.
+    Settings(Refusal),
+    /// Not now: rate limit or maintenance. Nothing was done.
+    Wait {
+        /// How long the ledger asks us to wait, if it says so.
+        retry_after: Option<Duration>,
+        /// Why, for the log.
+        why: String,
+    },
+    /// The access token is no longer valid; nothing was done.
+    TokenExpired,
+    /// The authorisation itself is gone.
+    Reconnect(String),
+    /// It may or may not have been done.
+    Unknown(String),
+}
+
+impl<T> Outcome<T> {
+    /// The same outcome about something else.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Outcome<U> {
+        match self {
+            Outcome::Done(value) => Outcome::Done(change(value)),
+            Outcome::AlreadyExists => Outcome::AlreadyExists,
+            Outcome::Refused(refusal) => Outcome::Refused(refusal),
+            Outcome::Settings(refusal) => Outcome::Settings(refusal),
+            Outcome::Wait { retry_after, why } => Outcome::Wait { retry_after, why },
+            Outcome::TokenExpired => Outcome::TokenExpired,
+            Outcome::Reconnect(why) => Outcome::Reconnect(why),
+            Outcome::Unknown(why) => Outcome::Unknown(why),
+        }
+    }
+}
+
+/// A definite no.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The hold that follows from it.
+    pub reason: HoldReason,
+    /// The ledger's code (QuickBooks `6070`), or a stable name for its message (Xero has no codes).
+    pub code: String,
+    /// Our own sentence about it; never the ledger's prose, which may quote personal data.
+    pub message: String,
+    /// The ledger's own message, for the object's own database only.
+    pub ledger_says: String,
+}
+
+/// How an unknown outcome is resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recovery {
+    /// Send the identical request again: the ledger answers as it did, or does it now.
+    Replay,
+    /// Look for the document first; if it is not there, write it under a new key.
+    LookFirst,
+}
+
+/// A ledger company as one connection sees it.
+pub trait Ledger: LedgerRules {
+    /// Adds host, authorisation and the standing headers.
+    fn address(&self, request: &WireRequest, access_token: &str) -> Request;
+
+    /// The names in `document` that have to be looked up before it can be written.
+    fn references(&self, document: &Document) -> Vec<Reference>;
+    /// The question that resolves one.
+    fn find_reference(&self, reference: &Reference) -> WireRequest;
+    /// The id it resolves to; `Settings` with reason `settings_refused` if there is none.
+    fn read_reference(&self, reference: &Reference, response: &Response) -> Outcome<String>;
+
+    /// The question whether a party exists: by our own key of it where the ledger keeps one, else by its name.
+    /// `key` is our key of the party, stable for ever.
+    fn find_party(&self, party: &Party, key: &str) -> WireRequest;
+    /// Who was found.
+    fn read_parties(&self, party: &Party, key: &str, response: &Response) -> Outcome<Vec<FoundParty>>;
+    /// The request that creates a party. `idempotency` makes a repetition harmless.
+    fn create_party(&self, party: &Party, key: &str, idempotency: &str) -> WireRequest;
+    /// The created party's id; `AlreadyExists` if the name is taken.
+    fn read_created_party(&self, response: &Response) -> Outcome<String>;
+
+    /// The request for a write.
+    fn write(&self, write: &Write<'_>) -> WireRequest;
+    /// What its answer means.
+    fn read_write(&self, write: &Write<'_>, response: &Response) -> Outcome<Posted>;
+
+    /// The question whether a document stands in the ledger already: by number, or a payment's reference.
+    fn look(&self, write: &Write<'_>) -> WireRequest;
+    /// What stands there, voided ones included.
+    fn read_look(&self, write: &Write<'_>, response: &Response) -> Outcome<Vec<Posted>>;
+
+    /// What to do about a write that was first sent at `first_sent` and whose outcome is unknown.
+    fn recovery(&self, first_sent: DateTime<Utc>, now: DateTime<Utc>) -> Recovery;
+
+    /// The request that exchanges a refresh token.
+    fn refresh(&self, credentials: &oauth::Credentials, refresh_token: &str) -> Request;
+}
