@@ -6,3 +6,4 @@ pub mod config;
 pub mod ledgers;
 pub mod normalize;
 pub mod platform;
+pub mod shopify;

@@ -1,0 +1,334 @@
+//! A delivery: what its headers claim, and what its signed body says it is about. The headers are not signed, so the
+//! body has the last word: a topic that does not fit the body's shape is not acted upon.
+
+use chrono::{DateTime, FixedOffset};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::money::Id;
+use super::order::{Order, Refund, Transaction};
+
+/// The id of the order in Shopify's "Send test notification": it is nobody's order.
+pub const SAMPLE_ORDER_ID: &str = "820982911946154508";
+
+/// The version of Shopify's API that this house reads.
+pub const API_VERSION: &str = "2026-10";
+
+/// What the headers claim of a delivery whose signature was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// `orders/create` and so on.
+    pub topic: String,
+    /// The shop's own domain, lower case.
+    pub shop: String,
+    /// One per delivery; from the body's hash where the header is missing.
+    pub webhook_id: String,
+    /// Shared by all deliveries of one merchant action.
+    pub event_id: String,
+    /// The API version of the body.
+    pub api_version: String,
+    /// When it was triggered, as text.
+    pub triggered_at: String,
+}
+
+impl Delivery {
+    /// Reads the headers under both spellings (`X-Shopify-Topic`, `shopify-topic`).
+    pub fn from_headers(header: impl Fn(&str) -> Option<String>, sha256: &str) -> Self {
+        let read = |name: &str| {
+            let value = header(&format!("x-shopify-{name}")).or_else(|| header(&format!("shopify-{name}")));
+            value.map(|text| text.trim().chars().take(200).collect::<String>()).unwrap_or_default()
+        };
+        let webhook_id = read("webhook-id");
+        Self {
+            topic: read("topic").to_ascii_lowercase(),
+            shop: read("shop-domain").to_ascii_lowercase(),
+            webhook_id: if webhook_id.is_empty() { format!("sha256:{sha256}") } else { webhook_id },
+            event_id: read("event-id"),
+            api_version: read("api-version"),
+            triggered_at: read("triggered-at"),
+        }
+    }
+}
+
+/// The SHA-256 of a body, in hex.
+pub fn body_hash(body: &[u8]) -> String {
+    Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The topics that mean something here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topic {
+    /// A whole order: `orders/create`, `updated`, `paid`, `cancelled`.
+    Order,
+    /// `orders/edited`: says that an order changed, not how.
+    OrderEdited,
+    /// `orders/delete`
+    OrderDeleted,
+    /// `refunds/create`
+    Refund,
+    /// `order_transactions/create`
+    Transaction,
+    /// `app/uninstalled`
+    AppUninstalled,
+    /// `customers/data_request`, `customers/redact`, `shop/redact`
+    Privacy,
+    /// Anything else.
+    Other,
+}
+
+impl Topic {
+    /// Reads a topic.
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "orders/create" | "orders/updated" | "orders/paid" | "orders/cancelled" => Topic::Order,
+            "orders/edited" => Topic::OrderEdited,
+            "orders/delete" => Topic::OrderDeleted,
+            "refunds/create" => Topic::Refund,
+            "order_transactions/create" => Topic::Transaction,
+            "app/uninstalled" => Topic::AppUninstalled,
+            "customers/data_request" | "customers/redact" | "shop/redact" => Topic::Privacy,
+            _ => Topic::Other,
+        }
+    }
+}
+
+/// What a delivery's body says.
+#[derive(Debug, Clone)]
+pub enum News {
+    /// A snapshot of an order.
+    Order(Box<Order>),
+    /// A refund of an order.
+    Refund(Id, Box<Refund>),
+    /// A transaction of an order.
+    Transaction(Id, Box<Transaction>),
+    /// The order changed; a fresh snapshot is wanted.
+    Edited(Id),
+    /// The order was deleted in Shopify.
+    Deleted(Id),
+    /// Shopify's own sample: nobody's order.
+    Sample,
+    /// The app was removed from the shop.
+    AppUninstalled,
+    /// A request about personal data.
+    Privacy,
+    /// A topic that means nothing here.
+    Other,
+}
+
+impl News {
+    /// Which order it is about.
+    pub fn order_id(&self) -> Option<&str> {
+        match self {
+            News::Order(order) => Some(order.id.as_str()),
+            News::Refund(id, _) | News::Transaction(id, _) | News::Edited(id) | News::Deleted(id) => Some(id.as_str()),
+            _ => None,
+        }
+    }
+}
+
+/// Why a body is not understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// Not JSON, or a field of the wrong type: which, and what is wrong with it. Never quotes the body.
+    #[error("the body cannot be read: {0}")]
+    Body(String),
+    /// The topic says one thing and the body another.
+    #[error("the topic `{topic}` does not fit the body, which {body}")]
+    TopicMismatch {
+        /// The claimed topic.
+        topic: String,
+        /// What the body looks like.
+        body: &'static str,
+    },
+}
+
+#[derive(Deserialize)]
+struct OrderEdit {
+    order_edit: OrderEditBody,
+}
+
+#[derive(Deserialize)]
+struct OrderEditBody {
+    order_id: Id,
+}
+
+#[derive(Deserialize)]
+struct OnlyId {
+    id: Id,
+}
+
+/// Reads a body as its topic says, after checking that it looks like that topic.
+pub fn read(topic: &str, body: &[u8]) -> Result<News, Unreadable> {
+    let kind = Topic::parse(topic);
+    if kind == Topic::Other {
+        return Ok(News::Other);
+    }
+    let value: Value = serde_json::from_slice(body)
+        .map_err(|error| Unreadable::Body(format!("it is not JSON ({})", place(&error))))?;
+    let looks = shape(&value);
+    if !fits(kind, looks) {
+        return Err(Unreadable::TopicMismatch { topic: topic.chars().take(60).collect(), body: looks.describe() });
+    }
+    match kind {
+        Topic::Order => {
+            let order: Order = typed(value)?;
+            Ok(if order.id.as_str() == SAMPLE_ORDER_ID { News::Sample } else { News::Order(Box::new(order)) })
+        }
+        Topic::Refund => {
+            let refund: Refund = typed(value)?;
+            let order = refund.order_id.clone().ok_or_else(|| Unreadable::Body("order_id is missing".into()))?;
+            Ok(News::Refund(order, Box::new(refund)))
+        }
+        Topic::Transaction => {
+            let transaction: Transaction = typed(value)?;
+            let order = transaction.order_id.clone().ok_or_else(|| Unreadable::Body("order_id is missing".into()))?;
+            Ok(News::Transaction(order, Box::new(transaction)))
+        }
+        Topic::OrderEdited => typed::<OrderEdit>(value).map(|edit| News::Edited(edit.order_edit.order_id)),
+        Topic::OrderDeleted => typed::<OnlyId>(value).map(|deleted| News::Deleted(deleted.id)),
+        Topic::AppUninstalled => Ok(News::AppUninstalled),
+        Topic::Privacy => Ok(News::Privacy),
+        Topic::Other => Ok(News::Other),
+    }
+}
+
+fn place(error: &serde_json::Error) -> String {
+    format!("line {}, column {}", error.line(), error.column())
+}
+
+/// Deserialises with the path of what was not understood. The value itself is not quoted: it may be personal.
+fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Unreadable> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        let problem = error.inner().to_string();
+        let problem = problem.split('`').enumerate().map(|(index, part)| quoted(index, part)).collect::<String>();
+        Unreadable::Body(format!("{path}: {problem}"))
+    })
+}
+
+/// Keeps field names of serde's messages (`missing field `id``) and drops longer quotations.
+fn quoted(index: usize, part: &str) -> String {
+    if index % 2 == 0 {
+        part.split('"').enumerate().map(|(nth, text)| if nth % 2 == 0 { text } else { "…" }).collect()
+    } else if part.len() <= 40 && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') {
+        format!("`{part}`")
+    } else {
+        "`…`".into()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Order,
+    Refund,
+    Transaction,
+    OrderEdit,
+    OnlyId,
+    Object,
+    NoObject,
+}
+
+impl Shape {
+    fn describe(self) -> &'static str {
+        match self {
+            Shape::Order => "is an order",
+            Shape::Refund => "is a refund",
+            Shape::Transaction => "is a transaction",
+            Shape::OrderEdit => "is an order edit",
+            Shape::OnlyId => "is only an id",
+            Shape::Object => "is something else",
+            Shape::NoObject => "is no JSON object",
+        }
+    }
+}
+
+fn shape(value: &Value) -> Shape {
+    let Some(object) = value.as_object() else { return Shape::NoObject };
+    let has = |key: &str| object.contains_key(key);
+    if has("order_edit") {
+        Shape::OrderEdit
+    } else if has("line_items") && (has("currency") || has("total_price")) {
+        Shape::Order
+    } else if has("order_id") && has("refund_line_items") {
+        Shape::Refund
+    } else if has("order_id") && has("kind") && has("status") {
+        Shape::Transaction
+    } else if has("id") && object.len() == 1 {
+        Shape::OnlyId
+    } else {
+        Shape::Object
+    }
+}
+
+/// The erasing topics need their own fields and the shop's domain in the body.
+fn fits(topic: Topic, shape: Shape) -> bool {
+    matches!(
+        (topic, shape),
+        (Topic::Order, Shape::Order)
+            | (Topic::Refund, Shape::Refund)
+            | (Topic::Transaction, Shape::Transaction)
+            | (Topic::OrderEdited, Shape::OrderEdit)
+            | (Topic::OrderDeleted, Shape::OnlyId)
+            | (Topic::AppUninstalled | Topic::Privacy, Shape::Object | Shape::OnlyId)
+            | (Topic::Other, _)
+    )
+}
+
+/// When a snapshot was made, for telling newer from older; the smallest instant where the body does not say.
+pub fn snapshot_instant(order: &Order) -> DateTime<FixedOffset> {
+    order.updated_at.unwrap_or(order.created_at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_header_spellings_are_read_and_a_missing_id_comes_from_the_body() {
+        let old = |name: &str| (name == "x-shopify-topic").then(|| "Orders/Create".to_owned());
+        let new = |name: &str| (name == "shopify-topic").then(|| "orders/create".to_owned());
+        assert_eq!(Delivery::from_headers(old, "ab").topic, "orders/create");
+        let delivery = Delivery::from_headers(new, "ab");
+        assert_eq!((delivery.topic.as_str(), delivery.webhook_id.as_str()), ("orders/create", "sha256:ab"));
+    }
+
+    #[test]
+    fn a_topic_that_does_not_fit_the_body_is_a_mismatch() {
+        let refund = br#"{"id":1,"order_id":2,"refund_line_items":[],"transactions":[]}"#;
+        assert!(matches!(read("refunds/create", refund), Ok(News::Refund(..))));
+        for topic in ["orders/create", "orders/delete", "order_transactions/create", "orders/edited"] {
+            assert!(matches!(read(topic, refund), Err(Unreadable::TopicMismatch { .. })), "{topic}");
+        }
+        assert!(matches!(read("orders/delete", br#"{"id":7}"#), Ok(News::Deleted(_))));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named_with_its_path_and_without_its_content() {
+        let body = br#"{"id":1,"created_at":"2026-01-01T00:00:00Z","currency":"USD","total_price":"Jane Doe",
+            "line_items":[]}"#;
+        let Err(Unreadable::Body(text)) = read("orders/create", body) else { panic!("expected an error") };
+        assert!(text.contains("total_price"), "{text}");
+        assert!(!text.contains("Jane"), "{text}");
+        let Err(Unreadable::Body(text)) = read("orders/create", b"{\"id\":") else { panic!("expected an error") };
+        assert!(text.contains("not JSON (line 1"), "{text}");
+        assert!(read("orders/create", b"").is_err() && read("orders/create", b"[]").is_err());
+    }
+
+    #[test]
+    fn unknown_topics_are_told_apart_before_anything_is_parsed() {
+        assert!(matches!(read("carts/update", b"not json"), Ok(News::Other)));
+    }
+
+    #[test]
+    fn a_deeply_nested_or_hostile_body_is_an_error_not_a_crash() {
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(read("orders/create", deep.as_bytes()).is_err());
+        for body in
+            ["{\"line_items\":5,\"currency\":5}", "{\"line_items\":[null],\"currency\":\"USD\",\"id\":1}", "null"]
+        {
+            assert!(read("orders/create", body.as_bytes()).is_err(), "{body}");
+        }
+    }
+}

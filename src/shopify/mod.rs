@@ -1,0 +1,12 @@
+//! Shopify's own shapes: who signed a delivery, what it is about, and what it says of an order. Reads tolerantly what
+//! does not matter and exactly what does. Knows nothing of ledgers; decides nothing about documents.
+
+pub mod delivery;
+pub mod money;
+pub mod order;
+pub mod signature;
+pub mod state;
+
+pub use delivery::{Delivery, News, Topic, Unreadable};
+pub use order::{Order, Refund, Transaction};
+pub use state::OrderState;

@@ -1,0 +1,482 @@
+//! An order, a refund and a transaction, as Shopify's REST-shaped webhooks carry them (version 2026-10; older ones read
+//! too). Only what the books need is read; a field that may be absent or null says so in its type (facts/shopify §2.2).
+
+use chrono::{DateTime, FixedOffset};
+use rust_decimal::Decimal;
+use serde::Deserialize;
+
+use super::money::{Amount, Id, MoneySet, Side, null_as_empty, pick};
+use crate::books::money::Currency;
+
+/// A whole order: a snapshot of its state at `updated_at`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Order {
+    /// Shopify's id.
+    pub id: Id,
+    /// The name people know, `#1001`.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub name: String,
+    /// When it was created.
+    pub created_at: DateTime<FixedOffset>,
+    /// The date Shopify's reports use; may be back-dated.
+    #[serde(default)]
+    pub processed_at: Option<DateTime<FixedOffset>>,
+    /// Which snapshot is newer.
+    #[serde(default)]
+    pub updated_at: Option<DateTime<FixedOffset>>,
+    /// When it was cancelled, if it was.
+    #[serde(default)]
+    pub cancelled_at: Option<DateTime<FixedOffset>>,
+    /// A test order never reaches the books.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub test: bool,
+    /// The shop's currency.
+    pub currency: Currency,
+    /// The buyer's currency.
+    #[serde(default)]
+    pub presentment_currency: Option<Currency>,
+    /// True if prices contain their tax.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub taxes_included: bool,
+    /// `paid`, `pending`, …; null is possible.
+    #[serde(default)]
+    pub financial_status: Option<String>,
+    total_price: Amount,
+    #[serde(default)]
+    total_price_set: Option<MoneySet>,
+    #[serde(default)]
+    current_total_price: Option<Amount>,
+    #[serde(default)]
+    current_total_price_set: Option<MoneySet>,
+    #[serde(default)]
+    total_outstanding: Option<Amount>,
+    #[serde(default)]
+    total_tip_received: Option<Amount>,
+    #[serde(default)]
+    total_tip_received_set: Option<MoneySet>,
+    #[serde(default)]
+    original_total_duties_set: Option<MoneySet>,
+    #[serde(default)]
+    original_total_additional_fees_set: Option<MoneySet>,
+    #[serde(default)]
+    total_cash_rounding_payment_adjustment_set: Option<MoneySet>,
+    /// The goods.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub line_items: Vec<LineItem>,
+    /// Delivery; removed ones stay in the list.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub shipping_lines: Vec<ShippingLine>,
+    /// Who bought; null at the point of sale and for drafts.
+    #[serde(default)]
+    pub customer: Option<Customer>,
+    /// The order's e-mail address; "" or null are common.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// Where the bill goes.
+    #[serde(default)]
+    pub billing_address: Option<Address>,
+    /// Where the goods go.
+    #[serde(default)]
+    pub shipping_address: Option<Address>,
+    /// The gateways that took part.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub payment_gateway_names: Vec<String>,
+    /// Net terms, if any.
+    #[serde(default)]
+    pub payment_terms: Option<PaymentTerms>,
+    /// Refunds so far.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub refunds: Vec<Refund>,
+    /// Transactions, where the body carries them (most do not).
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub transactions: Vec<Transaction>,
+}
+
+impl Order {
+    /// The currency the buyer saw; the shop's own where the body does not say.
+    pub fn presentment_currency(&self) -> Currency {
+        self.presentment_currency.unwrap_or(self.currency)
+    }
+
+    /// True if both sides are the same.
+    pub fn one_currency(&self) -> bool {
+        self.presentment_currency() == self.currency
+    }
+
+    /// The currency of one side.
+    pub fn currency_of(&self, side: Side) -> Currency {
+        match side {
+            Side::Shop => self.currency,
+            Side::Presentment => self.presentment_currency(),
+        }
+    }
+
+    /// The order's total before returns; `None` where that side is not in the body.
+    pub fn total(&self, side: Side) -> Option<Decimal> {
+        pick(&self.total_price_set, Some(self.total_price), side, self.one_currency())
+    }
+
+    /// The total after edits and returns.
+    pub fn current_total(&self, side: Side) -> Option<Decimal> {
+        pick(&self.current_total_price_set, self.current_total_price, side, self.one_currency())
+    }
+
+    /// What the buyer still owes, in the shop's currency.
+    pub fn outstanding(&self) -> Decimal {
+        self.total_outstanding.unwrap_or_default().0
+    }
+
+    /// Tips on one side; zero where there is none.
+    pub fn tips(&self, side: Side) -> Decimal {
+        pick(&self.total_tip_received_set, self.total_tip_received, side, self.one_currency()).unwrap_or_default()
+    }
+
+    /// Duties on one side.
+    pub fn duties(&self, side: Side) -> Decimal {
+        self.original_total_duties_set.map(|set| set.on(side)).unwrap_or_default()
+    }
+
+    /// Additional fees on one side.
+    pub fn additional_fees(&self, side: Side) -> Decimal {
+        self.original_total_additional_fees_set.map(|set| set.on(side)).unwrap_or_default()
+    }
+
+    /// Cash rounding on one side; it is not part of the total.
+    pub fn cash_rounding(&self, side: Side) -> Decimal {
+        self.total_cash_rounding_payment_adjustment_set.map(|set| set.on(side)).unwrap_or_default()
+    }
+
+    /// Country of the destination: shipping address, else billing address.
+    pub fn country(&self) -> Option<&str> {
+        let shipping = self.shipping_address.as_ref().and_then(|one| one.country_code.as_deref());
+        shipping.or_else(|| self.billing_address.as_ref().and_then(|one| one.country_code.as_deref()))
+    }
+}
+
+/// A tax on a line.
+#[derive(Debug, Clone, Deserialize)]
+pub struct TaxLine {
+    /// Free text, such as `VAT`.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub title: String,
+    /// 0.2 for 20 %.
+    #[serde(default)]
+    pub rate: Option<Amount>,
+    price: Amount,
+    #[serde(default)]
+    price_set: Option<MoneySet>,
+    /// True if the marketplace remits it itself.
+    #[serde(default)]
+    pub channel_liable: Option<bool>,
+}
+
+/// A discount's share of a line.
+#[derive(Debug, Clone, Deserialize)]
+pub struct DiscountAllocation {
+    amount: Amount,
+    #[serde(default)]
+    amount_set: Option<MoneySet>,
+}
+
+fn sum<'a, T: 'a>(parts: impl IntoIterator<Item = &'a T>, amount: impl Fn(&T) -> Option<Decimal>) -> Option<Decimal> {
+    parts.into_iter().try_fold(Decimal::ZERO, |total, part| Some(total + amount(part)?))
+}
+
+impl TaxLine {
+    /// The tax on one side.
+    pub fn amount(&self, side: Side, one_currency: bool) -> Option<Decimal> {
+        pick(&self.price_set, Some(self.price), side, one_currency)
+    }
+}
+
+fn discount_of(parts: &[DiscountAllocation], side: Side, one_currency: bool) -> Option<Decimal> {
+    sum(parts, |part| pick(&part.amount_set, Some(part.amount), side, one_currency))
+}
+
+/// One line of goods.
+#[derive(Debug, Clone, Deserialize)]
+pub struct LineItem {
+    /// Shopify's id.
+    pub id: Id,
+    /// Title of the product.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub title: String,
+    /// Title and variant.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Stock keeping unit; "" and null are common.
+    #[serde(default)]
+    pub sku: Option<String>,
+    /// How many were sold, refunded and removed ones included.
+    pub quantity: Amount,
+    /// How many are left after edits and returns.
+    #[serde(default)]
+    pub current_quantity: Option<Amount>,
+    price: Amount,
+    #[serde(default)]
+    price_set: Option<MoneySet>,
+    /// True for a gift card sold: a liability.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub gift_card: bool,
+    /// Taxes of the whole original quantity.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub tax_lines: Vec<TaxLine>,
+    #[serde(default, deserialize_with = "null_as_empty")]
+    discount_allocations: Vec<DiscountAllocation>,
+    #[serde(default, deserialize_with = "present")]
+    tip_payment_gateway: bool,
+    #[serde(default, deserialize_with = "present")]
+    tip_payment_method: bool,
+}
+
+/// True wherever the key is in the body, whatever its value: the mark of a tip may be null.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    serde::de::IgnoredAny::deserialize(deserializer).map(|_| true)
+}
+
+impl LineItem {
+    /// The unit price before discounts.
+    pub fn unit_price(&self, side: Side, one_currency: bool) -> Option<Decimal> {
+        pick(&self.price_set, Some(self.price), side, one_currency)
+    }
+
+    /// All discounts on the line. `total_discount` is not read: it is 0.00 on discounted lines.
+    pub fn discount(&self, side: Side, one_currency: bool) -> Option<Decimal> {
+        discount_of(&self.discount_allocations, side, one_currency)
+    }
+
+    /// True for a gratuity.
+    pub fn is_tip(&self) -> bool {
+        self.tip_payment_gateway || self.tip_payment_method
+    }
+}
+
+/// One line of delivery.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ShippingLine {
+    /// Shopify's id.
+    #[serde(default)]
+    pub id: Option<Id>,
+    /// What the buyer chose.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub title: String,
+    price: Amount,
+    #[serde(default)]
+    price_set: Option<MoneySet>,
+    /// True if an edit took it away.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub is_removed: bool,
+    /// Its taxes.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub tax_lines: Vec<TaxLine>,
+    #[serde(default, deserialize_with = "null_as_empty")]
+    discount_allocations: Vec<DiscountAllocation>,
+}
+
+impl ShippingLine {
+    /// The price before discounts.
+    pub fn price(&self, side: Side, one_currency: bool) -> Option<Decimal> {
+        pick(&self.price_set, Some(self.price), side, one_currency)
+    }
+
+    /// All discounts on it.
+    pub fn discount(&self, side: Side, one_currency: bool) -> Option<Decimal> {
+        discount_of(&self.discount_allocations, side, one_currency)
+    }
+}
+
+/// Who bought. Everything may be missing.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Customer {
+    /// Shopify's id.
+    #[serde(default)]
+    pub id: Option<Id>,
+    /// Given name.
+    #[serde(default)]
+    pub first_name: Option<String>,
+    /// Family name.
+    #[serde(default)]
+    pub last_name: Option<String>,
+    /// E-mail address.
+    #[serde(default)]
+    pub email: Option<String>,
+}
+
+/// An address, as far as the books need it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Address {
+    /// Given name.
+    #[serde(default)]
+    pub first_name: Option<String>,
+    /// Family name.
+    #[serde(default)]
+    pub last_name: Option<String>,
+    /// Company.
+    #[serde(default)]
+    pub company: Option<String>,
+    /// ISO 3166 country.
+    #[serde(default)]
+    pub country_code: Option<String>,
+}
+
+/// Net terms.
+#[derive(Debug, Clone, Deserialize)]
+pub struct PaymentTerms {
+    /// The instalments.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub payment_schedules: Vec<PaymentSchedule>,
+}
+
+/// One instalment.
+#[derive(Debug, Clone, Deserialize)]
+pub struct PaymentSchedule {
+    /// When it is due.
+    #[serde(default)]
+    pub due_at: Option<DateTime<FixedOffset>>,
+}
+
+/// A refund. Its existence does not say that money moved: only its successful transactions do.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Refund {
+    /// Shopify's id.
+    pub id: Id,
+    /// Which order.
+    #[serde(default)]
+    pub order_id: Option<Id>,
+    /// When it was made.
+    #[serde(default)]
+    pub created_at: Option<DateTime<FixedOffset>>,
+    /// The date Shopify's reports use.
+    #[serde(default)]
+    pub processed_at: Option<DateTime<FixedOffset>>,
+    /// The goods that it takes back.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub refund_line_items: Vec<RefundLineItem>,
+    /// The delivery that it gives back (2024-04 and later).
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub refund_shipping_lines: Vec<RefundShippingLine>,
+    /// The money.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub transactions: Vec<Transaction>,
+    /// Differences, and before 2024-10 delivery.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub order_adjustments: Vec<OrderAdjustment>,
+}
+
+/// Goods taken back.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RefundLineItem {
+    /// Which line of the order.
+    pub line_item_id: Id,
+    /// How many.
+    pub quantity: Amount,
+    subtotal: Option<Amount>,
+    #[serde(default)]
+    subtotal_set: Option<MoneySet>,
+    total_tax: Option<Amount>,
+    #[serde(default)]
+    total_tax_set: Option<MoneySet>,
+}
+
+impl RefundLineItem {
+    /// Its share of the price, after discounts.
+    pub fn subtotal(&self, side: Side, one_currency: bool) -> Option<Decimal> {
+        pick(&self.subtotal_set, self.subtotal, side, one_currency)
+    }
+    /// Its share of the tax.
+    pub fn tax(&self, side: Side, one_currency: bool) -> Option<Decimal> {
+        pick(&self.total_tax_set, self.total_tax, side, one_currency)
+    }
+}
+
+/// Delivery given back.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RefundShippingLine {
+    /// Which shipping line.
+    #[serde(default)]
+    pub shipping_line_id: Option<Id>,
+    /// How much.
+    #[serde(default)]
+    pub subtotal_amount_set: Option<MoneySet>,
+}
+
+/// A difference between a refund's lines and its money.
+#[derive(Debug, Clone, Deserialize)]
+pub struct OrderAdjustment {
+    /// `shipping_refund` or `refund_discrepancy`.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub kind: String,
+    amount: Amount,
+    #[serde(default)]
+    amount_set: Option<MoneySet>,
+    #[serde(default)]
+    tax_amount: Option<Amount>,
+    #[serde(default)]
+    tax_amount_set: Option<MoneySet>,
+}
+
+impl OrderAdjustment {
+    /// Negative: given to the buyer.
+    pub fn amount(&self, side: Side, one_currency: bool) -> Option<Decimal> {
+        pick(&self.amount_set, Some(self.amount), side, one_currency)
+    }
+    /// The tax that goes with it, same sign.
+    pub fn tax(&self, side: Side, one_currency: bool) -> Option<Decimal> {
+        pick(&self.tax_amount_set, Some(self.tax_amount.unwrap_or_default()), side, one_currency)
+    }
+}
+
+/// Money that moved, or tried to.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Transaction {
+    /// Shopify's id.
+    pub id: Id,
+    /// Which order.
+    #[serde(default)]
+    pub order_id: Option<Id>,
+    /// `sale`, `capture`, `authorization`, `refund`, `void`, `change`, …
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub kind: String,
+    /// `success`, `pending`, `failure`, `error`, …
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub status: String,
+    /// In the currency that the buyer paid with.
+    pub amount: Amount,
+    /// That currency; null in some bodies.
+    #[serde(default)]
+    pub currency: Option<Currency>,
+    /// Who handled it.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub gateway: String,
+    /// When it was created.
+    #[serde(default)]
+    pub created_at: Option<DateTime<FixedOffset>>,
+    /// When it happened.
+    #[serde(default)]
+    pub processed_at: Option<DateTime<FixedOffset>>,
+    /// True in test mode.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub test: bool,
+}
+
+impl Transaction {
+    /// True if it brought money in: only a successful sale or capture does.
+    pub fn is_receipt(&self) -> bool {
+        self.status == "success" && matches!(self.kind.as_str(), "sale" | "capture")
+    }
+
+    /// True if it returned money.
+    pub fn is_refund(&self) -> bool {
+        self.status == "success" && self.kind == "refund"
+    }
+
+    /// True if its outcome is still open.
+    pub fn is_pending(&self) -> bool {
+        matches!(self.status.as_str(), "pending" | "awaiting_response" | "unknown")
+    }
+
+    /// When the money moved.
+    pub fn at(&self) -> Option<DateTime<FixedOffset>> {
+        self.processed_at.or(self.created_at)
+    }
+}

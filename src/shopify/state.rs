@@ -1,0 +1,70 @@
+//! All that is known of one order: the newest snapshot, refunds by id, transactions by id. Merging is commutative and
+//! repeatable: whatever the order of arrival, the same news gives the same state.
+
+use std::collections::BTreeMap;
+
+use super::money::Id;
+use super::order::{Order, Refund, Transaction};
+
+/// The merged state of an order.
+#[derive(Debug, Clone, Default)]
+pub struct OrderState {
+    /// The newest whole order, if one has arrived.
+    pub snapshot: Option<Order>,
+    /// Refunds, from the snapshot and from their own deliveries.
+    pub refunds: BTreeMap<Id, Refund>,
+    /// Transactions, from wherever they were seen.
+    pub transactions: BTreeMap<Id, Transaction>,
+    /// True if Shopify deleted the order.
+    pub deleted: bool,
+}
+
+impl OrderState {
+    /// Takes in the newest snapshot (the caller keeps only the newest).
+    pub fn add_order(&mut self, mut order: Order) {
+        for refund in std::mem::take(&mut order.refunds) {
+            self.add_refund(refund);
+        }
+        for transaction in std::mem::take(&mut order.transactions) {
+            self.add_transaction(transaction);
+        }
+        self.snapshot = Some(order);
+    }
+
+    /// Takes in a refund.
+    pub fn add_refund(&mut self, refund: Refund) {
+        for transaction in &refund.transactions {
+            self.add_transaction(transaction.clone());
+        }
+        self.refunds.entry(refund.id.clone()).or_insert(refund);
+    }
+
+    /// Takes in a transaction; a final status replaces an open one, never the other way round.
+    pub fn add_transaction(&mut self, transaction: Transaction) {
+        let known = self.transactions.get(&transaction.id);
+        if known.is_none_or(|known| finality(&transaction) > finality(known)) {
+            self.transactions.insert(transaction.id.clone(), transaction);
+        }
+    }
+
+    /// A refund's transactions in their newest status.
+    pub fn transactions_of<'a>(&'a self, refund: &'a Refund) -> impl Iterator<Item = &'a Transaction> {
+        refund.transactions.iter().map(|one| self.transactions.get(&one.id).unwrap_or(one))
+    }
+
+    /// Successful sales and captures, oldest first (then by id).
+    pub fn receipts(&self) -> Vec<&Transaction> {
+        let mut receipts: Vec<&Transaction> = self.transactions.values().filter(|one| one.is_receipt()).collect();
+        receipts.sort_by_key(|one| (one.at(), one.id.as_str().len(), one.id.clone()));
+        receipts
+    }
+}
+
+/// Success is the last word; a failure can still be followed by nothing; an open status by either.
+fn finality(transaction: &Transaction) -> u8 {
+    match transaction.status.as_str() {
+        "success" => 2,
+        "failure" | "error" => 1,
+        _ => 0,
+    }
+}
