@@ -209,8 +209,27 @@ pub struct TaxEntry {
     /// The rate, 0.2 for 20 %.
     #[serde(default, deserialize_with = "rate")]
     pub rate: Option<Decimal>,
+    /// The rates of a line that bears several taxes at once, in any order.
+    #[serde(default)]
+    pub rates: Option<Vec<Rate>>,
     /// The ledger's tax code.
     pub code: String,
+}
+
+impl TaxEntry {
+    fn is_for(&self, country: Option<&str>) -> bool {
+        self.country.as_deref().is_none_or(|wanted| country.is_some_and(|given| wanted.eq_ignore_ascii_case(given)))
+    }
+}
+
+/// A tax rate as text or number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate(pub Decimal);
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        rate(deserializer)?.map(Rate).ok_or_else(|| serde::de::Error::custom("expected a rate such as \"0.05\""))
+    }
 }
 
 fn rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Decimal>, D::Error> {
@@ -236,17 +255,23 @@ impl Settings {
 
     /// The code of a tax that Shopify charged.
     pub fn tax_code(&self, country: Option<&str>, title: &str, rate: Decimal) -> Option<&str> {
-        self.taxes
-            .iter()
-            .find(|entry| {
-                let country_fits = entry
-                    .country
-                    .as_deref()
-                    .is_none_or(|wanted| country.is_some_and(|given| wanted.eq_ignore_ascii_case(given)));
-                let title_fits = entry.title.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(title));
-                country_fits && title_fits && entry.rate.is_none_or(|wanted| wanted == rate)
-            })
-            .map(|entry| entry.code.as_str())
+        let fits = |entry: &&TaxEntry| {
+            let title_fits = entry.title.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(title));
+            entry.rates.is_none() && title_fits && entry.is_for(country) && entry.rate.is_none_or(|one| one == rate)
+        };
+        self.taxes.iter().find(fits).map(|entry| entry.code.as_str())
+    }
+
+    /// The code of several taxes on one line: the first entry with the same set of rates.
+    pub fn combined_tax_code(&self, country: Option<&str>, rates: &[Decimal]) -> Option<&str> {
+        let mut given = rates.to_vec();
+        given.sort();
+        let fits = |entry: &&TaxEntry| {
+            let mut wanted: Vec<Decimal> = entry.rates.iter().flatten().map(|rate| rate.0).collect();
+            wanted.sort();
+            wanted == given && entry.is_for(country)
+        };
+        self.taxes.iter().find(fits).map(|entry| entry.code.as_str())
     }
 
     fn contradictions(&self, key: &str) -> Vec<ConfigError> {

@@ -2,6 +2,13 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
     PartyName,
+    GivenName,
+    FamilyName,
+    Email,
+    LineDescription,
+    DocumentNumber,
+    Reference,
+    Note,
 }
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TextRule {

@@ -1,2 +1,214 @@
-//! placeholder
+//! What ought to stand in the books: a pure function of an order's state, the settings and the ledger's rules. It never
+//! asks what was posted, what time it is or what arrived first; the same input gives the same documents for ever.
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::books::document::Document;
+use crate::books::hold::{Hold, HoldReason};
+use crate::books::rules::LedgerRules;
+use crate::config::{CurrencySide, Settings, ZeroTotal};
+use crate::shopify::money::Side;
+use crate::shopify::{Order, OrderState};
+
+pub mod number;
+mod party;
+mod payments;
+mod refunds;
+mod sale;
+mod tax;
 pub mod text;
+mod writer;
+
+pub use writer::{Adjustment, PERSONAL};
+
+use writer::Writer;
+
+/// What was decided for an order once and stays: settings that change later do not rewrite its history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// Which side of Shopify's amounts its documents are in.
+    pub side: CurrencySide,
+    /// The prefix of its document numbers.
+    pub number_prefix: String,
+    /// What was booked as received without its transactions being known, in the buyer's currency.
+    pub inferred: Option<Decimal>,
+}
+
+/// Everything that [`desired`] decides from.
+pub struct Input<'a> {
+    /// All that is known of the order.
+    pub state: &'a OrderState,
+    /// The connection's settings.
+    pub settings: &'a Settings,
+    /// The ledger's rules.
+    pub rules: &'a dyn LedgerRules,
+    /// The shop's domain.
+    pub shop: &'a str,
+    /// What was decided for this order before.
+    pub stamp: Option<&'a Stamp>,
+    /// True once waiting for transactions is over and a payment may be inferred from the order itself.
+    pub may_infer: bool,
+}
+
+/// Why an order makes no documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ignored {
+    /// Made in test mode.
+    TestOrder,
+    /// Sold before the connection's start date.
+    BeforeStartDate,
+    /// Nothing to pay, and the settings say to leave such orders out.
+    ZeroTotal,
+    /// Nothing is known of it but that Shopify deleted it.
+    Deleted,
+}
+
+impl Ignored {
+    /// The rule's name in tables.
+    pub fn rule(self) -> &'static str {
+        match self {
+            Ignored::TestOrder => "test_order",
+            Ignored::BeforeStartDate => "before_start_date",
+            Ignored::ZeroTotal => "zero_total",
+            Ignored::Deleted => "deleted",
+        }
+    }
+}
+
+/// What an order ought to be in the books.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Desired {
+    /// Nothing, by this rule.
+    Ignored(Ignored),
+    /// The order itself has not arrived yet; only a refund or a transaction has.
+    AwaitsOrder,
+    /// These documents.
+    Documents(Box<Documents>),
+}
+
+/// The documents of an order, in the order in which they are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Documents {
+    /// The documents.
+    pub documents: Vec<Document>,
+    /// What normalisation changed on the way.
+    pub notes: Vec<Adjustment>,
+    /// What is decided for this order from now on.
+    pub stamp: Stamp,
+    /// True if Shopify says that more was paid than its known transactions show: wait for them, then infer.
+    pub awaits_transactions: bool,
+}
+
+/// The documents that `input` ought to have, or why a person has to look.
+pub fn desired(input: &Input<'_>) -> Result<Desired, Hold> {
+    let Some(order) = &input.state.snapshot else {
+        return Ok(if input.state.deleted { Desired::Ignored(Ignored::Deleted) } else { Desired::AwaitsOrder });
+    };
+    if order.test {
+        return Ok(Desired::Ignored(Ignored::TestOrder));
+    }
+    let date = sale_date(order);
+    if date < input.settings.start_date {
+        return Ok(Desired::Ignored(Ignored::BeforeStartDate));
+    }
+    let stamp = input.stamp.cloned().unwrap_or_else(|| Stamp {
+        side: input.settings.currency,
+        number_prefix: input.settings.number_prefix.clone(),
+        inferred: None,
+    });
+    let mut case = Case::new(input, order, stamp, date)?;
+    if case.total.is_zero() && input.settings.zero_total == ZeroTotal::Ignore {
+        return Ok(Desired::Ignored(Ignored::ZeroTotal));
+    }
+    let mut documents = Vec::new();
+    let sale = sale::sale(&mut case)?;
+    let paid = payments::payments(&mut case, &sale)?;
+    let refunds = refunds::refunds(&mut case, &sale)?;
+    documents.push(sale::with_standing(sale, order, &paid));
+    documents.extend(paid.documents);
+    documents.extend(refunds);
+    Ok(Desired::Documents(Box::new(Documents {
+        documents,
+        notes: case.writer.into_notes(),
+        stamp: case.stamp,
+        awaits_transactions: paid.awaits_transactions,
+    })))
+}
+
+/// The accounting date of a sale: the date Shopify's own reports use, in the shop's time zone.
+pub fn sale_date(order: &Order) -> NaiveDate {
+    order.processed_at.unwrap_or(order.created_at).date_naive()
+}
+
+/// One order on its way to documents: the input and what follows from it at once.
+pub(crate) struct Case<'a> {
+    input: &'a Input<'a>,
+    order: &'a Order,
+    stamp: Stamp,
+    writer: Writer<'a>,
+    /// The side that is booked.
+    side: Side,
+    /// The currency of that side.
+    currency: crate::books::Currency,
+    /// The sale date.
+    date: NaiveDate,
+    /// What the sale document has to come to: the order's total and its cash rounding.
+    total: Decimal,
+    /// The same on the buyer's side.
+    presentment_total: Decimal,
+    party: crate::books::Party,
+    order_name: String,
+}
+
+impl<'a> Case<'a> {
+    fn new(input: &'a Input<'a>, order: &'a Order, stamp: Stamp, date: NaiveDate) -> Result<Self, Hold> {
+        let side = match stamp.side {
+            CurrencySide::Shop => Side::Shop,
+            CurrencySide::Presentment => Side::Presentment,
+        };
+        let currency = order.currency_of(side);
+        if currency.decimals() > input.rules.decimals(currency) {
+            let text =
+                format!("{} keeps fewer decimals of {currency} than the currency has", input.rules.ledger().title());
+            return Err(Hold::new(HoldReason::CurrencyUnusable, text));
+        }
+        let total_on = |side| {
+            let total = order.total(side).ok_or_else(|| missing("total_price_set"))?;
+            Ok::<Decimal, Hold>(total + order.cash_rounding(side))
+        };
+        let mut writer = Writer::new(input.rules, input.settings.emoji);
+        let party = party::party(&mut writer, input, order, currency);
+        let order_name = writer.name_of(order);
+        let (total, presentment_total) = (total_on(side)?, total_on(Side::Presentment)?);
+        Ok(Self { input, order, stamp, writer, side, currency, date, total, presentment_total, party, order_name })
+    }
+
+    /// The account of a gateway, or the hold that names the missing key. Gift cards and store credit are liabilities:
+    /// they never fall to the default account.
+    fn payment_account(&self, gateway: &str) -> Result<String, Hold> {
+        let settings = self.input.settings;
+        let liability = matches!(gateway, "gift_card" | "shopify_store_credit");
+        let found = settings.payment_account(gateway, self.currency.code());
+        let own = settings
+            .payments
+            .keys()
+            .any(|key| key.split(':').next().is_some_and(|name| name.eq_ignore_ascii_case(gateway)));
+        match found {
+            Some(account) if !liability || own => Ok(account.to_owned()),
+            _ => Err(Hold::new(
+                HoldReason::AccountUnmapped,
+                format!("payments.{gateway} is missing: the account that a payment by `{gateway}` goes to"),
+            )),
+        }
+    }
+}
+
+/// The hold for an amount that the body does not carry on the side that is booked.
+fn missing(field: &str) -> Hold {
+    Hold::new(
+        HoldReason::OrderInconsistent,
+        format!("the order does not carry `{field}` in the currency that is booked"),
+    )
+}

@@ -159,15 +159,16 @@ struct OnlyId {
     id: Id,
 }
 
-/// Reads a body as its topic says, after checking that it looks like that topic.
-pub fn read(topic: &str, body: &[u8]) -> Result<News, Unreadable> {
+/// Reads a body as its topic says, after checking that it looks like that topic. The topics that erase need their own
+/// fields and this shop's domain in the signed body.
+pub fn read(topic: &str, shop: &str, body: &[u8]) -> Result<News, Unreadable> {
     let kind = Topic::parse(topic);
     if kind == Topic::Other {
         return Ok(News::Other);
     }
     let value: Value = serde_json::from_slice(body)
         .map_err(|error| Unreadable::Body(format!("it is not JSON ({})", place(&error))))?;
-    let looks = shape(&value);
+    let looks = shape(&value, shop);
     if !fits(kind, looks) {
         return Err(Unreadable::TopicMismatch { topic: topic.chars().take(60).collect(), body: looks.describe() });
     }
@@ -203,20 +204,19 @@ fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Unreadable> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
         let problem = error.inner().to_string();
-        let problem = problem.split('`').enumerate().map(|(index, part)| quoted(index, part)).collect::<String>();
-        Unreadable::Body(format!("{path}: {problem}"))
+        Unreadable::Body(format!("{path}: {}", without_quotations(&problem)))
     })
 }
 
-/// Keeps field names of serde's messages (`missing field `id``) and drops longer quotations.
-fn quoted(index: usize, part: &str) -> String {
-    if index % 2 == 0 {
-        part.split('"').enumerate().map(|(nth, text)| if nth % 2 == 0 { text } else { "…" }).collect()
-    } else if part.len() <= 40 && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') {
-        format!("`{part}`")
-    } else {
-        "`…`".into()
+/// A message without what it quotes of the body; the field names of "missing field `id`" are ours and stay.
+fn without_quotations(problem: &str) -> String {
+    if problem.starts_with("missing field") {
+        return problem.to_owned();
     }
+    let outside = |text: &str, mark: char| {
+        text.split(mark).enumerate().map(|(nth, part)| if nth % 2 == 0 { part } else { "…" }).collect::<String>()
+    };
+    outside(&outside(problem, '`'), '"')
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -226,6 +226,8 @@ enum Shape {
     Transaction,
     OrderEdit,
     OnlyId,
+    PrivacyRequest,
+    Shop,
     Object,
     NoObject,
 }
@@ -238,15 +240,19 @@ impl Shape {
             Shape::Transaction => "is a transaction",
             Shape::OrderEdit => "is an order edit",
             Shape::OnlyId => "is only an id",
+            Shape::PrivacyRequest => "is a request about personal data of this shop",
+            Shape::Shop => "is this shop",
             Shape::Object => "is something else",
             Shape::NoObject => "is no JSON object",
         }
     }
 }
 
-fn shape(value: &Value) -> Shape {
+fn shape(value: &Value, shop: &str) -> Shape {
     let Some(object) = value.as_object() else { return Shape::NoObject };
     let has = |key: &str| object.contains_key(key);
+    let is_shop =
+        |key: &str| object.get(key).and_then(Value::as_str).is_some_and(|text| text.eq_ignore_ascii_case(shop));
     if has("order_edit") {
         Shape::OrderEdit
     } else if has("line_items") && (has("currency") || has("total_price")) {
@@ -257,12 +263,15 @@ fn shape(value: &Value) -> Shape {
         Shape::Transaction
     } else if has("id") && object.len() == 1 {
         Shape::OnlyId
+    } else if has("shop_id") && is_shop("shop_domain") {
+        Shape::PrivacyRequest
+    } else if has("id") && is_shop("myshopify_domain") {
+        Shape::Shop
     } else {
         Shape::Object
     }
 }
 
-/// The erasing topics need their own fields and the shop's domain in the body.
 fn fits(topic: Topic, shape: Shape) -> bool {
     matches!(
         (topic, shape),
@@ -271,7 +280,8 @@ fn fits(topic: Topic, shape: Shape) -> bool {
             | (Topic::Transaction, Shape::Transaction)
             | (Topic::OrderEdited, Shape::OrderEdit)
             | (Topic::OrderDeleted, Shape::OnlyId)
-            | (Topic::AppUninstalled | Topic::Privacy, Shape::Object | Shape::OnlyId)
+            | (Topic::AppUninstalled, Shape::Shop)
+            | (Topic::Privacy, Shape::PrivacyRequest)
             | (Topic::Other, _)
     )
 }
@@ -285,6 +295,20 @@ pub fn snapshot_instant(order: &Order) -> DateTime<FixedOffset> {
 mod tests {
     use super::*;
 
+    const SHOP: &str = "example.myshopify.com";
+
+    #[test]
+    fn erasing_topics_need_their_own_fields_and_this_shops_domain_in_the_body() {
+        let mine = br#"{"shop_id":1,"shop_domain":"example.myshopify.com","orders_to_redact":[]}"#;
+        assert!(matches!(read("customers/redact", SHOP, mine), Ok(News::Privacy)));
+        let other = br#"{"shop_id":1,"shop_domain":"other.myshopify.com"}"#;
+        assert!(matches!(read("shop/redact", SHOP, other), Err(Unreadable::TopicMismatch { .. })));
+        let refund = br#"{"id":1,"order_id":2,"refund_line_items":[]}"#;
+        assert!(matches!(read("shop/redact", SHOP, refund), Err(Unreadable::TopicMismatch { .. })));
+        let shop = br#"{"id":1,"myshopify_domain":"example.myshopify.com","name":"x"}"#;
+        assert!(matches!(read("app/uninstalled", SHOP, shop), Ok(News::AppUninstalled)));
+    }
+
     #[test]
     fn both_header_spellings_are_read_and_a_missing_id_comes_from_the_body() {
         let old = |name: &str| (name == "x-shopify-topic").then(|| "Orders/Create".to_owned());
@@ -297,38 +321,38 @@ mod tests {
     #[test]
     fn a_topic_that_does_not_fit_the_body_is_a_mismatch() {
         let refund = br#"{"id":1,"order_id":2,"refund_line_items":[],"transactions":[]}"#;
-        assert!(matches!(read("refunds/create", refund), Ok(News::Refund(..))));
+        assert!(matches!(read("refunds/create", SHOP, refund), Ok(News::Refund(..))));
         for topic in ["orders/create", "orders/delete", "order_transactions/create", "orders/edited"] {
-            assert!(matches!(read(topic, refund), Err(Unreadable::TopicMismatch { .. })), "{topic}");
+            assert!(matches!(read(topic, SHOP, refund), Err(Unreadable::TopicMismatch { .. })), "{topic}");
         }
-        assert!(matches!(read("orders/delete", br#"{"id":7}"#), Ok(News::Deleted(_))));
+        assert!(matches!(read("orders/delete", SHOP, br#"{"id":7}"#), Ok(News::Deleted(_))));
     }
 
     #[test]
     fn what_is_not_understood_is_named_with_its_path_and_without_its_content() {
         let body = br#"{"id":1,"created_at":"2026-01-01T00:00:00Z","currency":"USD","total_price":"Jane Doe",
             "line_items":[]}"#;
-        let Err(Unreadable::Body(text)) = read("orders/create", body) else { panic!("expected an error") };
+        let Err(Unreadable::Body(text)) = read("orders/create", SHOP, body) else { panic!("expected an error") };
         assert!(text.contains("total_price"), "{text}");
         assert!(!text.contains("Jane"), "{text}");
-        let Err(Unreadable::Body(text)) = read("orders/create", b"{\"id\":") else { panic!("expected an error") };
+        let Err(Unreadable::Body(text)) = read("orders/create", SHOP, b"{\"id\":") else { panic!("expected an error") };
         assert!(text.contains("not JSON (line 1"), "{text}");
-        assert!(read("orders/create", b"").is_err() && read("orders/create", b"[]").is_err());
+        assert!(read("orders/create", SHOP, b"").is_err() && read("orders/create", SHOP, b"[]").is_err());
     }
 
     #[test]
     fn unknown_topics_are_told_apart_before_anything_is_parsed() {
-        assert!(matches!(read("carts/update", b"not json"), Ok(News::Other)));
+        assert!(matches!(read("carts/update", SHOP, b"not json"), Ok(News::Other)));
     }
 
     #[test]
     fn a_deeply_nested_or_hostile_body_is_an_error_not_a_crash() {
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-        assert!(read("orders/create", deep.as_bytes()).is_err());
+        assert!(read("orders/create", SHOP, deep.as_bytes()).is_err());
         for body in
             ["{\"line_items\":5,\"currency\":5}", "{\"line_items\":[null],\"currency\":\"USD\",\"id\":1}", "null"]
         {
-            assert!(read("orders/create", body.as_bytes()).is_err(), "{body}");
+            assert!(read("orders/create", SHOP, body.as_bytes()).is_err(), "{body}");
         }
     }
 }

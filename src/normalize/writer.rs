@@ -1,0 +1,95 @@
+//! Fits text to a ledger's fields and writes down every change.
+
+use serde::Serialize;
+
+use super::text::{EmojiPolicy, clean};
+use crate::books::document::DocumentKey;
+use crate::books::rules::LedgerRules;
+use crate::books::text::Field;
+use crate::shopify::Order;
+
+/// What stands for personal data wherever a note leaves the durable object.
+pub const PERSONAL: &str = "[personal data]";
+
+/// One thing that normalisation changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Adjustment {
+    /// The document that it concerns.
+    pub document_key: DocumentKey,
+    /// Which field, as Shopify calls it (`line_items[2].title`).
+    pub field: String,
+    /// The rule's name.
+    pub rule: &'static str,
+    /// What it was.
+    pub before: String,
+    /// What it became.
+    pub after: String,
+    /// True if the two are about a person: then they stay inside the durable object.
+    pub personal: bool,
+}
+
+/// Collects notes while documents are being made.
+pub(crate) struct Writer<'a> {
+    rules: &'a dyn LedgerRules,
+    emoji: EmojiPolicy,
+    notes: Vec<Adjustment>,
+}
+
+impl<'a> Writer<'a> {
+    pub fn new(rules: &'a dyn LedgerRules, emoji: EmojiPolicy) -> Self {
+        Self { rules, emoji, notes: Vec::new() }
+    }
+
+    /// `text` as the ledger's `field` takes it. `name` says which of Shopify's fields it was.
+    pub fn fit(&mut self, key: &DocumentKey, field: Field, name: &str, text: &str) -> String {
+        let personal = matches!(field, Field::PartyName | Field::GivenName | Field::FamilyName | Field::Email);
+        let cleaned = clean(text, &self.rules.text(field), self.emoji);
+        for change in &cleaned.changes {
+            self.notes.push(Adjustment {
+                document_key: key.clone(),
+                field: name.to_owned(),
+                rule: change.rule(),
+                before: text.to_owned(),
+                after: cleaned.text.clone(),
+                personal,
+            });
+        }
+        cleaned.text
+    }
+
+    /// The first of `candidates` that is not empty once fitted; a note says when the first choice fell away.
+    pub fn first_that_fits(&mut self, key: &DocumentKey, field: Field, name: &str, candidates: &[&str]) -> String {
+        for (rank, candidate) in candidates.iter().enumerate() {
+            let text = self.fit(key, field, name, candidate);
+            if !text.is_empty() {
+                if rank > 0 && !candidates[0].is_empty() {
+                    self.note(key, name, "empty_name", candidates[0], &text);
+                }
+                return text;
+            }
+        }
+        String::new()
+    }
+
+    /// Writes a change down.
+    pub fn note(&mut self, key: &DocumentKey, field: &str, rule: &'static str, before: &str, after: &str) {
+        self.notes.push(Adjustment {
+            document_key: key.clone(),
+            field: field.to_owned(),
+            rule,
+            before: before.to_owned(),
+            after: after.to_owned(),
+            personal: false,
+        });
+    }
+
+    /// The order's name as a ledger can show it.
+    pub fn name_of(&mut self, order: &Order) -> String {
+        let name = clean(&order.name, &self.rules.text(Field::Reference), self.emoji).text;
+        if name.is_empty() { order.id.0.clone() } else { name }
+    }
+
+    pub fn into_notes(self) -> Vec<Adjustment> {
+        self.notes
+    }
+}
