@@ -3,6 +3,7 @@
 
 pub mod books;
 pub mod config;
+pub mod journal;
 pub mod ledgers;
 pub mod normalize;
 pub mod platform;

@@ -11,6 +11,7 @@ pub mod cipher;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
 mod rows;
+pub mod time;
 
 pub use rows::{Row, Value};
 

@@ -4,8 +4,8 @@
 use rust_decimal::Decimal;
 
 use super::payments::{presentment_amount, share};
-use super::sale::{account, close, document, net, no_tax, tax_mode};
-use super::tax::line_taxes;
+use super::sale::{account, close, document, net, tax_mode};
+use super::tax::{line_taxes, untaxed};
 use super::{Case, missing, number};
 use crate::books::document::{Content, Document, DocumentKey, Itemised, Line, LineRole, LineTax, Settlement, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
@@ -189,7 +189,7 @@ fn lines(
     }
     if let Some((amount, tax)) = returned_shipping(case, refund)? {
         let taxes = order.shipping_lines.first().map_or(&[][..], |line| &line.tax_lines);
-        let like = if tax.is_zero() { no_tax(case) } else { line_taxes(case, taxes)?.own };
+        let like = if tax.is_zero() { untaxed(case) } else { line_taxes(case, taxes)?.own };
         let tax = LineTax { amount: tax, ..like };
         lines.extend(returned_line(case, LineRole::Shipping, "Shipping".into(), amount, tax, mode, false)?);
     }
@@ -210,7 +210,7 @@ fn returned_line(
         return Ok(None);
     }
     let with_tax = if gross { amount } else { amount + tax.amount };
-    let tax = if tax.amount.is_zero() { no_tax(case) } else { tax };
+    let tax = if tax.amount.is_zero() { untaxed(case) } else { tax };
     let line = Line {
         role,
         description,

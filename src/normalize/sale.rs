@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use super::payments::Payments;
 use super::tax::{line_taxes, untaxed};
 use super::{Case, missing, number};
-use crate::books::document::{Content, Document, DocumentKey, Itemised, Line, LineRole, LineTax, Standing, TaxMode};
+use crate::books::document::{Content, Document, DocumentKey, Itemised, Line, LineRole, Standing, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
 use crate::books::text::Field;
 use crate::shopify::Order;
@@ -295,9 +295,4 @@ pub(super) fn close(
         return Err(Hold::new(HoldReason::TotalMismatch, text));
     }
     Ok(())
-}
-
-/// An untaxed tax for lines that other modules build.
-pub(super) fn no_tax(case: &Case<'_>) -> LineTax {
-    untaxed(case)
 }

@@ -1,0 +1,307 @@
+//! Moves the outbox to D1: one statement per table and batch, and the migrations before the first one.
+
+use crate::platform::{Journal, JournalError, Platform, SqlError, Statement, Value};
+
+use super::outbox::Outbox;
+
+/// The migrations, in order: file name and SQL. Recorded in `d1_migrations` exactly as wrangler does, so that
+/// `wrangler d1 migrations apply` and the Worker never do one twice.
+pub const MIGRATIONS: &[(&str, &str)] = &[("0001_journal.sql", include_str!("../../migrations/0001_journal.sql"))];
+
+/// Records per flush: with five tables a flush is five statements, far below a turn's bound.
+const RECORDS: i64 = 500;
+/// Bytes per flush: D1 takes parameters of up to 2 MB; half of it leaves room for JSON's escapes.
+const BYTES: usize = 900_000;
+
+/// What one flush did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flushed {
+    /// Nothing waits any more.
+    Empty,
+    /// More is waiting.
+    More,
+}
+
+/// Why a flush failed; the records stay in the outbox.
+#[derive(Debug, thiserror::Error)]
+pub enum FlushError {
+    /// D1 is away or refuses.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The object's own database.
+    #[error(transparent)]
+    Sql(#[from] SqlError),
+}
+
+struct Table {
+    name: &'static str,
+    columns: &'static [&'static str],
+    /// The columns that make a row unique; empty for rows that are only ever added.
+    key: &'static [&'static str],
+}
+
+const TABLES: &[Table] = &[
+    Table {
+        name: "events",
+        columns: &[
+            "webhook_id",
+            "event_id",
+            "connection",
+            "shop",
+            "topic",
+            "api_version",
+            "order_id",
+            "triggered_at",
+            "received_at",
+            "finished_at",
+            "bytes",
+            "sha256",
+            "deliveries",
+            "outcome",
+            "reason",
+        ],
+        key: &["connection", "webhook_id", "sha256"],
+    },
+    Table {
+        name: "orders",
+        columns: &[
+            "connection",
+            "order_id",
+            "name",
+            "state",
+            "reason",
+            "remedy",
+            "currency",
+            "updated_at",
+            "first_seen_at",
+            "synced_at",
+            "attempts",
+            "next_attempt_at",
+        ],
+        key: &["connection", "order_id"],
+    },
+    Table {
+        name: "documents",
+        columns: &[
+            "connection",
+            "order_id",
+            "document_key",
+            "kind",
+            "ledger_id",
+            "number",
+            "currency",
+            "expected_total",
+            "ledger_total",
+            "proof",
+            "state",
+            "posted_at",
+        ],
+        key: &["connection", "order_id", "document_key"],
+    },
+    Table {
+        name: "adjustments",
+        columns: &["connection", "order_id", "document_key", "field", "rule", "before", "after", "at"],
+        key: &[],
+    },
+    Table {
+        name: "attempts",
+        columns: &[
+            "connection",
+            "order_id",
+            "document_key",
+            "operation",
+            "at",
+            "duration_ms",
+            "http_status",
+            "outcome",
+            "code",
+            "message",
+            "idempotency_key",
+            "trace_id",
+        ],
+        key: &[],
+    },
+];
+
+/// Sends the oldest records to D1 and takes them out of the outbox. `source` names this object's outbox, for ever.
+pub async fn flush(platform: Platform<'_>, source: &str) -> Result<Flushed, FlushError> {
+    let stretch = Outbox::oldest(platform.sql, RECORDS, BYTES)?;
+    if stretch.records.is_empty() {
+        return Ok(Flushed::Empty);
+    }
+    let full = stretch.records.len();
+    migrate(platform.journal).await?;
+    let statements = TABLES.iter().filter_map(|table| statement(table, source, &stretch)).collect();
+    platform.journal.apply(statements).await?;
+    stretch.delivered(platform.sql)?;
+    let more = full as i64 == RECORDS || super::outbox::backlog(platform.sql)? > 0;
+    Ok(if more { Flushed::More } else { Flushed::Empty })
+}
+
+/// `INSERT … SELECT … FROM json_each(?)`: one statement however many rows. An older record never overwrites a newer one.
+fn statement(table: &Table, source: &str, stretch: &Outbox) -> Option<Statement> {
+    let rows: Vec<String> = stretch
+        .records
+        .iter()
+        .filter(|(_, target, _)| target == table.name)
+        .map(|(seq, _, json)| format!("{{\"seq\":{seq},\"r\":{json}}}"))
+        .collect();
+    if rows.is_empty() {
+        return None;
+    }
+    let quoted: Vec<String> = table.columns.iter().map(|column| format!("\"{column}\"")).collect();
+    let read: Vec<String> = table.columns.iter().map(|column| format!("json_extract(value, '$.r.{column}')")).collect();
+    let conflict = if table.key.is_empty() {
+        "ON CONFLICT (source, seq) DO NOTHING".to_owned()
+    } else {
+        let set: Vec<String> = quoted.iter().map(|column| format!("{column} = excluded.{column}")).collect();
+        format!(
+            "ON CONFLICT ({}) DO UPDATE SET source = excluded.source, seq = excluded.seq, {} \
+             WHERE excluded.seq > {name}.seq OR excluded.source <> {name}.source",
+            table.key.join(", "),
+            set.join(", "),
+            name = table.name
+        )
+    };
+    let sql = format!(
+        "INSERT INTO {} (source, seq, {}) SELECT ?1, json_extract(value, '$.seq'), {} FROM json_each(?2) WHERE true {conflict}",
+        table.name,
+        quoted.join(", "),
+        read.join(", ")
+    );
+    Some(Statement { sql, params: vec![source.into(), format!("[{}]", rows.join(",")).into()] })
+}
+
+/// Applies the migrations that D1 does not have yet.
+pub async fn migrate(journal: &dyn Journal) -> Result<(), JournalError> {
+    let ask = |sql: &str| Statement { sql: sql.to_owned(), params: Vec::new() };
+    let applied = journal.query(ask("SELECT name FROM d1_migrations")).await.unwrap_or_default();
+    let applied: Vec<String> = applied.iter().filter_map(|row| row.text("name").ok()).collect();
+    for (name, text) in MIGRATIONS.iter().filter(|(name, _)| !applied.iter().any(|one| one == name)) {
+        let mut statements = vec![ask(
+            "CREATE TABLE IF NOT EXISTS d1_migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, \
+             applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)",
+        )];
+        statements.extend(split(text).map(ask));
+        statements.push(Statement {
+            sql: "INSERT INTO d1_migrations (name) VALUES (?)".into(),
+            params: vec![Value::from(*name)],
+        });
+        journal.apply(statements).await?;
+    }
+    Ok(())
+}
+
+/// The statements of a migration: each ends with `;` at the end of a line, comments start a line with `--`.
+fn split(text: &str) -> impl Iterator<Item = &str> {
+    text.split(";\n").map(str::trim).filter(|statement| {
+        statement.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with("--"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::records::{AdjustmentRecord, OrderRecord, Record};
+    use super::*;
+    use crate::platform::Sql;
+    use crate::platform::native::SqliteJournal;
+    use futures_util::FutureExt;
+
+    fn now<T>(future: impl Future<Output = T>) -> T {
+        future.now_or_never().unwrap()
+    }
+
+    fn order(state: &str) -> Record {
+        Record::Order(OrderRecord {
+            connection: "main".into(),
+            order_id: "1".into(),
+            name: Some("it's #1 \"🚀\"".into()),
+            state: state.into(),
+            reason: None,
+            remedy: None,
+            currency: Some("USD".into()),
+            updated_at: "2026-01-01T00:00:00.000Z".into(),
+            first_seen_at: "2026-01-01T00:00:00.000Z".into(),
+            synced_at: None,
+            attempts: 0,
+            next_attempt_at: None,
+        })
+    }
+
+    fn adjustment() -> Record {
+        let text = String::from;
+        Record::Adjustment(AdjustmentRecord {
+            connection: text("main"),
+            order_id: text("1"),
+            document_key: text("sale"),
+            field: text("line_items[0].name"),
+            rule: text("emoji_named"),
+            before: text("🚀"),
+            after: text("rocket"),
+            at: text("2026-01-01T00:00:00.000Z"),
+        })
+    }
+
+    fn stretch(records: &[(i64, Record)]) -> Outbox {
+        let row =
+            |(seq, record): &(i64, Record)| (*seq, record.table().to_owned(), serde_json::to_string(record).unwrap());
+        Outbox { records: records.iter().map(row).collect() }
+    }
+
+    fn apply(journal: &SqliteJournal, records: &[(i64, Record)]) {
+        let stretch = stretch(records);
+        let statements = TABLES.iter().filter_map(|table| statement(table, "main:1", &stretch)).collect();
+        now(journal.apply(statements)).unwrap();
+    }
+
+    fn one(journal: &SqliteJournal, sql: &str) -> String {
+        match &journal.database.exec(sql, &[]).unwrap()[0].0[0].1 {
+            Value::Int(number) => number.to_string(),
+            Value::Text(text) => text.clone(),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn migrations_apply_once_and_are_recorded_as_wrangler_does() {
+        let journal = SqliteJournal::in_memory().unwrap();
+        now(migrate(&journal)).unwrap();
+        now(migrate(&journal)).unwrap();
+        assert_eq!(one(&journal, "SELECT COUNT(*) FROM d1_migrations"), MIGRATIONS.len().to_string());
+        for view in ["sync_health", "needs_attention", "drift", "fx_drift"] {
+            journal.database.exec(&format!("SELECT * FROM {view}"), &[]).unwrap();
+        }
+    }
+
+    #[test]
+    fn every_table_here_has_its_columns_in_the_migration() {
+        let journal = SqliteJournal::in_memory().unwrap();
+        now(migrate(&journal)).unwrap();
+        for table in TABLES {
+            let columns: Vec<String> = table.columns.iter().map(|column| format!("\"{column}\"")).collect();
+            journal.database.exec(&format!("SELECT {} FROM {}", columns.join(","), table.name), &[]).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_repeated_flush_changes_nothing_and_an_older_record_never_wins() {
+        let journal = SqliteJournal::in_memory().unwrap();
+        now(migrate(&journal)).unwrap();
+        let batch = [(1, order("pending")), (2, adjustment()), (3, order("synced"))];
+        apply(&journal, &batch);
+        apply(&journal, &batch);
+        apply(&journal, &batch[..1]);
+        assert_eq!(one(&journal, "SELECT state FROM orders"), "synced");
+        assert_eq!(one(&journal, "SELECT COUNT(*) FROM adjustments"), "1");
+        assert_eq!(one(&journal, "SELECT name FROM orders"), "it's #1 \"🚀\"");
+    }
+
+    #[test]
+    fn while_the_journal_is_away_nothing_is_lost() {
+        let journal = SqliteJournal::in_memory().unwrap();
+        journal.away.set(true);
+        assert!(now(migrate(&journal)).is_err());
+        journal.away.set(false);
+        now(migrate(&journal)).unwrap();
+    }
+}

@@ -1,0 +1,11 @@
+//! What goes to D1, for people to query: typed records, an outbox in the object's own database, and the flush that
+//! moves them over in batches. A record is written to the outbox in the same transaction as what it tells about, so it
+//! cannot be lost; it carries its sequence number, so a repeated flush changes nothing.
+
+mod flush;
+mod outbox;
+mod records;
+
+pub use flush::{MIGRATIONS, flush};
+pub use outbox::{Outbox, SCHEMA, append, backlog};
+pub use records::{AdjustmentRecord, AttemptRecord, DocumentRecord, EventRecord, OrderRecord, Record, RefusalRecord};

@@ -1,0 +1,132 @@
+//! The rows of the journal's tables (design, section 8). Times are ISO 8601 UTC, money is text beside its currency,
+//! and nothing here is personal.
+
+use serde::Serialize;
+
+/// A row for one of the journal's tables.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum Record {
+    /// `events`
+    Event(EventRecord),
+    /// `orders`
+    Order(OrderRecord),
+    /// `documents`
+    Document(DocumentRecord),
+    /// `adjustments`
+    Adjustment(AdjustmentRecord),
+    /// `attempts`
+    Attempt(AttemptRecord),
+}
+
+impl Record {
+    /// The table it belongs to.
+    pub fn table(&self) -> &'static str {
+        match self {
+            Record::Event(_) => "events",
+            Record::Order(_) => "orders",
+            Record::Document(_) => "documents",
+            Record::Adjustment(_) => "adjustments",
+            Record::Attempt(_) => "attempts",
+        }
+    }
+}
+
+/// One verified delivery, once.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct EventRecord {
+    pub webhook_id: String,
+    pub event_id: String,
+    pub connection: String,
+    pub shop: String,
+    pub topic: String,
+    pub api_version: String,
+    pub order_id: Option<String>,
+    pub triggered_at: String,
+    pub received_at: String,
+    pub finished_at: Option<String>,
+    pub bytes: i64,
+    pub sha256: String,
+    pub deliveries: i64,
+    pub outcome: String,
+    pub reason: Option<String>,
+}
+
+/// Where an order stands.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct OrderRecord {
+    pub connection: String,
+    pub order_id: String,
+    pub name: Option<String>,
+    pub state: String,
+    pub reason: Option<String>,
+    pub remedy: Option<String>,
+    pub currency: Option<String>,
+    pub updated_at: String,
+    pub first_seen_at: String,
+    pub synced_at: Option<String>,
+    pub attempts: i64,
+    pub next_attempt_at: Option<String>,
+}
+
+/// A document in the ledger, with its proof.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct DocumentRecord {
+    pub connection: String,
+    pub order_id: String,
+    pub document_key: String,
+    pub kind: String,
+    pub ledger_id: String,
+    pub number: String,
+    pub currency: String,
+    pub expected_total: String,
+    pub ledger_total: String,
+    pub proof: String,
+    pub state: String,
+    pub posted_at: String,
+}
+
+/// One thing that normalisation changed.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct AdjustmentRecord {
+    pub connection: String,
+    pub order_id: String,
+    pub document_key: String,
+    pub field: String,
+    pub rule: String,
+    pub before: String,
+    pub after: String,
+    pub at: String,
+}
+
+/// One call to a ledger.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct AttemptRecord {
+    pub connection: String,
+    pub order_id: String,
+    pub document_key: String,
+    pub operation: String,
+    pub at: String,
+    pub duration_ms: i64,
+    pub http_status: Option<i64>,
+    pub outcome: String,
+    pub code: Option<String>,
+    pub message: Option<String>,
+    pub idempotency_key: Option<String>,
+    pub trace_id: Option<String>,
+}
+
+/// Deliveries that were turned away in one minute.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct RefusalRecord {
+    pub minute: String,
+    pub shop: String,
+    pub kind: String,
+    pub count: i64,
+}
