@@ -7,4 +7,5 @@ pub mod journal;
 pub mod ledgers;
 pub mod normalize;
 pub mod platform;
+pub mod posting;
 pub mod shopify;

@@ -50,11 +50,15 @@ pub enum HoldReason {
     RetriesExhausted,
     /// The connection's settings cannot be read.
     SettingsInvalid,
+    /// The shop removed the app.
+    AppUninstalled,
+    /// Shopify asks about, or to erase, somebody's personal data.
+    PrivacyRequest,
 }
 
 impl HoldReason {
     /// Every reason, for catalogues and tests.
-    pub const ALL: [HoldReason; 22] = [
+    pub const ALL: [HoldReason; 24] = [
         HoldReason::Unreadable,
         HoldReason::TopicMismatch,
         HoldReason::OrderInconsistent,
@@ -77,6 +81,8 @@ impl HoldReason {
         HoldReason::Crashed,
         HoldReason::RetriesExhausted,
         HoldReason::SettingsInvalid,
+        HoldReason::AppUninstalled,
+        HoldReason::PrivacyRequest,
     ];
 
     /// The code in tables and addresses.
@@ -104,6 +110,8 @@ impl HoldReason {
             HoldReason::Crashed => "crashed",
             HoldReason::RetriesExhausted => "retries_exhausted",
             HoldReason::SettingsInvalid => "settings_invalid",
+            HoldReason::AppUninstalled => "app_uninstalled",
+            HoldReason::PrivacyRequest => "privacy_request",
         }
     }
 
@@ -169,6 +177,12 @@ impl HoldReason {
             }
             HoldReason::SettingsInvalid => {
                 "Correct the connection's settings as named here and deploy; the order then goes on by itself."
+            }
+            HoldReason::AppUninstalled => {
+                "Install the app again in Shopify, or remove this connection from the settings."
+            }
+            HoldReason::PrivacyRequest => {
+                "Answer it within 30 days: the delivery kept here names the customer; posted documents are kept by law."
             }
         }
     }

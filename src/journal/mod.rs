@@ -6,6 +6,6 @@ mod flush;
 mod outbox;
 mod records;
 
-pub use flush::{MIGRATIONS, flush};
+pub use flush::{FlushError, Flushed, MIGRATIONS, flush, migrate};
 pub use outbox::{Outbox, SCHEMA, append, backlog};
 pub use records::{AdjustmentRecord, AttemptRecord, DocumentRecord, EventRecord, OrderRecord, Record, RefusalRecord};

@@ -242,3 +242,12 @@ pub trait Ledger: LedgerRules {
     /// The request that exchanges a refresh token.
     fn refresh(&self, credentials: &oauth::Credentials, refresh_token: &str) -> Request;
 }
+
+/// Opens a ledger company for a connection.
+pub fn open(
+    settings: &crate::config::Settings,
+    company: &str,
+    variables: &crate::config::Variables,
+) -> Box<dyn Ledger> {
+    todo!()
+}

@@ -1,0 +1,74 @@
+//! One order's trouble is its own; trouble that many orders have is the connection's. After three failures in a row,
+//! whichever orders they hit, nothing more is sent until a pause is over, then one order goes ahead as a probe.
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::retry::backoff;
+use super::schema::{clear_meta, meta, set_meta};
+use crate::platform::time::{iso, parse_iso};
+use crate::platform::{Sql, SqlError};
+
+/// Failures in a row that are taken for an outage: fewer happen to single orders, more would spend calls for nothing.
+const OUTAGE: i64 = 3;
+
+const TROUBLE: &str = "trouble";
+const PAUSE_UNTIL: &str = "pause_until";
+const PAUSE_WHY: &str = "pause_why";
+
+/// How the connection to the ledger is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Failures in a row.
+    pub trouble: i64,
+    /// Nothing is sent before then.
+    pub pause_until: Option<DateTime<Utc>>,
+    /// Why, for people.
+    pub why: Option<String>,
+}
+
+impl Health {
+    /// True while nothing may be sent.
+    pub fn is_paused(&self, now: DateTime<Utc>) -> bool {
+        self.pause_until.is_some_and(|until| until > now)
+    }
+
+    /// True if only one order may go ahead.
+    pub fn is_probing(&self) -> bool {
+        self.trouble >= OUTAGE
+    }
+}
+
+/// How it is.
+pub fn health(sql: &dyn Sql) -> Result<Health, SqlError> {
+    let trouble = meta(sql, TROUBLE)?.and_then(|text| text.parse().ok()).unwrap_or(0);
+    let pause_until = meta(sql, PAUSE_UNTIL)?.as_deref().and_then(parse_iso);
+    Ok(Health { trouble, pause_until, why: meta(sql, PAUSE_WHY)? })
+}
+
+/// A call came through.
+pub fn succeeded(sql: &dyn Sql) -> Result<(), SqlError> {
+    [TROUBLE, PAUSE_UNTIL, PAUSE_WHY].into_iter().try_for_each(|key| clear_meta(sql, key))
+}
+
+/// A call failed in a way that may be the connection's. Returns the end of the pause, if there is one now.
+pub fn failed(sql: &dyn Sql, now: DateTime<Utc>, chance: u64, why: &str) -> Result<Option<DateTime<Utc>>, SqlError> {
+    let trouble = health(sql)?.trouble + 1;
+    set_meta(sql, TROUBLE, &trouble.to_string())?;
+    if trouble < OUTAGE {
+        return Ok(None);
+    }
+    pause(sql, now + backoff(trouble - OUTAGE + 1, chance), why).map(Some)
+}
+
+/// Sends nothing before `until`.
+pub fn pause(sql: &dyn Sql, until: DateTime<Utc>, why: &str) -> Result<DateTime<Utc>, SqlError> {
+    set_meta(sql, PAUSE_UNTIL, &iso(until))?;
+    set_meta(sql, PAUSE_WHY, why)?;
+    Ok(until)
+}
+
+/// How long to wait where the ledger asks for it: what it says, else one window of its rate limit.
+pub fn asked_to_wait(retry_after: Option<Duration>, chance: u64) -> Duration {
+    let jitter = Duration::milliseconds(i64::try_from(chance % 3_000).unwrap_or(0));
+    retry_after.unwrap_or(super::retry::RATE_WINDOW) + jitter
+}

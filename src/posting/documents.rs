@@ -1,0 +1,129 @@
+//! The documents that stand in the ledger, each with its proof: what was expected beside what the ledger stated.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+
+use super::orders::OrderRef;
+use crate::books::document::{Document, DocumentKey, DocumentKind};
+use crate::books::money::parse_amount;
+use crate::journal::{self, DocumentRecord};
+use crate::ledgers::{Operation, Posted};
+use crate::platform::time::iso;
+use crate::platform::{Row, Sql, SqlError};
+
+/// Whether a posted document counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PostedState {
+    /// It does.
+    Posted,
+    /// It was voided or deleted.
+    Voided,
+}
+
+/// A document as it stands in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Whether it counts.
+    pub state: PostedState,
+    /// Its currency's code.
+    pub currency: String,
+    /// What its total ought to be.
+    pub expected_total: Decimal,
+    /// What the ledger says it is.
+    pub ledger_total: Decimal,
+    /// True if the two were equal when it was written.
+    pub exact: bool,
+    /// The ledger's word on it.
+    pub posted: Posted,
+}
+
+fn read(row: &Row) -> Result<(DocumentKey, Record), SqlError> {
+    let failed = |what: &str| SqlError(format!("documents.{what} cannot be read"));
+    let posted: Posted = serde_json::from_str(&row.text("posted")?).map_err(|_| failed("posted"))?;
+    let record = Record {
+        state: if row.text("state")? == "posted" { PostedState::Posted } else { PostedState::Voided },
+        currency: row.text("currency")?,
+        expected_total: parse_amount(&row.text("expected_total")?).map_err(|_| failed("expected_total"))?,
+        ledger_total: parse_amount(&row.text("ledger_total")?).map_err(|_| failed("ledger_total"))?,
+        exact: row.text("proof")? == "exact",
+        posted,
+    };
+    Ok((DocumentKey::stored(row.text("document_key")?), record))
+}
+
+/// An order's documents in the ledger.
+pub fn posted(sql: &dyn Sql, order: &OrderRef) -> Result<BTreeMap<DocumentKey, Record>, SqlError> {
+    let statement = "SELECT * FROM documents WHERE connection = ? AND order_id = ?";
+    sql.exec(statement, &order.params())?.iter().map(read).collect()
+}
+
+/// Records what a write achieved. Returns whether the ledger's total is the expected one.
+pub fn record(
+    sql: &dyn Sql,
+    order: &OrderRef,
+    document: &Document,
+    operation: Operation,
+    posted: &Posted,
+    now: DateTime<Utc>,
+) -> Result<bool, SqlError> {
+    let json = serde_json::to_string(posted).map_err(|error| SqlError(error.to_string()))?;
+    let [connection, order_id] = order.params();
+    let exact = document.kind() == DocumentKind::Application
+        || (posted.total == document.total && posted.currency.is_none_or(|currency| currency == document.currency));
+    match operation {
+        Operation::Create => sql.exec(
+            "INSERT INTO documents (connection, order_id, document_key, kind, state, currency, expected_total,
+                 ledger_total, proof, posted, posted_at)
+             VALUES (?, ?, ?, ?, 'posted', ?, ?, ?, ?, ?, ?)
+             ON CONFLICT (connection, order_id, document_key) DO NOTHING",
+            &[
+                connection,
+                order_id,
+                document.key.as_str().into(),
+                document.kind().as_str().into(),
+                document.currency.code().into(),
+                document.total.to_string().into(),
+                posted.total.to_string().into(),
+                if exact { "exact" } else { "differs" }.into(),
+                json.into(),
+                iso(now).into(),
+            ],
+        )?,
+        Operation::Void => sql.exec(
+            "UPDATE documents SET state = 'voided', posted = ?4
+             WHERE connection = ?1 AND order_id = ?2 AND document_key = ?3",
+            &[connection, order_id, document.key.as_str().into(), json.into()],
+        )?,
+    };
+    let [connection, order_id] = order.params();
+    sql.exec("UPDATE orders SET wrote = 1 WHERE connection = ? AND order_id = ?", &[connection, order_id])?;
+    publish(sql, order, &document.key)?;
+    Ok(exact)
+}
+
+fn publish(sql: &dyn Sql, order: &OrderRef, key: &DocumentKey) -> Result<(), SqlError> {
+    let [connection, order_id] = order.params();
+    let rows = sql.exec(
+        "SELECT * FROM documents WHERE connection = ? AND order_id = ? AND document_key = ?",
+        &[connection, order_id, key.as_str().into()],
+    )?;
+    let Some(row) = rows.first() else { return Ok(()) };
+    let (_, record) = read(row)?;
+    let entry = DocumentRecord {
+        connection: order.connection.clone(),
+        order_id: order.order_id.clone(),
+        document_key: key.to_string(),
+        kind: row.text("kind")?,
+        ledger_id: record.posted.ledger_id,
+        number: record.posted.number,
+        currency: record.currency,
+        expected_total: record.expected_total.to_string(),
+        ledger_total: record.ledger_total.to_string(),
+        proof: row.text("proof")?,
+        state: row.text("state")?,
+        posted_at: row.text("posted_at")?,
+    };
+    journal::append(sql, &journal::Record::Document(entry))
+}

@@ -1,0 +1,256 @@
+//! Takes a verified delivery in: one transaction that recognises repetitions, stores the body, merges what it says into
+//! the order's state and queues the journal's record. Whatever the body holds, something is recorded.
+
+use chrono::{DateTime, Duration, SecondsFormat, Utc};
+
+use super::orders::{self, OrderRef};
+use super::schema::{meta, set_meta};
+use crate::books::hold::HoldReason;
+use crate::config::Connection;
+use crate::platform::time::iso;
+use crate::platform::{Sql, SqlError, Value, transaction};
+use crate::shopify::delivery::{self, Delivery, News, Unreadable};
+use crate::shopify::order::{Refund, Transaction};
+use crate::shopify::{Order, OrderState};
+
+/// SQLite rows are limited to 2 MB on the edge; a chunk stays well below.
+const CHUNK: usize = 1_500_000;
+
+/// News is worked on after this pause, so that the burst of topics that one purchase sends is handled at once.
+const SETTLING: Duration = Duration::milliseconds(1000);
+
+/// A delivery whose signature was verified.
+pub struct Incoming<'a> {
+    /// For which connection.
+    pub connection: &'a Connection,
+    /// What its headers claim.
+    pub delivery: &'a Delivery,
+    /// The raw bytes.
+    pub body: &'a [u8],
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    /// It is news, and durable once the object's writes are.
+    New,
+    /// It was here before.
+    Duplicate,
+}
+
+/// Notes that this connection's transactions are delivered, so that payments need not be inferred at once.
+pub fn transactions_seen_key(connection: &str) -> String {
+    format!("transactions_seen:{connection}")
+}
+
+/// Takes `incoming` in.
+pub fn receive(sql: &dyn Sql, now: DateTime<Utc>, incoming: &Incoming<'_>) -> Result<Received, SqlError> {
+    let sha256 = delivery::body_hash(incoming.body);
+    let news = delivery::read(&incoming.delivery.topic, &incoming.connection.shop, incoming.body);
+    transaction(sql, |sql| {
+        if let Some(seq) = known(sql, incoming, &sha256)? {
+            sql.exec("UPDATE events SET deliveries = deliveries + 1 WHERE seq = ?", &[seq.into()])?;
+            orders::publish_event(sql, seq)?;
+            return Ok(Received::Duplicate);
+        }
+        let seq = store(sql, now, incoming, &sha256, news.as_ref().ok().and_then(News::order_id))?;
+        match &news {
+            Ok(news) => merge(sql, now, incoming, seq, &sha256, news)?,
+            Err(problem) => hold_event(sql, now, incoming, seq, reason_of(problem), &problem.to_string())?,
+        }
+        orders::publish_event(sql, seq)?;
+        Ok(Received::New)
+    })
+}
+
+fn reason_of(problem: &Unreadable) -> HoldReason {
+    match problem {
+        Unreadable::Body(_) => HoldReason::Unreadable,
+        Unreadable::TopicMismatch { .. } => HoldReason::TopicMismatch,
+    }
+}
+
+fn known(sql: &dyn Sql, incoming: &Incoming<'_>, sha256: &str) -> Result<Option<i64>, SqlError> {
+    let rows = sql.exec(
+        "SELECT seq FROM events WHERE connection = ? AND webhook_id = ? AND sha256 = ?",
+        &[incoming.connection.id.as_str().into(), incoming.delivery.webhook_id.as_str().into(), sha256.into()],
+    )?;
+    rows.first().map(|row| row.int("seq")).transpose()
+}
+
+fn store(
+    sql: &dyn Sql,
+    now: DateTime<Utc>,
+    incoming: &Incoming<'_>,
+    sha256: &str,
+    order_id: Option<&str>,
+) -> Result<i64, SqlError> {
+    let delivery = incoming.delivery;
+    let text = |text: &str| Value::from(text);
+    let rows = sql.exec(
+        "INSERT INTO events (connection, webhook_id, sha256, event_id, shop, topic, api_version, triggered_at,
+             order_id, received_at, bytes, deliveries, outcome)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 'pending') RETURNING seq",
+        &[
+            text(&incoming.connection.id),
+            text(&delivery.webhook_id),
+            text(sha256),
+            text(&delivery.event_id),
+            text(&incoming.connection.shop),
+            text(&delivery.topic),
+            text(&delivery.api_version),
+            text(&delivery.triggered_at),
+            order_id.into(),
+            iso(now).into(),
+            i64::try_from(incoming.body.len()).unwrap_or(i64::MAX).into(),
+        ],
+    )?;
+    let seq = rows.first().ok_or_else(|| SqlError("an event got no number".into()))?.int("seq")?;
+    for (n, chunk) in (0i64..).zip(incoming.body.chunks(CHUNK)) {
+        let params = [seq.into(), n.into(), chunk.to_vec().into()];
+        sql.exec("INSERT INTO event_chunks (event_seq, n, bytes) VALUES (?, ?, ?)", &params)?;
+    }
+    Ok(seq)
+}
+
+/// The raw bytes of an event.
+pub fn body(sql: &dyn Sql, seq: i64) -> Result<Vec<u8>, SqlError> {
+    let rows = sql.exec("SELECT bytes FROM event_chunks WHERE event_seq = ? ORDER BY n", &[seq.into()])?;
+    let mut bytes = Vec::new();
+    for row in &rows {
+        bytes.extend(row.blob("bytes")?);
+    }
+    Ok(bytes)
+}
+
+fn merge(
+    sql: &dyn Sql,
+    now: DateTime<Utc>,
+    incoming: &Incoming<'_>,
+    seq: i64,
+    sha256: &str,
+    news: &News,
+) -> Result<(), SqlError> {
+    let order = |id: &str| OrderRef { connection: incoming.connection.id.clone(), order_id: id.to_owned() };
+    let part = |id: &str, part: &str, rank: String| {
+        keep_newest(sql, &order(id), part, seq, &format!("{rank}|{sha256}"))?;
+        let name = if let News::Order(order) = news { Some(order.name.as_str()) } else { None };
+        orders::wake(sql, &order(id), name, now, now + SETTLING)
+    };
+    match news {
+        News::Order(body) => part(body.id.as_str(), "snapshot", snapshot_rank(body)),
+        News::Refund(id, body) => part(id.as_str(), &format!("refund:{}", body.id.0), refund_rank(body)),
+        News::Transaction(id, body) => {
+            set_meta(sql, &transactions_seen_key(&incoming.connection.id), "yes")?;
+            part(id.as_str(), &format!("transaction:{}", body.id.0), transaction_rank(body))
+        }
+        News::Edited(id) => part(id.as_str(), "edited", String::new()),
+        News::Deleted(id) => part(id.as_str(), "deleted", String::new()),
+        News::Sample => ignore_event(sql, now, seq, "sample_notification"),
+        News::Other => ignore_event(sql, now, seq, "topic_not_used"),
+        News::AppUninstalled => {
+            let text = "Shopify says that the app was removed from the shop: deliveries will stop";
+            hold_event(sql, now, incoming, seq, HoldReason::AppUninstalled, text)
+        }
+        News::Privacy => {
+            let text = format!("Shopify sent a request about personal data (`{}`)", incoming.delivery.topic);
+            hold_event(sql, now, incoming, seq, HoldReason::PrivacyRequest, &text)
+        }
+    }
+}
+
+/// The later word on a part of an order's state stays. Ranks are compared as text; the body's hash at their end makes
+/// the choice the same whatever the order of arrival.
+fn keep_newest(sql: &dyn Sql, order: &OrderRef, part: &str, seq: i64, rank: &str) -> Result<(), SqlError> {
+    let [connection, order_id] = order.params();
+    sql.exec(
+        "INSERT INTO order_parts (connection, order_id, part, event_seq, rank) VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT (connection, order_id, part) DO UPDATE SET event_seq = excluded.event_seq, rank = excluded.rank
+         WHERE excluded.rank > order_parts.rank",
+        &[connection, order_id, part.into(), seq.into(), rank.into()],
+    )
+    .map(drop)
+}
+
+/// Fixed-width instants sort as text.
+fn sortable(instant: Option<DateTime<chrono::FixedOffset>>) -> String {
+    let utc = instant.map(|instant| instant.with_timezone(&Utc)).unwrap_or_default();
+    utc.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+fn snapshot_rank(order: &Order) -> String {
+    // A cancelled or refunded order was changed later than one that is not, should both carry the same second.
+    let later = u8::from(order.cancelled_at.is_some());
+    format!("{}|{later}{:04}", sortable(Some(delivery::snapshot_instant(order))), order.refunds.len())
+}
+
+fn refund_rank(refund: &Refund) -> String {
+    let settled = refund.transactions.iter().filter(|one| !one.is_pending()).count();
+    format!("{}|{settled:04}", sortable(refund.processed_at.or(refund.created_at)))
+}
+
+fn transaction_rank(transaction: &Transaction) -> String {
+    let last_word = u8::from(!transaction.is_pending()) + u8::from(transaction.status == "success");
+    format!("{last_word}|{}", sortable(transaction.at()))
+}
+
+fn ignore_event(sql: &dyn Sql, now: DateTime<Utc>, seq: i64, rule: &str) -> Result<(), SqlError> {
+    let statement = "UPDATE events SET outcome = 'ignored', reason = ?, finished_at = ? WHERE seq = ?";
+    sql.exec(statement, &[rule.into(), iso(now).into(), seq.into()]).map(drop)
+}
+
+/// A delivery that belongs to no order but needs a person: an order row of its own, `event:<webhook id>`.
+fn hold_event(
+    sql: &dyn Sql,
+    now: DateTime<Utc>,
+    incoming: &Incoming<'_>,
+    seq: i64,
+    reason: HoldReason,
+    detail: &str,
+) -> Result<(), SqlError> {
+    let order_id = format!("event:{}", incoming.delivery.webhook_id);
+    sql.exec(
+        "UPDATE events SET outcome = 'held', reason = ?, finished_at = ?, order_id = ? WHERE seq = ?",
+        &[reason.code().into(), iso(now).into(), order_id.as_str().into(), seq.into()],
+    )?;
+    let at = OrderRef { connection: incoming.connection.id.clone(), order_id };
+    let [connection, order_id] = at.params();
+    sql.exec(
+        "INSERT INTO orders (connection, order_id, name, state, reason, detail, remedy, updated_at, first_seen_at)
+         VALUES (?1, ?2, NULL, 'held', ?3, ?4, ?5, ?6, ?6)
+         ON CONFLICT (connection, order_id) DO UPDATE SET reason = ?3, detail = ?4, remedy = ?5, updated_at = ?6",
+        &[connection, order_id, reason.code().into(), detail.into(), reason.remedy().into(), iso(now).into()],
+    )?;
+    orders::publish(sql, &at)
+}
+
+/// All that is known of an order, and the newest event that it is known from.
+pub fn state_of(sql: &dyn Sql, connection: &Connection, order: &OrderRef) -> Result<(OrderState, i64), SqlError> {
+    let parts = sql.exec(
+        "SELECT p.part, p.event_seq, e.topic FROM order_parts p JOIN events e ON e.seq = p.event_seq
+         WHERE p.connection = ? AND p.order_id = ? ORDER BY p.part DESC",
+        &order.params(),
+    )?;
+    let newest = sql.exec(
+        "SELECT coalesce(MAX(seq), 0) AS seq FROM events WHERE connection = ? AND order_id = ?",
+        &order.params(),
+    )?;
+    let mut state = OrderState::default();
+    for part in &parts {
+        let body = body(sql, part.int("event_seq")?)?;
+        match delivery::read(&part.text("topic")?, &connection.shop, &body) {
+            Ok(News::Order(order)) => state.add_order(*order),
+            Ok(News::Refund(_, refund)) => state.add_refund(*refund),
+            Ok(News::Transaction(_, transaction)) => state.add_transaction(*transaction),
+            Ok(News::Deleted(_)) => state.deleted = true,
+            // Read once when it came in; an `edited` part only says that something changed.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok((state, newest.first().map_or(Ok(0), |row| row.int("seq"))?))
+}
+
+/// True if this connection has ever been told of a transaction.
+pub fn transactions_seen(sql: &dyn Sql, connection: &str) -> Result<bool, SqlError> {
+    Ok(meta(sql, &transactions_seen_key(connection))?.is_some())
+}

@@ -1,0 +1,30 @@
+//! The engine: takes deliveries in, decides what is to be written, writes it down before it is sent, resolves what
+//! nobody answered, and keeps count. It reads no clock and opens no connection of its own, and it never alerts anybody:
+//! what it finds stands in its tables and in the journal.
+//!
+//! One [`Books`] stands for one ledger company. Everything it knows is in the object's database, so that a new one,
+//! after a crash, goes on exactly where the old one stopped.
+
+mod apply;
+mod books;
+mod breaker;
+mod documents;
+mod inbox;
+mod next;
+mod orders;
+mod parties;
+mod plan;
+mod retry;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod turn;
+mod view;
+mod writes;
+
+pub use books::Books;
+pub use inbox::{Incoming, Received};
+pub use orders::OrderRef;
+pub use plan::{Plan, Step, plan};
+pub use view::{BooksStatus, OrderView};

@@ -1,0 +1,358 @@
+//! What an order needs next: decided afresh from the database before every call, so that news which arrived while a
+//! call was under way is always taken in. Reads and records; sends nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::books::Books;
+use super::documents::{self, Record};
+use super::inbox;
+use super::orders::{self, Ending, OrderRef, OrderRow};
+use super::parties::{self, Known};
+use super::plan::{Plan, Step, plan};
+use super::writes::{self, LoggedWrite, NewWrite, Open};
+use crate::books::document::{Document, DocumentKey, Party};
+use crate::books::hold::{Hold, HoldReason};
+use crate::config::{Connection, Settings};
+use crate::journal::{self, AdjustmentRecord};
+use crate::ledgers::{Ledger, Operation, Posted, Recovery, Reference, WireRequest, Write};
+use crate::normalize::{self, Adjustment, Desired, Documents, Input, PERSONAL};
+use crate::platform::time::iso;
+use crate::platform::{SqlError, Value, transaction};
+use crate::shopify::OrderState;
+
+/// How long a payment's transactions may come after the order that speaks of it: Shopify sends both within seconds, its
+/// first retry follows about a minute later.
+const TRANSACTIONS_GRACE: Duration = Duration::minutes(2);
+/// How long a refund or a transaction may come before its order (design, rulings: orphans).
+const ORPHAN_GRACE: Duration = Duration::hours(1);
+
+/// What an order needs.
+pub enum Action {
+    /// Nothing more in this turn.
+    End(Ending, i64),
+    /// Something that another order of this round is already asking for.
+    Later,
+    /// This call.
+    Call(Box<Call>),
+}
+
+/// A call to the ledger on behalf of an order.
+pub struct Call {
+    pub order: OrderRef,
+    /// The newest event that it was decided upon.
+    pub seen: i64,
+    pub purpose: Purpose,
+    pub request: WireRequest,
+}
+
+/// What a call is for.
+pub enum Purpose {
+    /// To learn the ledger's id of something that the settings name.
+    Reference(Reference),
+    /// To create a party.
+    CreateParty(PartyCall),
+    /// To see who has its name or key.
+    FindParty(PartyCall),
+    /// To send the write of that number.
+    Write(i64),
+    /// To see whether the document of that write stands in the ledger.
+    Look(i64),
+}
+
+/// A party on its way into the ledger.
+pub struct PartyCall {
+    /// As it is named in this try.
+    pub party: Party,
+    /// Its identity.
+    pub identity: String,
+    /// What was known when the call was made.
+    pub known: Known,
+}
+
+/// One order and what it is looked at with.
+struct Desk<'a> {
+    books: &'a Books<'a>,
+    connection: &'a Connection,
+    settings: &'a Settings,
+    ledger: &'a dyn Ledger,
+    row: &'a OrderRow,
+    state: OrderState,
+    seen: i64,
+}
+
+/// Decides what `row` needs. `claims` holds what other orders of this round are already asking the ledger for.
+pub fn next(books: &Books<'_>, row: &OrderRow, claims: &mut BTreeSet<String>) -> Result<Action, SqlError> {
+    let hold = |text: String| Ok(Action::End(Ending::Held(Hold::new(HoldReason::SettingsInvalid, text)), i64::MAX));
+    let Some(connection) = books.connection(&row.at.connection) else {
+        return hold(format!("the connection `{}` is no longer configured", row.at.connection));
+    };
+    let settings = match &connection.settings {
+        Ok(settings) => settings,
+        Err(problems) => {
+            let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            return hold(text.join("; "));
+        }
+    };
+    let Some(ledger) = books.ledger(connection) else { return hold("the settings cannot be read".into()) };
+    let (state, seen) = inbox::state_of(books.platform.sql, connection, &row.at)?;
+    let desk = Desk { books, connection, settings, ledger: ledger.as_ref(), row, state, seen };
+    desk.decide(claims)
+}
+
+impl Desk<'_> {
+    fn now(&self) -> DateTime<Utc> {
+        self.books.platform.clock.now()
+    }
+
+    fn end(&self, ending: Ending) -> Result<Action, SqlError> {
+        Ok(Action::End(ending, self.seen))
+    }
+
+    fn decide(&self, claims: &mut BTreeSet<String>) -> Result<Action, SqlError> {
+        if let Some(open) = writes::open(self.books.platform.sql, &self.row.at)? {
+            return self.resolve(open);
+        }
+        let waited = self.now() - self.row.first_seen_at;
+        let heard = inbox::transactions_seen(self.books.platform.sql, &self.connection.id)?;
+        let input = Input {
+            state: &self.state,
+            settings: self.settings,
+            rules: self.ledger,
+            shop: &self.connection.shop,
+            stamp: self.row.stamp.as_ref(),
+            may_infer: !heard || waited >= TRANSACTIONS_GRACE,
+        };
+        match normalize::desired(&input) {
+            Err(hold) => self.end(Ending::Held(hold)),
+            Ok(Desired::Ignored(ignored)) => self.end(Ending::Ignored(ignored.rule())),
+            Ok(Desired::AwaitsOrder) if waited < ORPHAN_GRACE => {
+                self.end(Ending::Later(self.row.first_seen_at + ORPHAN_GRACE))
+            }
+            Ok(Desired::AwaitsOrder) => {
+                let text = "a refund, payment or edit arrived, but the order itself never did";
+                self.end(Ending::Held(Hold::new(HoldReason::OrderUnknown, text)))
+            }
+            Ok(Desired::Documents(documents)) => self.pursue(&documents, claims),
+        }
+    }
+
+    fn pursue(&self, desired: &Documents, claims: &mut BTreeSet<String>) -> Result<Action, SqlError> {
+        self.remember(desired)?;
+        let posted = documents::posted(self.books.platform.sql, &self.row.at)?;
+        let plan = match plan(&desired.documents, &posted) {
+            Ok(plan) => plan,
+            Err(hold) => return self.end(Ending::Held(hold)),
+        };
+        match plan {
+            Plan { steps, nothing_ever } if steps.is_empty() => {
+                if nothing_ever {
+                    self.end(Ending::Ignored("cancelled_before_posting"))
+                } else if desired.awaits_transactions {
+                    self.end(Ending::Later(self.row.first_seen_at + TRANSACTIONS_GRACE))
+                } else {
+                    self.end(Ending::Synced)
+                }
+            }
+            Plan { steps, .. } => match steps[0] {
+                Step::Create(document) => self.create(document, &posted, claims),
+                Step::Void(document) => self.void(document, &posted),
+            },
+        }
+    }
+
+    /// Keeps what was decided once and what was changed, each only once.
+    fn remember(&self, desired: &Documents) -> Result<(), SqlError> {
+        let currency = desired.documents.first().map(|document| document.currency);
+        transaction(self.books.platform.sql, |sql| {
+            if self.row.stamp.as_ref() != Some(&desired.stamp) {
+                orders::stamp(sql, &self.row.at, &desired.stamp, currency.as_ref().map(|one| one.code()))?;
+            }
+            desired.notes.iter().try_for_each(|note| self.keep_note(note))
+        })
+    }
+
+    fn keep_note(&self, note: &Adjustment) -> Result<(), SqlError> {
+        let sql = self.books.platform.sql;
+        let [connection, order_id] = self.row.at.params();
+        let at = iso(self.now());
+        let inserted = sql.exec(
+            "INSERT INTO adjustments (connection, order_id, document_key, field, rule, before, after, personal, at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING rule",
+            &[
+                connection,
+                order_id,
+                note.document_key.as_str().into(),
+                note.field.as_str().into(),
+                note.rule.into(),
+                note.before.as_str().into(),
+                note.after.as_str().into(),
+                Value::Int(note.personal.into()),
+                at.as_str().into(),
+            ],
+        )?;
+        if inserted.is_empty() {
+            return Ok(());
+        }
+        let shown = |text: &str| if note.personal { PERSONAL.to_owned() } else { text.to_owned() };
+        let record = AdjustmentRecord {
+            connection: self.row.at.connection.clone(),
+            order_id: self.row.at.order_id.clone(),
+            document_key: note.document_key.to_string(),
+            field: note.field.clone(),
+            rule: note.rule.to_owned(),
+            before: shown(&note.before),
+            after: shown(&note.after),
+            at,
+        };
+        journal::append(sql, &journal::Record::Adjustment(record))
+    }
+
+    fn create(
+        &self,
+        document: &Document,
+        posted: &BTreeMap<DocumentKey, Record>,
+        claims: &mut BTreeSet<String>,
+    ) -> Result<Action, SqlError> {
+        let sql = self.books.platform.sql;
+        let references = match parties::references(sql, &self.ledger.references(document))? {
+            Ok(references) => references,
+            Err(missing) => return Ok(self.find_reference(missing, claims)),
+        };
+        let identity = document.party.identity(&self.connection.shop);
+        let known = parties::known(sql, &identity)?;
+        let Some(party_id) = known.ledger_id.clone() else {
+            return Ok(self.find_or_create_party(&document.party, identity, known, claims));
+        };
+        let links = posted.iter().map(|(key, record)| (key.clone(), record.posted.clone())).collect();
+        let look_before = document.itemised().is_some() && self.is_older_than_the_object()?;
+        self.log(Operation::Create, document, &party_id, None, &links, &references, look_before)
+    }
+
+    fn void(&self, document: &Document, posted: &BTreeMap<DocumentKey, Record>) -> Result<Action, SqlError> {
+        let existing = posted.get(&document.key).map(|record| &record.posted);
+        let party_id = existing.and_then(|posted| posted.party_id.clone()).unwrap_or_default();
+        let (links, references) = (BTreeMap::new(), BTreeMap::new());
+        self.log(Operation::Void, document, &party_id, existing, &links, &references, false)
+    }
+
+    /// An order made before this object existed may have been posted by an earlier one.
+    fn is_older_than_the_object(&self) -> Result<bool, SqlError> {
+        let born_at = self.books.born_at()?;
+        Ok(self.state.snapshot.as_ref().is_some_and(|order| order.created_at < born_at))
+    }
+
+    fn find_reference(&self, reference: Reference, claims: &mut BTreeSet<String>) -> Action {
+        if !claims.insert(format!("{}:{}", reference.kind.as_str(), reference.label)) {
+            return Action::Later;
+        }
+        let request = self.ledger.find_reference(&reference);
+        self.call(Purpose::Reference(reference), request)
+    }
+
+    fn find_or_create_party(
+        &self,
+        party: &Party,
+        identity: String,
+        known: Known,
+        claims: &mut BTreeSet<String>,
+    ) -> Action {
+        let party = parties::named(party, &self.connection.shop, known.variant);
+        // Two parties of one name must not be created side by side either.
+        if !claims.insert(format!("party:{identity}")) || !claims.insert(format!("name:{}", party.name)) {
+            return Action::Later;
+        }
+        let key = parties::key(&identity);
+        if known.taken {
+            let request = self.ledger.find_party(&party, &key);
+            return self.call(Purpose::FindParty(PartyCall { party, identity, known }), request);
+        }
+        let idempotency = parties::creation_key(&self.settings.company, &identity, &known);
+        let request = self.ledger.create_party(&party, &key, &idempotency);
+        self.call(Purpose::CreateParty(PartyCall { party, identity, known }), request)
+    }
+
+    #[allow(clippy::too_many_arguments)] // Exactly the parts of a write, named where they are used.
+    fn log(
+        &self,
+        operation: Operation,
+        document: &Document,
+        party_id: &str,
+        existing: Option<&Posted>,
+        links: &BTreeMap<DocumentKey, Posted>,
+        references: &BTreeMap<Reference, String>,
+        look_before: bool,
+    ) -> Result<Action, SqlError> {
+        let sql = self.books.platform.sql;
+        let epoch = writes::epoch(sql, &self.row.at, document, operation)?;
+        let key = writes::key(&self.settings.company, &self.connection.shop, document, operation, epoch);
+        let write = Write { operation, document, party_id, existing, links, references, key: &key };
+        let request = self.ledger.write(&write);
+        // Only the first try can meet what an earlier object wrote.
+        let look_before = look_before && epoch == 0;
+        let new = NewWrite { operation, document, request: &request, party_id, key: &key, epoch, look_before };
+        let id = transaction(sql, |sql| writes::record(sql, &self.row.at, &new, self.now()))?;
+        if look_before {
+            let look = self.ledger.look(&write);
+            return Ok(self.call(Purpose::Look(id), look));
+        }
+        Ok(self.call(Purpose::Write(id), request))
+    }
+
+    /// An open write is dealt with before anything else is planned.
+    fn resolve(&self, open: LoggedWrite) -> Result<Action, SqlError> {
+        let look = |open: &LoggedWrite| {
+            let parts = WriteParts::of(self.books, &self.row.at, open)?;
+            let request = self.ledger.look(&parts.write(open));
+            Ok(self.call(Purpose::Look(open.id), request))
+        };
+        match open.open {
+            Open::LookBefore | Open::LookExisting => look(&open),
+            Open::Unsent => {
+                writes::reopen(self.books.platform.sql, open.id, Open::Sent(self.now()))?;
+                Ok(self.call(Purpose::Write(open.id), open.request))
+            }
+            Open::Sent(at) => match self.ledger.recovery(at, self.now()) {
+                Recovery::Replay => Ok(self.call(Purpose::Write(open.id), open.request)),
+                Recovery::LookFirst => look(&open),
+            },
+        }
+    }
+
+    fn call(&self, purpose: Purpose, request: WireRequest) -> Action {
+        Action::Call(Box::new(Call { order: self.row.at.clone(), seen: self.seen, purpose, request }))
+    }
+}
+
+/// What a logged write needs besides itself to be understood.
+pub struct WriteParts {
+    existing: Option<Posted>,
+    links: BTreeMap<DocumentKey, Posted>,
+    references: BTreeMap<Reference, String>,
+}
+
+impl WriteParts {
+    /// Reads them from the order's documents.
+    pub fn of(books: &Books<'_>, order: &OrderRef, logged: &LoggedWrite) -> Result<Self, SqlError> {
+        let posted = documents::posted(books.platform.sql, order)?;
+        Ok(Self {
+            existing: posted.get(&logged.document.key).map(|record| record.posted.clone()),
+            links: posted.into_iter().map(|(key, record)| (key, record.posted)).collect(),
+            references: BTreeMap::new(),
+        })
+    }
+
+    /// The write as the ledger reads it.
+    pub fn write<'a>(&'a self, logged: &'a LoggedWrite) -> Write<'a> {
+        Write {
+            operation: logged.operation,
+            document: &logged.document,
+            party_id: &logged.party_id,
+            existing: self.existing.as_ref(),
+            links: &self.links,
+            references: &self.references,
+            key: &logged.key,
+        }
+    }
+}

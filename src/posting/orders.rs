@@ -1,0 +1,325 @@
+//! The order rows: where each order stands and when it is looked at next. Every change of a row also goes into the
+//! journal's outbox, in the same transaction.
+
+use chrono::{DateTime, Utc};
+
+use crate::books::hold::{Hold, HoldReason};
+use crate::journal::{self, EventRecord, OrderRecord, Record};
+use crate::normalize::Stamp;
+use crate::platform::time::{iso, parse_iso};
+use crate::platform::{Row, Sql, SqlError, Value};
+
+/// Where an order stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderState {
+    /// News is waiting to be worked on.
+    Pending,
+    /// The books hold what they ought to.
+    Synced,
+    /// A ledger call did not come through; it will be tried again.
+    Retrying,
+    /// A person has to look.
+    Held,
+    /// A rule says that it does not belong in the books.
+    Ignored,
+}
+
+impl OrderState {
+    /// The name in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OrderState::Pending => "pending",
+            OrderState::Synced => "synced",
+            OrderState::Retrying => "retrying",
+            OrderState::Held => "held",
+            OrderState::Ignored => "ignored",
+        }
+    }
+}
+
+/// An order's address: connection and Shopify id.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrderRef {
+    /// The connection's id.
+    pub connection: String,
+    /// Shopify's id of the order.
+    pub order_id: String,
+}
+
+impl OrderRef {
+    /// The two, as parameters.
+    pub fn params(&self) -> [Value; 2] {
+        [self.connection.as_str().into(), self.order_id.as_str().into()]
+    }
+}
+
+/// An order's row, as far as the engine reads it.
+#[derive(Debug, Clone)]
+pub struct OrderRow {
+    pub at: OrderRef,
+    pub stamp: Option<Stamp>,
+    pub first_seen_at: DateTime<Utc>,
+    pub attempts: i64,
+    pub retrying_since: Option<DateTime<Utc>>,
+    pub marks: i64,
+    /// True if something was written for it since its last news.
+    pub wrote: bool,
+}
+
+const COLUMNS: &str = "connection, order_id, stamp, first_seen_at, attempts, retrying_since, marks, wrote";
+
+fn read(row: &Row) -> Result<OrderRow, SqlError> {
+    let instant = |column: &str| {
+        parse_iso(&row.text(column)?).ok_or_else(|| SqlError(format!("orders.{column} holds no instant")))
+    };
+    Ok(OrderRow {
+        at: OrderRef { connection: row.text("connection")?, order_id: row.text("order_id")? },
+        stamp: row.text_or_null("stamp")?.and_then(|text| serde_json::from_str(&text).ok()),
+        first_seen_at: instant("first_seen_at")?,
+        attempts: row.int("attempts")?,
+        retrying_since: row.text_or_null("retrying_since")?.as_deref().and_then(parse_iso),
+        marks: row.int("marks")?,
+        wrote: row.int("wrote")? != 0,
+    })
+}
+
+/// One order's row.
+pub fn load(sql: &dyn Sql, at: &OrderRef) -> Result<Option<OrderRow>, SqlError> {
+    let statement = format!("SELECT {COLUMNS} FROM orders WHERE connection = ? AND order_id = ?");
+    sql.exec(&statement, &at.params())?.first().map(read).transpose()
+}
+
+/// The orders that are due, those that crashed least and were tried least first, then the oldest.
+pub fn due(sql: &dyn Sql, now: DateTime<Utc>, count: usize) -> Result<Vec<OrderRow>, SqlError> {
+    let statement =
+        format!("SELECT {COLUMNS} FROM orders WHERE due_at <= ? ORDER BY marks, attempts, first_seen_at LIMIT ?");
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    sql.exec(&statement, &[iso(now).into(), count.into()])?.iter().map(read).collect()
+}
+
+/// When the next order is due, if any is.
+pub fn next_due(sql: &dyn Sql) -> Result<Option<DateTime<Utc>>, SqlError> {
+    let rows = sql.exec("SELECT MIN(due_at) AS due_at FROM orders WHERE due_at IS NOT NULL", &[])?;
+    let text = rows.first().map(|row| row.text_or_null("due_at")).transpose()?.flatten();
+    Ok(text.as_deref().and_then(parse_iso))
+}
+
+/// News of an order: it is due at `due`, whatever it was before. A crash stays until a person releases it.
+pub fn wake(
+    sql: &dyn Sql,
+    at: &OrderRef,
+    name: Option<&str>,
+    now: DateTime<Utc>,
+    due: DateTime<Utc>,
+) -> Result<(), SqlError> {
+    let [connection, order_id] = at.params();
+    sql.exec(
+        "INSERT INTO orders (connection, order_id, name, state, updated_at, first_seen_at, due_at)
+         VALUES (?1, ?2, ?3, 'pending', ?4, ?4, ?5)
+         ON CONFLICT (connection, order_id) DO UPDATE SET name = coalesce(excluded.name, name),
+             updated_at = excluded.updated_at, wrote = CASE WHEN state IN ('pending', 'retrying') THEN wrote ELSE 0 END,
+             due_at = CASE WHEN reason = 'crashed' AND state = 'held' THEN NULL
+                 WHEN due_at IS NOT NULL AND due_at < excluded.due_at THEN due_at ELSE excluded.due_at END,
+             state = CASE WHEN reason = 'crashed' AND state = 'held' THEN state
+                 WHEN state = 'retrying' THEN state ELSE 'pending' END",
+        &[connection, order_id, name.into(), iso(now).into(), iso(due).into()],
+    )?;
+    publish(sql, at)
+}
+
+/// A person says: try again now.
+pub fn release(sql: &dyn Sql, at: &OrderRef, now: DateTime<Utc>) -> Result<bool, SqlError> {
+    let [connection, order_id] = at.params();
+    let changed = sql.exec(
+        "UPDATE orders SET state = 'pending', reason = NULL, detail = NULL, remedy = NULL, attempts = 0, marks = 0,
+             retrying_since = NULL, wrote = 0, due_at = ?3, updated_at = ?3
+         WHERE connection = ?1 AND order_id = ?2 AND order_id NOT LIKE 'event:%' RETURNING order_id",
+        &[connection, order_id, iso(now).into()],
+    )?;
+    publish(sql, at)?;
+    Ok(!changed.is_empty())
+}
+
+/// Remembers what was decided for the order once and for all.
+pub fn stamp(sql: &dyn Sql, at: &OrderRef, stamp: &Stamp, currency: Option<&str>) -> Result<(), SqlError> {
+    let text = serde_json::to_string(stamp).map_err(|error| SqlError(error.to_string()))?;
+    let [connection, order_id] = at.params();
+    let statement =
+        "UPDATE orders SET stamp = ?3, currency = coalesce(?4, currency) WHERE connection = ?1 AND order_id = ?2";
+    sql.exec(statement, &[connection, order_id, text.into(), currency.into()]).map(drop)
+}
+
+/// How an order's turn ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// The books hold what they ought to.
+    Synced,
+    /// A rule leaves it out.
+    Ignored(&'static str),
+    /// A person has to look.
+    Held(Hold),
+    /// The books are right so far; look again then (transactions or the order itself may still come).
+    Later(DateTime<Utc>),
+    /// A call failed; try again then.
+    Retry(DateTime<Utc>),
+    /// Stopped in the middle because the turn was used up, or the ledger asked to wait; nobody's fault.
+    Interrupted(DateTime<Utc>),
+}
+
+/// Ends an order's turn. `seen` is the newest event that the turn knew of: its events and the older ones are settled;
+/// if a newer one arrived meanwhile, the order stays due.
+pub fn end(sql: &dyn Sql, at: &OrderRef, ending: &Ending, seen: i64, now: DateTime<Utc>) -> Result<(), SqlError> {
+    let [connection, order_id] = at.params();
+    let newer = sql.exec(
+        "SELECT 1 AS found FROM events WHERE connection = ? AND order_id = ? AND outcome = 'pending' AND seq > ? LIMIT 1",
+        &[connection.clone(), order_id.clone(), seen.into()],
+    )?;
+    let wrote = load(sql, at)?.is_some_and(|row| row.wrote);
+    let (state, reason, detail, remedy, due) = match ending {
+        Ending::Synced => (OrderState::Synced, None, None, None, None),
+        Ending::Ignored(rule) => (OrderState::Ignored, Some(*rule), None, None, None),
+        Ending::Held(hold) => {
+            (OrderState::Held, Some(hold.reason.code()), Some(hold.detail.as_str()), Some(hold.reason.remedy()), None)
+        }
+        Ending::Later(due) | Ending::Interrupted(due) => (OrderState::Pending, None, None, None, Some(*due)),
+        Ending::Retry(due) => (OrderState::Retrying, None, None, None, Some(*due)),
+    };
+    let due = if newer.is_empty() { due } else { Some(due.map_or(now, |due| due.min(now))) };
+    let tries = match ending {
+        Ending::Retry(_) => "failed",
+        Ending::Interrupted(_) => "kept",
+        _ => "over",
+    };
+    sql.exec(
+        "UPDATE orders SET state = ?3, reason = ?4, detail = ?5, remedy = ?6, due_at = ?7, marks = 0,
+             attempts = CASE ?8 WHEN 'failed' THEN attempts + 1 WHEN 'kept' THEN attempts ELSE 0 END,
+             retrying_since = CASE ?8 WHEN 'failed' THEN coalesce(retrying_since, ?9) WHEN 'kept' THEN retrying_since END,
+             synced_at = CASE WHEN ?3 = 'synced' THEN ?9 ELSE synced_at END, updated_at = ?9
+         WHERE connection = ?1 AND order_id = ?2",
+        &[
+            connection,
+            order_id,
+            state.as_str().into(),
+            reason.into(),
+            detail.into(),
+            remedy.into(),
+            due.map(iso).into(),
+            tries.into(),
+            iso(now).into(),
+        ],
+    )?;
+    match ending {
+        Ending::Synced => settle(sql, at, seen, if wrote { "posted" } else { "unchanged" }, None, now)?,
+        Ending::Ignored(rule) => settle(sql, at, seen, "ignored", Some(rule), now)?,
+        Ending::Held(hold) => settle(sql, at, seen, "held", Some(hold.reason.code()), now)?,
+        Ending::Later(_) | Ending::Retry(_) | Ending::Interrupted(_) => {}
+    }
+    publish(sql, at)
+}
+
+/// Gives the order's open events their outcome. Held events are settled again once the hold is lifted.
+fn settle(
+    sql: &dyn Sql,
+    at: &OrderRef,
+    seen: i64,
+    outcome: &str,
+    reason: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<(), SqlError> {
+    let [connection, order_id] = at.params();
+    let settled = sql.exec(
+        "UPDATE events SET outcome = ?3, reason = ?4, finished_at = ?5
+         WHERE connection = ?1 AND order_id = ?2 AND seq <= ?6 AND outcome IN ('pending', 'held') RETURNING seq",
+        &[connection, order_id, outcome.into(), reason.into(), iso(now).into(), seen.into()],
+    )?;
+    settled.iter().try_for_each(|row| publish_event(sql, row.int("seq")?))
+}
+
+/// Puts the order's row, as it is now, into the journal's outbox.
+pub fn publish(sql: &dyn Sql, at: &OrderRef) -> Result<(), SqlError> {
+    let rows = sql.exec(
+        "SELECT name, state, reason, detail, remedy, currency, updated_at, first_seen_at, synced_at, attempts, due_at
+         FROM orders WHERE connection = ? AND order_id = ?",
+        &at.params(),
+    )?;
+    let Some(row) = rows.first() else { return Ok(()) };
+    let remedy = match (row.text_or_null("detail")?, row.text_or_null("remedy")?) {
+        (Some(detail), Some(remedy)) => Some(format!("{detail}. {remedy}")),
+        (detail, remedy) => remedy.or(detail),
+    };
+    let record = OrderRecord {
+        connection: at.connection.clone(),
+        order_id: at.order_id.clone(),
+        name: row.text_or_null("name")?,
+        remedy,
+        currency: row.text_or_null("currency")?,
+        updated_at: row.text("updated_at")?,
+        first_seen_at: row.text("first_seen_at")?,
+        synced_at: row.text_or_null("synced_at")?,
+        attempts: row.int("attempts")?,
+        next_attempt_at: row.text_or_null("due_at")?,
+    };
+    journal::append(sql, &Record::Order(record))
+}
+
+/// Puts an event's row, as it is now, into the journal's outbox.
+pub fn publish_event(sql: &dyn Sql, seq: i64) -> Result<(), SqlError> {
+    let rows = sql.exec("SELECT * FROM events WHERE seq = ?", &[seq.into()])?;
+    let Some(row) = rows.first() else { return Ok(()) };
+    let record = EventRecord {
+        webhook_id: row.text("webhook_id")?,
+        event_id: row.text("event_id")?,
+        connection: row.text("connection")?,
+        shop: row.text("shop")?,
+        topic: row.text("topic")?,
+        api_version: row.text("api_version")?,
+        order_id: row.text_or_null("order_id")?,
+        triggered_at: row.text("triggered_at")?,
+        received_at: row.text("received_at")?,
+        finished_at: row.text_or_null("finished_at")?,
+        bytes: row.int("bytes")?,
+        sha256: row.text("sha256")?,
+        deliveries: row.int("deliveries")?,
+        outcome: row.text("outcome")?,
+        reason: row.text_or_null("reason")?,
+    };
+    journal::append(sql, &Record::Event(record))
+}
+
+/// Marks the orders that a turn is about to work on; those that two turns already began with and never ended are held.
+pub fn mark(sql: &dyn Sql, rows: &[OrderRow]) -> Result<(), SqlError> {
+    for row in rows {
+        let statement = "UPDATE orders SET marks = marks + 1 WHERE connection = ? AND order_id = ?";
+        sql.exec(statement, &row.at.params())?;
+    }
+    Ok(())
+}
+
+/// Turns that may begin with an order and not end before it is held: the second restart after a crash holds it.
+pub const MOST_MARKS: i64 = 2;
+
+/// The hold of an order that crashed.
+pub fn crashed() -> Hold {
+    Hold::new(HoldReason::Crashed, format!("processing it ended in a crash {MOST_MARKS} times"))
+}
+
+/// Settings changed: what was held because of them is due again.
+pub fn release_settings_holds(sql: &dyn Sql, connection: &str, now: DateTime<Utc>) -> Result<(), SqlError> {
+    let reasons = [
+        HoldReason::TaxUnmapped,
+        HoldReason::AccountUnmapped,
+        HoldReason::SettingsInvalid,
+        HoldReason::SettingsRefused,
+        HoldReason::CurrencyUnusable,
+    ];
+    for reason in reasons {
+        let held = sql.exec(
+            "SELECT order_id FROM orders WHERE connection = ? AND state = 'held' AND reason = ?",
+            &[connection.into(), reason.code().into()],
+        )?;
+        for row in &held {
+            release(sql, &OrderRef { connection: connection.to_owned(), order_id: row.text("order_id")? }, now)?;
+        }
+    }
+    Ok(())
+}

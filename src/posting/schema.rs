@@ -1,0 +1,99 @@
+//! The tables of one set of books, in the object's own SQLite.
+
+use crate::journal;
+use crate::platform::{Sql, SqlError};
+
+const TABLES: &str = "
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+
+-- Verified deliveries, once each; the body lies in chunks below SQLite's row limit.
+CREATE TABLE IF NOT EXISTS events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    connection TEXT NOT NULL, webhook_id TEXT NOT NULL, sha256 TEXT NOT NULL, event_id TEXT NOT NULL,
+    shop TEXT NOT NULL, topic TEXT NOT NULL, api_version TEXT NOT NULL, triggered_at TEXT NOT NULL,
+    order_id TEXT, received_at TEXT NOT NULL, finished_at TEXT, bytes INTEGER NOT NULL,
+    deliveries INTEGER NOT NULL, outcome TEXT NOT NULL, reason TEXT,
+    UNIQUE (connection, webhook_id, sha256)
+);
+CREATE INDEX IF NOT EXISTS events_by_order ON events (connection, order_id, outcome);
+CREATE TABLE IF NOT EXISTS event_chunks (
+    event_seq INTEGER NOT NULL, n INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (event_seq, n)
+);
+
+-- What is known of an order: for each part of its state the event that holds the newest word on it.
+CREATE TABLE IF NOT EXISTS order_parts (
+    connection TEXT NOT NULL, order_id TEXT NOT NULL, part TEXT NOT NULL,
+    event_seq INTEGER NOT NULL, rank TEXT NOT NULL, PRIMARY KEY (connection, order_id, part)
+);
+
+-- Where each order stands. `due_at` is when it is looked at next; `marks` counts turns that began with it and did not end.
+CREATE TABLE IF NOT EXISTS orders (
+    connection TEXT NOT NULL, order_id TEXT NOT NULL, name TEXT, state TEXT NOT NULL,
+    reason TEXT, detail TEXT, remedy TEXT, currency TEXT, stamp TEXT,
+    updated_at TEXT NOT NULL, first_seen_at TEXT NOT NULL, synced_at TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0, retrying_since TEXT, due_at TEXT, marks INTEGER NOT NULL DEFAULT 0,
+    wrote INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (connection, order_id)
+);
+CREATE INDEX IF NOT EXISTS orders_by_due ON orders (due_at);
+
+-- The documents that stand in the ledger, with their proof.
+CREATE TABLE IF NOT EXISTS documents (
+    connection TEXT NOT NULL, order_id TEXT NOT NULL, document_key TEXT NOT NULL, kind TEXT NOT NULL,
+    state TEXT NOT NULL, currency TEXT NOT NULL, expected_total TEXT NOT NULL, ledger_total TEXT NOT NULL, proof TEXT NOT NULL,
+    posted TEXT NOT NULL, posted_at TEXT NOT NULL,
+    PRIMARY KEY (connection, order_id, document_key)
+);
+
+-- The write log: every change as it goes over the wire, recorded before it is sent.
+CREATE TABLE IF NOT EXISTS writes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    connection TEXT NOT NULL, order_id TEXT NOT NULL, document_key TEXT NOT NULL, operation TEXT NOT NULL,
+    epoch INTEGER NOT NULL, request TEXT NOT NULL, idempotency_key TEXT NOT NULL, document TEXT NOT NULL,
+    party_id TEXT NOT NULL, state TEXT NOT NULL, recorded_at TEXT NOT NULL, first_sent_at TEXT, closed_at TEXT
+);
+CREATE INDEX IF NOT EXISTS writes_by_document ON writes (connection, order_id, document_key, id);
+
+-- The ledger's ids of customers, items and accounts.
+CREATE TABLE IF NOT EXISTS parties (
+    identity TEXT PRIMARY KEY, ledger_id TEXT, variant INTEGER NOT NULL DEFAULT 0, taken INTEGER NOT NULL DEFAULT 0,
+    epoch INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE IF NOT EXISTS ledger_references (
+    kind TEXT NOT NULL, label TEXT NOT NULL, ledger_id TEXT NOT NULL, PRIMARY KEY (kind, label)
+);
+
+-- What normalisation changed, with the original text: it never leaves the object where it is personal.
+CREATE TABLE IF NOT EXISTS adjustments (
+    connection TEXT NOT NULL, order_id TEXT NOT NULL, document_key TEXT NOT NULL, field TEXT NOT NULL,
+    rule TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, personal INTEGER NOT NULL, at TEXT NOT NULL,
+    PRIMARY KEY (connection, order_id, document_key, field, rule)
+);
+";
+
+/// Creates what is missing.
+pub fn create(sql: &dyn Sql) -> Result<(), SqlError> {
+    for statement in
+        TABLES.split(";\n").chain(journal::SCHEMA.split(";\n")).map(str::trim).filter(|text| !text.is_empty())
+    {
+        sql.exec(statement, &[])?;
+    }
+    Ok(())
+}
+
+/// A value of the object's own notebook.
+pub fn meta(sql: &dyn Sql, key: &str) -> Result<Option<String>, SqlError> {
+    sql.exec("SELECT value FROM meta WHERE key = ?", &[key.into()])?.first().map(|row| row.text("value")).transpose()
+}
+
+/// Writes into the notebook.
+pub fn set_meta(sql: &dyn Sql, key: &str, value: &str) -> Result<(), SqlError> {
+    let statement =
+        "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    sql.exec(statement, &[key.into(), value.into()]).map(drop)
+}
+
+/// Strikes something from the notebook.
+pub fn clear_meta(sql: &dyn Sql, key: &str) -> Result<(), SqlError> {
+    sql.exec("DELETE FROM meta WHERE key = ?", &[key.into()]).map(drop)
+}

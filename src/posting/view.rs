@@ -1,0 +1,162 @@
+//! What the books can say of themselves: figures for the status, and everything about one order.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::books::Books;
+use super::breaker;
+use super::orders::{self, OrderRef};
+use super::tokens;
+use crate::journal;
+use crate::platform::time::iso;
+use crate::platform::{Row, SqlError, Value, transaction};
+
+/// The figures of one set of books.
+#[derive(Debug, Clone, Serialize)]
+pub struct BooksStatus {
+    /// The books' id.
+    pub books: String,
+    /// Per connection.
+    pub connections: Vec<ConnectionStatus>,
+    /// Records that D1 does not have yet.
+    pub journal_backlog: i64,
+    /// Nothing is sent before then.
+    pub paused_until: Option<String>,
+    /// Why.
+    pub pause_reason: Option<String>,
+    /// Why a person has to connect the ledger again, if so.
+    pub reconnect: Option<String>,
+    /// When the next order is due.
+    pub next_due: Option<String>,
+}
+
+/// The figures of one connection.
+#[derive(Debug, Clone, Serialize)]
+pub struct ConnectionStatus {
+    /// Its id.
+    pub id: String,
+    /// Its shop.
+    pub shop: String,
+    /// What is wrong with its settings.
+    pub problems: Vec<String>,
+    /// Orders by state.
+    pub orders: std::collections::BTreeMap<String, i64>,
+    /// Events by outcome.
+    pub events: std::collections::BTreeMap<String, i64>,
+    /// When the oldest order that waits was first seen.
+    pub oldest_waiting: Option<String>,
+}
+
+/// Everything about one order.
+#[derive(Debug, Clone, Serialize)]
+pub struct OrderView {
+    /// Its row.
+    pub order: Json,
+    /// Its events.
+    pub events: Vec<Json>,
+    /// Its documents, with proof.
+    pub documents: Vec<Json>,
+    /// What normalisation changed.
+    pub adjustments: Vec<Json>,
+    /// The write log.
+    pub writes: Vec<Json>,
+}
+
+fn json(row: &Row) -> Json {
+    let cells = row.0.iter().map(|(name, value)| {
+        let value = match value {
+            Value::Null => Json::Null,
+            Value::Int(number) => Json::from(*number),
+            Value::Text(text) => Json::from(text.as_str()),
+            Value::Blob(bytes) => Json::from(format!("{} bytes", bytes.len())),
+        };
+        (name.clone(), value)
+    });
+    Json::Object(cells.collect())
+}
+
+impl Books<'_> {
+    /// The figures.
+    pub fn status(&self) -> Result<BooksStatus, SqlError> {
+        let sql = self.platform.sql;
+        let now = self.platform.clock.now();
+        let health = breaker::health(sql)?;
+        let paused_until = health.pause_until.filter(|until| *until > now);
+        Ok(BooksStatus {
+            books: self.id.to_owned(),
+            connections: self
+                .connections
+                .iter()
+                .map(|one| self.connection_status(&one.id))
+                .collect::<Result<_, _>>()?,
+            journal_backlog: journal::backlog(sql)?,
+            paused_until: paused_until.map(iso),
+            pause_reason: health.why.filter(|_| paused_until.is_some()),
+            reconnect: tokens::reconnect(self)?,
+            next_due: orders::next_due(sql)?.map(iso),
+        })
+    }
+
+    fn connection_status(&self, id: &str) -> Result<ConnectionStatus, SqlError> {
+        let sql = self.platform.sql;
+        let count = |statement: &str| -> Result<_, SqlError> {
+            let rows = sql.exec(statement, &[id.into()])?;
+            rows.iter().map(|row| Ok((row.text("name")?, row.int("n")?))).collect()
+        };
+        let oldest = sql.exec(
+            "SELECT MIN(first_seen_at) AS at FROM orders WHERE connection = ? AND state IN ('pending', 'retrying')",
+            &[id.into()],
+        )?;
+        let connection = self.connection(id);
+        let problems = connection.and_then(|one| one.settings.as_ref().err());
+        Ok(ConnectionStatus {
+            id: id.to_owned(),
+            shop: connection.map(|one| one.shop.clone()).unwrap_or_default(),
+            problems: problems.into_iter().flatten().map(ToString::to_string).collect(),
+            orders: count("SELECT state AS name, COUNT(*) AS n FROM orders WHERE connection = ? GROUP BY state")?,
+            events: count("SELECT outcome AS name, COUNT(*) AS n FROM events WHERE connection = ? GROUP BY outcome")?,
+            oldest_waiting: oldest.first().map(|row| row.text_or_null("at")).transpose()?.flatten(),
+        })
+    }
+
+    /// Everything about one order; `None` if it was never heard of.
+    pub fn order(&self, at: &OrderRef) -> Result<Option<OrderView>, SqlError> {
+        let list = |statement: &str| -> Result<Vec<Json>, SqlError> {
+            Ok(self.platform.sql.exec(statement, &at.params())?.iter().map(json).collect())
+        };
+        let order = list(
+            "SELECT connection, order_id, name, state, reason, detail, remedy, currency, updated_at, first_seen_at,
+                 synced_at, attempts, due_at FROM orders WHERE connection = ? AND order_id = ?",
+        )?;
+        let Some(order) = order.into_iter().next() else { return Ok(None) };
+        Ok(Some(OrderView {
+            order,
+            events: list(
+                "SELECT webhook_id, event_id, topic, api_version, triggered_at, received_at, finished_at, bytes,
+                     deliveries, outcome, reason FROM events WHERE connection = ? AND order_id = ? ORDER BY seq",
+            )?,
+            documents: list(
+                "SELECT document_key, kind, state, currency, expected_total, ledger_total, proof, posted_at,
+                     json_extract(posted, '$.ledger_id') AS ledger_id, json_extract(posted, '$.number') AS number
+                 FROM documents WHERE connection = ? AND order_id = ? ORDER BY posted_at",
+            )?,
+            adjustments: list(
+                "SELECT document_key, field, rule, before, after, personal FROM adjustments
+                 WHERE connection = ? AND order_id = ?",
+            )?,
+            writes: list(
+                "SELECT document_key, operation, state, idempotency_key, recorded_at, first_sent_at, closed_at
+                 FROM writes WHERE connection = ? AND order_id = ? ORDER BY id",
+            )?,
+        }))
+    }
+
+    /// A person says: look at this order again now. False if it is not an order, or was never heard of.
+    pub async fn release(&self, at: &OrderRef) -> Result<bool, SqlError> {
+        let now: DateTime<Utc> = self.platform.clock.now();
+        let found = transaction(self.platform.sql, |sql| orders::release(sql, at, now))?;
+        self.arm(None).await?;
+        Ok(found)
+    }
+}

@@ -1,0 +1,161 @@
+//! The write log. Every change of a ledger is recorded here, byte for byte, before it goes over the wire; after any
+//! crash the log tells of each one whether it was confirmed, refused, or is still open and has to be resolved.
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+
+use super::orders::OrderRef;
+use crate::books::document::Document;
+use crate::ledgers::{Operation, WireRequest};
+use crate::platform::time::{iso, parse_iso};
+use crate::platform::{Row, Sql, SqlError};
+
+/// What an open write needs next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Open {
+    /// Recorded and known not to have been acted upon: send it as it is.
+    Unsent,
+    /// Sent at that time; nobody knows what became of it.
+    Sent(DateTime<Utc>),
+    /// To be looked for before it is sent: the order is older than this object.
+    LookBefore,
+    /// The ledger says that something with its number exists: look whether it is ours.
+    LookExisting,
+}
+
+/// How a write is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closed {
+    /// The ledger confirmed it.
+    Confirmed,
+    /// It was found standing in the ledger.
+    Adopted,
+    /// The ledger refused it.
+    Refused,
+    /// It was looked for and is not there; a new one follows under a new key.
+    Absent,
+}
+
+/// A write of the log.
+#[derive(Debug, Clone)]
+pub struct LoggedWrite {
+    pub id: i64,
+    pub operation: Operation,
+    pub document: Document,
+    pub request: WireRequest,
+    pub party_id: String,
+    pub key: String,
+    pub open: Open,
+}
+
+/// A write about to be recorded.
+pub struct NewWrite<'a> {
+    pub operation: Operation,
+    pub document: &'a Document,
+    pub request: &'a WireRequest,
+    pub party_id: &'a str,
+    pub key: &'a str,
+    pub epoch: i64,
+    pub look_before: bool,
+}
+
+fn read(row: &Row) -> Result<LoggedWrite, SqlError> {
+    let failed = |what: &str| SqlError(format!("writes.{what} cannot be read"));
+    let first_sent = row.text_or_null("first_sent_at")?.as_deref().and_then(parse_iso);
+    let open = match (row.text("state")?.as_str(), first_sent) {
+        ("look_before", _) => Open::LookBefore,
+        ("look_existing", _) => Open::LookExisting,
+        (_, Some(at)) => Open::Sent(at),
+        (_, None) => Open::Unsent,
+    };
+    Ok(LoggedWrite {
+        id: row.int("id")?,
+        operation: if row.text("operation")? == "void" { Operation::Void } else { Operation::Create },
+        document: serde_json::from_str(&row.text("document")?).map_err(|_| failed("document"))?,
+        request: serde_json::from_str(&row.text("request")?).map_err(|_| failed("request"))?,
+        party_id: row.text("party_id")?,
+        key: row.text("idempotency_key")?,
+        open,
+    })
+}
+
+/// The oldest write of an order that is still open.
+pub fn open(sql: &dyn Sql, order: &OrderRef) -> Result<Option<LoggedWrite>, SqlError> {
+    let statement =
+        "SELECT * FROM writes WHERE connection = ? AND order_id = ? AND closed_at IS NULL ORDER BY id LIMIT 1";
+    sql.exec(statement, &order.params())?.first().map(read).transpose()
+}
+
+/// A write by its number.
+pub fn load(sql: &dyn Sql, id: i64) -> Result<LoggedWrite, SqlError> {
+    let rows = sql.exec("SELECT * FROM writes WHERE id = ?", &[id.into()])?;
+    rows.first().map_or_else(|| Err(SqlError(format!("write {id} is not in the log"))), read)
+}
+
+/// How many times this operation on this document was begun before: the epoch of its next key.
+pub fn epoch(sql: &dyn Sql, order: &OrderRef, document: &Document, operation: Operation) -> Result<i64, SqlError> {
+    let [connection, order_id] = order.params();
+    let rows = sql.exec(
+        "SELECT COUNT(*) AS n FROM writes WHERE connection = ? AND order_id = ? AND document_key = ? AND operation = ?",
+        &[connection, order_id, document.key.as_str().into(), operation.as_str().into()],
+    )?;
+    rows.first().map_or(Ok(0), |row| row.int("n"))
+}
+
+/// The idempotency key of a write: from company, shop, order, document and epoch, never from a label in the settings.
+/// 32 characters leave room for a batch item's own id within QuickBooks' 50.
+pub fn key(company: &str, shop: &str, document: &Document, operation: Operation, epoch: i64) -> String {
+    let text = format!("{company}|{shop}|{}|{}|{}|{epoch}", document.order_id, document.key, operation.as_str());
+    Sha256::digest(text).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Records a write; it counts as sent from now on, unless it is to be looked for first.
+pub fn record(sql: &dyn Sql, order: &OrderRef, write: &NewWrite<'_>, now: DateTime<Utc>) -> Result<i64, SqlError> {
+    let json = |text: Result<String, serde_json::Error>| text.map_err(|error| SqlError(error.to_string()));
+    let [connection, order_id] = order.params();
+    let (state, sent) = if write.look_before { ("look_before", None) } else { ("sent", Some(iso(now))) };
+    let rows = sql.exec(
+        "INSERT INTO writes (connection, order_id, document_key, operation, epoch, request, idempotency_key, document,
+             party_id, state, recorded_at, first_sent_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        &[
+            connection,
+            order_id,
+            write.document.key.as_str().into(),
+            write.operation.as_str().into(),
+            write.epoch.into(),
+            json(serde_json::to_string(write.request))?.into(),
+            write.key.into(),
+            json(serde_json::to_string(write.document))?.into(),
+            write.party_id.into(),
+            state.into(),
+            iso(now).into(),
+            sent.into(),
+        ],
+    )?;
+    rows.first().ok_or_else(|| SqlError("a write got no number".into()))?.int("id")
+}
+
+/// Says of an open write what it needs next.
+pub fn reopen(sql: &dyn Sql, id: i64, open: Open) -> Result<(), SqlError> {
+    let (state, sent) = match open {
+        Open::Unsent => ("sent", None),
+        Open::Sent(at) => ("sent", Some(iso(at))),
+        Open::LookBefore => ("look_before", None),
+        Open::LookExisting => ("look_existing", None),
+    };
+    let statement = "UPDATE writes SET state = ?, first_sent_at = ? WHERE id = ? AND closed_at IS NULL";
+    sql.exec(statement, &[state.into(), sent.into(), id.into()]).map(drop)
+}
+
+/// Closes a write.
+pub fn close(sql: &dyn Sql, id: i64, how: Closed, now: DateTime<Utc>) -> Result<(), SqlError> {
+    let state = match how {
+        Closed::Confirmed => "confirmed",
+        Closed::Adopted => "adopted",
+        Closed::Refused => "refused",
+        Closed::Absent => "absent",
+    };
+    let statement = "UPDATE writes SET state = ?, closed_at = ? WHERE id = ?";
+    sql.exec(statement, &[state.into(), iso(now).into(), id.into()]).map(drop)
+}
