@@ -8,7 +8,7 @@ use super::schema;
 use crate::config::{Connection, Variables};
 use crate::ledgers::{self, Ledger};
 use crate::platform::time::{iso, parse_iso};
-use crate::platform::{Platform, SqlError};
+use crate::platform::{Platform, Sql, SqlError};
 
 /// The books, as an object holds them.
 pub struct Books<'a> {
@@ -79,5 +79,24 @@ impl<'a> Books<'a> {
     pub(super) fn ledger(&self, connection: &Connection) -> Option<Box<dyn Ledger>> {
         let settings = connection.settings.as_ref().ok()?;
         Some(ledgers::open(settings, &settings.company, self.variables))
+    }
+}
+
+const ID: &str = "books";
+
+impl Books<'_> {
+    /// Writes down which books this object holds: an alarm does not say.
+    pub fn remember_id(sql: &dyn Sql, id: &str) -> Result<(), SqlError> {
+        schema::create(sql)?;
+        if schema::meta(sql, ID)?.as_deref() != Some(id) {
+            schema::set_meta(sql, ID, id)?;
+        }
+        Ok(())
+    }
+
+    /// Which books this object holds, if it was ever told.
+    pub fn remembered_id(sql: &dyn Sql) -> Result<Option<String>, SqlError> {
+        schema::create(sql)?;
+        schema::meta(sql, ID)
     }
 }

@@ -251,6 +251,8 @@ pub fn publish(sql: &dyn Sql, at: &OrderRef) -> Result<(), SqlError> {
         connection: at.connection.clone(),
         order_id: at.order_id.clone(),
         name: row.text_or_null("name")?,
+        state: row.text("state")?,
+        reason: row.text_or_null("reason")?,
         remedy,
         currency: row.text_or_null("currency")?,
         updated_at: row.text("updated_at")?,

@@ -1,0 +1,28 @@
+//! Cloudflare: entry points, routes, the durable object, and the platform's traits on the real thing. Thin: it
+//! translates and decides nothing. The only place that knows the Workers SDK; compiled for wasm32 alone.
+
+mod alarm;
+mod clock;
+mod http;
+mod journal;
+mod queue;
+mod refusals;
+mod routes;
+mod sql;
+mod variables;
+
+pub use queue::LedgerQueue;
+
+use worker::{Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, event};
+
+/// Every request from outside.
+#[event(fetch, respond_with_errors)]
+async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+    routes::route(request, &env, &context).await
+}
+
+/// Cron: wakes every set of books, so that an alarm that the platform dropped heals.
+#[event(scheduled)]
+async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+    queue::poke_all(&env).await;
+}

@@ -1,0 +1,177 @@
+//! `LedgerQueue`: the durable object of one ledger company. It opens the books on its own database and passes on what
+//! it is asked; every decision is made in `posting/`.
+
+use worker::{DurableObject, Env, Headers, Method, Request, RequestInit, Response, Result, State, durable_object};
+
+use super::alarm::ObjectAlarm;
+use super::clock::{RuntimeClock, RuntimeRandom};
+use super::http::RuntimeHttp;
+use super::journal::D1Journal;
+use super::sql::ObjectSql;
+use super::variables;
+use crate::config::{self, Variables, variable};
+use crate::platform::cipher::{NoCipher, TokenCipher};
+use crate::platform::{Cipher, Platform, SqlError};
+use crate::posting::{Books, Incoming, OrderRef, Received};
+use crate::shopify::Delivery;
+use crate::shopify::delivery::body_hash;
+
+/// The header that tells the object which books it holds.
+const BOOKS: &str = "x-tillproof-books";
+/// The header that names a connection.
+const CONNECTION: &str = "x-tillproof-connection";
+/// The header that names an order.
+const ORDER: &str = "x-tillproof-order";
+
+/// One ledger company's books.
+#[durable_object]
+pub struct LedgerQueue {
+    state: State,
+    env: Env,
+}
+
+impl DurableObject for LedgerQueue {
+    fn new(state: State, env: Env) -> Self {
+        Self { state, env }
+    }
+
+    async fn fetch(&self, mut request: Request) -> Result<Response> {
+        let header = |request: &Request, name: &str| request.headers().get(name).ok().flatten().unwrap_or_default();
+        let id = header(&request, BOOKS);
+        self.remember(&id)?;
+        let stand = Stand::new(&self.state, &self.env);
+        let books = stand.books(&id)?;
+        let at = OrderRef { connection: header(&request, CONNECTION), order_id: header(&request, ORDER) };
+        match request.path().as_str() {
+            "/deliver" => {
+                let body = request.bytes().await?;
+                deliver(&books, &request, &at.connection, &body).await
+            }
+            "/status" => Response::from_json(&books.status().map_err(refused)?),
+            "/order" => match books.order(&at).map_err(refused)? {
+                Some(view) => Response::from_json(&view),
+                None => Response::error("unknown order", 404),
+            },
+            "/release" => {
+                let found = books.release(&at).await.map_err(refused)?;
+                Response::error(if found { "released" } else { "unknown order" }, if found { 202 } else { 404 })
+            }
+            "/poke" => books.poke().await.map_err(refused).and_then(|()| Response::empty()),
+            _ => Response::error("unknown path", 404),
+        }
+    }
+
+    async fn alarm(&self) -> Result<Response> {
+        let Some(id) = self.remembered()? else { return Response::empty() };
+        let stand = Stand::new(&self.state, &self.env);
+        stand.books(&id)?.turn().await;
+        Response::empty()
+    }
+}
+
+async fn deliver(books: &Books<'_>, request: &Request, connection: &str, body: &[u8]) -> Result<Response> {
+    let header = |name: &str| request.headers().get(name).ok().flatten();
+    let delivery = Delivery::from_headers(header, &body_hash(body));
+    let Some(connection) = books.connections.iter().find(|one| one.id == connection) else {
+        return Response::error("unknown connection", 404);
+    };
+    let incoming = Incoming { connection, delivery: &delivery, body };
+    match books.receive(&incoming).await.map_err(refused)? {
+        Received::New => Response::ok("new"),
+        Received::Duplicate => Response::ok("duplicate"),
+    }
+}
+
+fn refused(error: SqlError) -> worker::Error {
+    worker::Error::RustError(error.to_string())
+}
+
+impl LedgerQueue {
+    fn sql(&self) -> ObjectSql {
+        ObjectSql::new(self.state.storage())
+    }
+
+    /// An alarm carries no name: the object writes down which books it holds.
+    fn remember(&self, id: &str) -> Result<()> {
+        Books::remember_id(&self.sql(), id).map_err(refused)
+    }
+
+    fn remembered(&self) -> Result<Option<String>> {
+        Books::remembered_id(&self.sql()).map_err(refused)
+    }
+}
+
+/// The platform's parts, owned while the books are open.
+struct Stand {
+    sql: ObjectSql,
+    alarm: ObjectAlarm,
+    journal: D1Journal,
+    cipher: Box<dyn Cipher>,
+    variables: Variables,
+}
+
+impl Stand {
+    fn new(state: &State, env: &Env) -> Self {
+        let variables = variables::read(env);
+        let cipher: Box<dyn Cipher> =
+            match TokenCipher::new(variable(&variables, "TOKEN_KEY").unwrap_or(""), RuntimeRandom) {
+                Ok(cipher) => Box::new(cipher),
+                Err(_) => Box::new(NoCipher),
+            };
+        let storage = || state.storage();
+        Self {
+            sql: ObjectSql::new(storage()),
+            alarm: ObjectAlarm(storage()),
+            journal: D1Journal::new(env),
+            cipher,
+            variables,
+        }
+    }
+
+    fn books<'a>(&'a self, id: &'a str) -> Result<Books<'a>> {
+        let platform = Platform {
+            clock: &RuntimeClock,
+            random: &RuntimeRandom,
+            sql: &self.sql,
+            journal: &self.journal,
+            alarm: &self.alarm,
+            cipher: self.cipher.as_ref(),
+            http: &RuntimeHttp,
+        };
+        Books::open(platform, id, config::connections(&self.variables), &self.variables).map_err(refused)
+    }
+}
+
+/// What is asked of an object.
+pub struct Question<'a> {
+    pub books: &'a str,
+    pub connection: &'a str,
+    pub order: &'a str,
+    pub path: &'a str,
+}
+
+/// Asks the object that holds those books.
+pub async fn ask(env: &Env, question: &Question<'_>, headers: Headers, body: Option<&[u8]>) -> Result<Response> {
+    let stub = env.durable_object("LEDGER_QUEUE")?.id_from_name(question.books)?.get_stub()?;
+    headers.set(BOOKS, question.books)?;
+    headers.set(CONNECTION, question.connection)?;
+    headers.set(ORDER, question.order)?;
+    let mut init = RequestInit::new();
+    init.with_method(Method::Post).with_headers(headers);
+    if let Some(body) = body {
+        init.with_body(Some(worker::js_sys::Uint8Array::from(body).into()));
+    }
+    stub.fetch_with_request(Request::new_with_init(&format!("https://books{}", question.path), &init)?).await
+}
+
+/// Wakes every set of books.
+pub async fn poke_all(env: &Env) {
+    let mut all: Vec<String> = config::connections(&variables::read(env)).into_iter().map(|one| one.books).collect();
+    all.sort();
+    all.dedup();
+    for books in all {
+        let question = Question { books: &books, connection: "", order: "", path: "/poke" };
+        // One object that cannot be reached must not keep the others asleep; the next tick tries again.
+        let _ = ask(env, &question, Headers::new(), None).await;
+    }
+}

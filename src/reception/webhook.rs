@@ -1,0 +1,89 @@
+//! The door for deliveries.
+
+use crate::config::{Connection, Variables, webhook_secrets};
+use crate::shopify::signature::is_genuine;
+
+/// The largest body that is read: Shopify's own bodies reach a megabyte, no limit is documented (facts/shopify §1.3).
+pub const MOST_BYTES: usize = 10 * 1024 * 1024;
+
+/// What a delivery may do.
+#[derive(Debug, Clone)]
+pub enum Admission {
+    /// It is genuine, and for these connections.
+    Accepted(Vec<Connection>),
+    /// Nobody who knows this shop's secret signed it.
+    Forged,
+    /// It is genuine, but no connection is for its shop.
+    UnknownShop,
+    /// No webhook secret is configured for the shop: nothing can be verified.
+    NotConfigured,
+}
+
+/// Decides about a delivery by its claimed shop, raw body and signature. A shop's delivery counts only with that shop's
+/// own secrets; for an unknown shop any configured secret tells a misdirected delivery from a forged one.
+pub fn admit(variables: &Variables, all: &[Connection], shop: &str, body: &[u8], signature: &str) -> Admission {
+    let of_shop: Vec<&Connection> = all.iter().filter(|one| !shop.is_empty() && one.shop == shop).collect();
+    if of_shop.is_empty() {
+        let known = all.iter().any(|one| is_genuine(&webhook_secrets(variables, all, one), body, signature));
+        return if known { Admission::UnknownShop } else { Admission::Forged };
+    }
+    let secrets = |one: &Connection| webhook_secrets(variables, all, one);
+    if of_shop.iter().all(|one| secrets(one).is_empty()) {
+        return Admission::NotConfigured;
+    }
+    let genuine: Vec<Connection> =
+        of_shop.into_iter().filter(|one| is_genuine(&secrets(one), body, signature)).cloned().collect();
+    if genuine.is_empty() { Admission::Forged } else { Admission::Accepted(genuine) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::connections;
+    use base64::Engine;
+    use hmac::{Hmac, KeyInit, Mac};
+    use serde_json::json;
+    use std::collections::BTreeMap;
+
+    fn sign(secret: &str, body: &[u8]) -> String {
+        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+        mac.update(body);
+        base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes())
+    }
+
+    fn shop(name: &str, prefix: &str) -> serde_json::Value {
+        json!({"shop": name, "ledger": "xero", "number_prefix": prefix, "start_date": "2026-01-01", "no_tax": "NONE",
+            "lines": {"sales": "200"}, "payments": {"default": "090"}})
+    }
+
+    fn verdict(variables: &Variables, shop: &str, secret: &str) -> &'static str {
+        match admit(variables, &connections(variables), shop, b"{}", &sign(secret, b"{}")) {
+            Admission::Accepted(_) => "accepted",
+            Admission::Forged => "forged",
+            Admission::UnknownShop => "unknown shop",
+            Admission::NotConfigured => "not configured",
+        }
+    }
+
+    #[test]
+    fn a_shop_is_believed_only_with_its_own_secret() {
+        let variables = BTreeMap::from([
+            ("CONNECTION_A".to_owned(), shop("a.myshopify.com", "A-")),
+            ("CONNECTION_B".to_owned(), shop("b.myshopify.com", "B-")),
+            ("SHOPIFY_WEBHOOK_SECRETS_A".to_owned(), json!("secret-a")),
+            ("SHOPIFY_WEBHOOK_SECRETS_B".to_owned(), json!("secret-b, old-b")),
+        ]);
+        assert_eq!(verdict(&variables, "a.myshopify.com", "secret-a"), "accepted");
+        assert_eq!(verdict(&variables, "b.myshopify.com", "old-b"), "accepted");
+        assert_eq!(verdict(&variables, "a.myshopify.com", "secret-b"), "forged");
+        assert_eq!(verdict(&variables, "c.myshopify.com", "secret-b"), "unknown shop");
+        assert_eq!(verdict(&variables, "c.myshopify.com", "guess"), "forged");
+        assert_eq!(verdict(&variables, "", "guess"), "forged");
+    }
+
+    #[test]
+    fn without_any_secret_nothing_is_accepted() {
+        let variables = BTreeMap::from([("CONNECTION_A".to_owned(), shop("a.myshopify.com", "A-"))]);
+        assert_eq!(verdict(&variables, "a.myshopify.com", ""), "not configured");
+    }
+}
