@@ -1,0 +1,43 @@
+# Tillproof. `make demo` shows what it does, `make test` runs everything that CI runs.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+.PHONY: help demo dev test native lint build bench deploy setup clean
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: build ## real-shaped orders become proven invoices in stand-in ledgers, on the real runtime
+	@cargo build --quiet --package sandbox --example demo 2>/dev/null || cargo build --package sandbox
+	@cargo run --quiet --example demo
+
+dev: build ## the same, left running, with its addresses
+	@cargo run --quiet --example demo -- --keep
+
+test: setup lint native build ## everything that CI runs
+	cargo test --test worker
+
+native: ## the native tests: seconds
+	cargo test --workspace
+
+lint: ## formatting and clippy, for this machine and for wasm
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --lib --target wasm32-unknown-unknown -- -D warnings
+
+setup: ## the tools that are missing on this machine
+	@./scripts/setup
+
+build: ## the Worker, into build/
+	@./scripts/build
+
+bench: ## what it costs
+	cargo bench
+
+deploy: ## to Cloudflare
+	npx wrangler deploy
+
+clean: ## what was built
+	cargo clean
+	rm -rf build
