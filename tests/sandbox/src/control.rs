@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::faults::Fault;
 use crate::http::{Reply, Request};
 use crate::json;
+use crate::quickbooks::Kind;
 use crate::world::World;
 
 pub fn handle(world: &mut World, now: DateTime<Utc>, request: &Request) -> Reply {
@@ -95,7 +96,7 @@ fn set_company(world: &mut World, id: &str, body: &Value) -> Reply {
             world.grants.disconnect(id);
             true
         } else if let Some(company) = world.quickbooks.get_mut(id) {
-            set_quickbooks(&mut company.settings, key, value)
+            set_quickbooks(company, key, value)
         } else if let Some(company) = world.xero.get_mut(id) {
             set_xero(company, key, value)
         } else {
@@ -121,7 +122,8 @@ fn set<T>(field: &mut T, value: Option<T>) -> bool {
     value.map(|value| *field = value).is_some()
 }
 
-fn set_quickbooks(settings: &mut crate::quickbooks::Settings, key: &str, value: &Value) -> bool {
+fn set_quickbooks(company: &mut crate::quickbooks::Company, key: &str, value: &Value) -> bool {
+    let settings = &mut company.settings;
     let count = || value.as_u64().and_then(|count| u32::try_from(count).ok());
     match key {
         "book_close_date" | "lock_date" => set(&mut settings.book_close_date, date(value)),
@@ -133,6 +135,9 @@ fn set_quickbooks(settings: &mut crate::quickbooks::Settings, key: &str, value: 
         "latency_ms" => set(&mut settings.latency_ms, value.as_u64()),
         "per_minute" => set(&mut settings.per_minute, count()),
         "per_second" => set(&mut settings.per_second, count()),
+        "deactivate_account" => value.as_str().is_some_and(|id| company.deactivate(Kind::Account, id)),
+        "deactivate_item" => value.as_str().is_some_and(|id| company.deactivate(Kind::Item, id)),
+        "deactivate_customer" => value.as_str().is_some_and(|id| company.deactivate(Kind::Customer, id)),
         "batches_per_minute" => set(&mut settings.batches_per_minute, count()),
         _ => false,
     }

@@ -46,8 +46,10 @@ pub fn lenient_decimal(value: &Value) -> Option<Decimal> {
     decimal(value).or_else(|| value.as_str().and_then(parse))
 }
 
+/// Figures of 10¹³ and more are none: no ledger takes them, and the product of two others stays within a `Decimal`.
 pub fn parse(text: &str) -> Option<Decimal> {
-    text.parse::<Decimal>().ok().or_else(|| Decimal::from_scientific(text).ok())
+    let value = text.parse::<Decimal>().ok().or_else(|| Decimal::from_scientific(text).ok())?;
+    Some(value).filter(|value| value.abs() < Decimal::from(10_000_000_000_000_u64))
 }
 
 /// A stored amount; what was never stored counts as zero.

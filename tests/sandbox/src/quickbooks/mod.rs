@@ -4,12 +4,14 @@ pub mod arithmetic;
 mod batch;
 mod documents;
 pub mod faults;
+mod lifecycle;
 mod names;
 mod payments;
 mod query;
 mod schema;
 mod seed;
 mod store;
+mod tax;
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -100,6 +100,11 @@ impl Company {
         Ok(self.commit(context.now, Kind::Item, before, item))
     }
 
+    /// Makes an account, item or customer inactive, as a person would.
+    pub fn deactivate(&mut self, kind: Kind, id: &str) -> bool {
+        self.entity_mut(kind, id).map(|entity| entity["Active"] = json!(false)).is_some()
+    }
+
     /// Puts a preset entity under a fixed id.
     pub(super) fn plant(&mut self, kind: Kind, id: u64, mut entity: Value) {
         let time = super::stamp(chrono::DateTime::<Utc>::UNIX_EPOCH);

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::documents::{Sort, settle};
+use super::documents::Sort;
+use super::settle::settle;
 use super::{Call, Company, Outcome, date_string, faults, one, parse_date, wire_date, wire_time};
 use crate::http::Reply;
 use crate::json::{self, Object, money, round2};

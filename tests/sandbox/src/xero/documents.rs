@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::arithmetic::{self, AmountTypes};
 use super::lines::Frame;
+use super::settle::{applied, settle};
 use super::{Call, Company, Outcome, Table, date_string, one, parse_date, wire_date, wire_time};
 use crate::json::{self, Object, money, plain};
 
@@ -321,11 +322,12 @@ impl Company {
             }
             return Vec::new();
         };
+        let rate = json::round(rate, 6);
         if rate <= Decimal::ZERO {
             errors.push("The currency rate must be greater than zero.".into());
             return Vec::new();
         }
-        document["CurrencyRate"] = plain(json::round(rate, 6));
+        document["CurrencyRate"] = plain(rate);
         let inverse = Decimal::ONE / daily;
         if rate == Decimal::ONE {
             return vec![format!("The currency rate for {code} is 1:1.")];
@@ -373,34 +375,5 @@ impl Company {
         document["SubTotal"] = money(sub_total);
         document["TotalTax"] = money(tax);
         document["Total"] = money(total);
-    }
-}
-
-/// What payments and credits have taken from a document.
-pub(super) fn applied(document: &Value) -> Decimal {
-    let sum = |list: &str, key: &str| -> Decimal {
-        json::list(document, list).iter().map(|row| json::amount(row, key)).sum()
-    };
-    sum("Payments", "Amount") + sum("CreditNotes", "AppliedAmount") + sum("Allocations", "Amount")
-}
-
-/// Amounts due and paid, what is left of a credit, and the status that follows: PAID when nothing is left. A total of zero stays
-/// AUTHORISED (conservative: not known).
-pub(super) fn settle(sort: Sort, document: &mut Value) {
-    let (total, applied) = (json::amount(document, "Total"), applied(document));
-    let left = total - applied;
-    let paid: Decimal = json::list(document, "Payments").iter().map(|row| json::amount(row, "Amount")).sum();
-    match sort {
-        Sort::Invoice => {
-            document["AmountDue"] = money(left);
-            document["AmountPaid"] = money(paid);
-            document["AmountCredited"] = money(applied - paid);
-        }
-        Sort::CreditNote => document["RemainingCredit"] = money(left),
-    }
-    let status = json::text(document, "Status");
-    if matches!(status, "AUTHORISED" | "PAID") {
-        let is_paid = left.is_zero() && !applied.is_zero();
-        document["Status"] = json!(if is_paid { "PAID" } else { "AUTHORISED" });
     }
 }

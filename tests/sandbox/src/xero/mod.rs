@@ -10,6 +10,7 @@ mod lines;
 mod payments;
 mod read;
 mod seed;
+mod settle;
 mod where_clause;
 
 use std::collections::HashMap;

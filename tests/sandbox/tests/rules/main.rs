@@ -5,6 +5,7 @@ mod http;
 mod oauth;
 mod quickbooks;
 mod quickbooks_documents;
+mod robust;
 mod xero;
 mod xero_documents;
 
@@ -13,7 +14,7 @@ use sandbox::{Reply, Request, World, presets};
 use serde_json::Value;
 
 /// A world with a hand-set clock and a token for each company used.
-pub struct Bench {
+struct Bench {
     pub world: World,
     pub now: DateTime<Utc>,
 }
@@ -73,11 +74,11 @@ impl Bench {
 }
 
 /// The code of a QuickBooks fault.
-pub fn code(body: &Value) -> &str {
+fn code(body: &Value) -> &str {
     body["Fault"]["Error"][0]["code"].as_str().unwrap_or("none")
 }
 
 /// The first message of Xero's first refused element.
-pub fn message(body: &Value) -> &str {
+fn message(body: &Value) -> &str {
     body["Elements"][0]["ValidationErrors"][0]["Message"].as_str().unwrap_or("none")
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{Bench, code};
 
-pub fn customer(bench: &mut Bench, name: &str, currency: &str) -> String {
+pub(crate) fn customer(bench: &mut Bench, name: &str, currency: &str) -> String {
     let (status, body) = bench.us("customer", json!({ "DisplayName": name, "CurrencyRef": { "value": currency } }));
     assert_eq!(status, 200, "{body}");
     body["Customer"]["Id"].as_str().unwrap().to_owned()

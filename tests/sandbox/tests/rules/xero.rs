@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{Bench, message};
 
-pub fn contact(bench: &mut Bench, name: &str) -> String {
+pub(crate) fn contact(bench: &mut Bench, name: &str) -> String {
     let (status, body) = bench.xero("PUT", "Contacts", Some(json!({ "Contacts": [{ "Name": name }] })));
     assert_eq!(status, 200, "{body}");
     body["Contacts"][0]["ContactID"].as_str().unwrap().to_owned()
