@@ -1,0 +1,102 @@
+//! Where a browser or a client manages connections: consent, revocation, the list of tenants.
+
+use chrono::{DateTime, Duration, Utc};
+use serde_json::{Value, json};
+
+use super::{CODE_SECONDS, Code, Grants, credentials, error};
+use crate::http::{Reply, Request};
+use crate::ids::guid_from;
+use crate::presets;
+use crate::world::Ledger;
+
+impl Grants {
+    /// The authorize page: consents at once (or denies, if told so) and sends the browser back.
+    pub fn authorize(&mut self, now: DateTime<Utc>, ledger: Ledger, request: &Request) -> Reply {
+        let client = match ledger {
+            Ledger::QuickBooks => presets::QUICKBOOKS_CLIENT.0,
+            Ledger::Xero => presets::XERO_CLIENT.0,
+        };
+        let field = |key: &str| request.parameter(key).unwrap_or_default();
+        let (redirect_uri, state) = (field("redirect_uri"), field("state"));
+        let wrong = field("client_id") != client || field("response_type") != "code" || field("scope").is_empty();
+        if wrong || redirect_uri.is_empty() || state.is_empty() {
+            return Reply::text(400, "The request needs client_id, response_type=code, scope, redirect_uri and state.");
+        }
+        let mut answer = form_urlencoded::Serializer::new(String::new());
+        if self.consent.deny {
+            answer.append_pair("error", "access_denied").append_pair("state", &state);
+        } else {
+            let code = self.ids.token("code");
+            answer.append_pair("code", &code).append_pair("state", &state);
+            let companies = match ledger {
+                Ledger::QuickBooks => {
+                    answer.append_pair("realmId", &self.consent.quickbooks);
+                    vec![self.consent.quickbooks.clone()]
+                }
+                Ledger::Xero => self.consent.xero.clone(),
+            };
+            let expires = now + Duration::seconds(CODE_SECONDS);
+            self.codes.insert(code, Code { ledger, companies, redirect_uri: redirect_uri.clone(), expires });
+        }
+        let glue = if redirect_uri.contains('?') { '&' } else { '?' };
+        Reply::empty(302).with_header("location", format!("{redirect_uri}{glue}{}", answer.finish()))
+    }
+
+    /// Revocation: QuickBooks takes JSON `{"token"}`, Xero a form `token=`. It ends the whole grant.
+    pub fn revoke(&mut self, request: &Request) -> Reply {
+        let json: Value = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
+        let form = request.form();
+        let from_form = form.iter().find(|(key, _)| key == "token").map(|(_, value)| value.clone());
+        let Some(token) = json["token"].as_str().map(str::to_owned).or(from_form) else {
+            return error(400, "invalid_request");
+        };
+        let client = credentials(request).unwrap_or_default();
+        let client = (client.0.as_str(), client.1.as_str());
+        if client != presets::QUICKBOOKS_CLIENT && client != presets::XERO_CLIENT {
+            return error(401, "invalid_client");
+        }
+        let index = self.position(&token).or_else(|| self.access.get(&token).map(|access| access.grant));
+        if let Some(index) = index {
+            self.grants[index].dead = true;
+            self.count("revoked");
+        }
+        Reply::empty(200)
+    }
+
+    /// `GET /connections` and `DELETE /connections/{id}`.
+    pub fn connections(&mut self, now: DateTime<Utc>, request: &Request) -> Reply {
+        let opened = match self.open(now, Ledger::Xero, request) {
+            Ok(opened) => opened,
+            Err(denied) => return crate::xero::faults::denied(&denied),
+        };
+        if request.method == "DELETE" {
+            let wanted = request.segments().get(1).cloned().unwrap_or_default();
+            let Some(tenant) = opened.companies.iter().find(|tenant| connection_id(tenant) == wanted) else {
+                return crate::xero::faults::not_found();
+            };
+            self.disconnect(tenant);
+            return Reply::empty(204);
+        }
+        let list: Vec<Value> = opened
+            .companies
+            .iter()
+            .map(|tenant| {
+                json!({
+                    "id": connection_id(tenant),
+                    "authEventId": guid_from(7),
+                    "tenantId": tenant,
+                    "tenantType": "ORGANISATION",
+                    "tenantName": presets::company_name(tenant),
+                    "createdDateUtc": "2026-01-07T18:46:19.5165400",
+                    "updatedDateUtc": "2026-01-07T18:46:19.5165400",
+                })
+            })
+            .collect();
+        Reply::json(200, &Value::Array(list))
+    }
+}
+
+/// The id of a connection is not the tenant's id.
+fn connection_id(tenant: &str) -> String {
+    guid_from(tenant.bytes().fold(17, |sum, byte| sum * 31 % 1_000_003 + u64::from(byte)))
+}

@@ -1,0 +1,119 @@
+//! Customers and items.
+
+use chrono::Utc;
+use serde_json::{Value, json};
+
+use super::faults::{self, Checked};
+use super::{Company, Context, Kind, schema};
+use crate::json::{self, Object};
+
+/// The body of a save on top of what is stored: a sparse update changes what it names, a full one replaces everything.
+pub(super) fn merged(before: Option<&Value>, body: &Object) -> Object {
+    let is_sparse = body.get("sparse") == Some(&Value::Bool(true));
+    let mut result = match before.and_then(Value::as_object) {
+        Some(old) if is_sparse => old.clone(),
+        _ => Object::new(),
+    };
+    for (key, value) in body {
+        if value.is_null() {
+            result.remove(key);
+        } else {
+            result.insert(key.clone(), value.clone());
+        }
+    }
+    result
+}
+
+pub(super) fn text_of(object: &Object, path: &str) -> Option<String> {
+    let (key, inner) = path.split_once('.').unwrap_or((path, ""));
+    let value = object.get(key)?;
+    let value = if inner.is_empty() { value } else { value.get(inner)? };
+    value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+impl Company {
+    fn is_name_taken(&self, kind: Kind, field: &str, name: &str, own: Option<u64>) -> bool {
+        let own = own.map(|id| id.to_string());
+        self.all(kind).any(|entity| {
+            json::text(entity, field).to_lowercase() == name.to_lowercase()
+                && own.as_deref() != Some(json::text(entity, "Id"))
+        })
+    }
+
+    /// Names are unique without regard to case; the currency is fixed at creation (home if none is given); a customer made
+    /// inactive frees its name by the suffix " (deleted)".
+    pub(super) fn save_customer(&mut self, context: &Context, body: &Object) -> Checked<Value> {
+        schema::check(Kind::Customer, body)?;
+        let before = self.current(Kind::Customer, body)?;
+        let mut customer = merged(before.as_ref().map(|(_, old)| old), body);
+        let parts = ["Title", "GivenName", "MiddleName", "FamilyName", "Suffix"];
+        let composed: Vec<String> = parts.iter().filter_map(|part| text_of(&customer, part)).collect();
+        let name = text_of(&customer, "DisplayName").unwrap_or_else(|| composed.join(" "));
+        let name = name.trim().to_owned();
+        if name.is_empty() {
+            return Err(faults::no_name());
+        }
+        if self.is_name_taken(Kind::Customer, "DisplayName", &name, before.as_ref().map(|(id, _)| *id)) {
+            return Err(faults::duplicate_name());
+        }
+        let currency = text_of(&customer, "CurrencyRef.value").unwrap_or_else(|| self.home.clone());
+        if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            return Err(faults::invalid_reference("Currency", &currency));
+        }
+        if currency != self.home && !self.settings.multicurrency {
+            return Err(faults::business("Multi Currency should be enabled to perform this operation."));
+        }
+        let old_currency = before.as_ref().map(|(_, old)| json::text_at(old, "CurrencyRef.value").to_owned());
+        if old_currency.is_some_and(|old| old != currency) {
+            return Err(faults::business("The currency of a customer cannot be changed."));
+        }
+        customer.insert("CurrencyRef".into(), json!({ "value": currency, "name": currency }));
+        let is_active = customer.get("Active") != Some(&Value::Bool(false));
+        let shown = if is_active || name.ends_with(" (deleted)") { name } else { format!("{name} (deleted)") };
+        customer.insert("DisplayName".into(), json!(shown));
+        customer.insert("FullyQualifiedName".into(), json!(shown));
+        customer.entry("PrintOnCheckName").or_insert_with(|| json!(shown));
+        customer.insert("Active".into(), json!(is_active));
+        customer.entry("Taxable").or_insert(json!(true));
+        customer.entry("Balance").or_insert(json!(0));
+        Ok(self.commit(context.now, Kind::Customer, before, customer))
+    }
+
+    /// Name and type are required, and an income account for services and inventory.
+    pub(super) fn save_item(&mut self, context: &Context, body: &Object) -> Checked<Value> {
+        schema::check(Kind::Item, body)?;
+        let before = self.current(Kind::Item, body)?;
+        let mut item = merged(before.as_ref().map(|(_, old)| old), body);
+        let name = text_of(&item, "Name").ok_or_else(|| faults::required("Name"))?;
+        let kind = text_of(&item, "Type").ok_or_else(|| faults::required("Type"))?;
+        if !matches!(kind.as_str(), "Service" | "NonInventory") {
+            return Err(faults::enumeration("Type", &kind));
+        }
+        let account = text_of(&item, "IncomeAccountRef.value");
+        let account = account.ok_or_else(|| faults::required("IncomeAccountRef"))?;
+        self.refer(context, Kind::Account, "Accounts", &account)?;
+        if self.is_name_taken(Kind::Item, "Name", &name, before.as_ref().map(|(id, _)| *id)) {
+            return Err(faults::duplicate_name());
+        }
+        item.insert("FullyQualifiedName".into(), json!(name));
+        item.entry("Active").or_insert(json!(true));
+        Ok(self.commit(context.now, Kind::Item, before, item))
+    }
+
+    /// Makes an account, item or customer inactive, as a person would.
+    pub fn deactivate(&mut self, kind: Kind, id: &str) -> bool {
+        self.entity_mut(kind, id).map(|entity| entity["Active"] = json!(false)).is_some()
+    }
+
+    /// Puts a preset entity under a fixed id.
+    pub(super) fn plant(&mut self, kind: Kind, id: u64, mut entity: Value) {
+        let time = super::stamp(chrono::DateTime::<Utc>::UNIX_EPOCH);
+        entity["Id"] = json!(id.to_string());
+        entity["SyncToken"] = json!("0");
+        entity["domain"] = json!("QBO");
+        entity["sparse"] = json!(false);
+        entity["Active"] = json!(true);
+        entity["MetaData"] = json!({ "CreateTime": time, "LastUpdatedTime": time });
+        self.put(kind, id, entity);
+    }
+}

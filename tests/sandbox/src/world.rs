@@ -1,0 +1,352 @@
+//! The whole sandbox as one state machine.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use chrono::{DateTime, Duration, SecondsFormat, Utc};
+use serde_json::{Value, json};
+
+use crate::faults::{Fault, FaultBook, Kind};
+use crate::http::{Delivery, Reply, Request};
+use crate::oauth::{Denied, Grants};
+use crate::view::DocumentView;
+use crate::{control, presets, quickbooks, xero};
+
+/// Requests kept for `GET /_sandbox/requests`.
+const LOG_LENGTH: usize = 4000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ledger {
+    QuickBooks,
+    Xero,
+}
+
+impl Ledger {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::QuickBooks => "quickbooks",
+            Self::Xero => "xero",
+        }
+    }
+
+    /// Whose path this is.
+    fn of(path: &str) -> Option<Self> {
+        let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| path.starts_with(prefix));
+        if starts(&["/v3/company/", "/oauth2/v1/", "/v2/oauth2/", "/connect/oauth2"]) {
+            return Some(Self::QuickBooks);
+        }
+        starts(&["/api.xro/2.0/", "/connections", "/connect/", "/identity/connect/"]).then_some(Self::Xero)
+    }
+}
+
+/// One request in the log.
+#[derive(Clone, Debug)]
+struct Entry {
+    number: u64,
+    at: DateTime<Utc>,
+    ledger: Ledger,
+    request: Request,
+    status: u16,
+    delivery: Delivery,
+    fault: Option<Kind>,
+    answer: Vec<u8>,
+}
+
+/// Both ledgers, their companies, grants and faults.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub quickbooks: BTreeMap<String, quickbooks::Company>,
+    pub xero: BTreeMap<String, xero::Company>,
+    /// Xero's idempotency keys belong to the app, not to a tenant.
+    pub xero_keys: xero::Keys,
+    pub grants: Grants,
+    pub faults: FaultBook,
+    /// How far the control API has moved the clock ahead of the caller's.
+    pub offset: Duration,
+    log: VecDeque<Entry>,
+    requests: u64,
+    calls: BTreeMap<String, u64>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        let quickbooks = [quickbooks::united_states(), quickbooks::united_kingdom()];
+        let xero = presets::XERO_TENANTS.map(xero::Company::preset);
+        Self {
+            quickbooks: quickbooks.into_iter().map(|company| (company.realm.clone(), company)).collect(),
+            xero: xero.into_iter().map(|company| (company.tenant.clone(), company)).collect(),
+            xero_keys: xero::Keys::default(),
+            grants: Grants::default(),
+            faults: FaultBook::default(),
+            offset: Duration::zero(),
+            log: VecDeque::new(),
+            requests: 0,
+            calls: BTreeMap::new(),
+        }
+    }
+}
+
+impl World {
+    /// A world with the preset companies.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Orders a fault.
+    pub fn fail(&mut self, fault: Fault) {
+        self.faults.add(fault);
+    }
+
+    /// A valid access token for a company, for tests that are not about tokens.
+    pub fn access_token(&mut self, now: DateTime<Utc>, company: &str) -> String {
+        self.grants.mint(now + self.offset, company).unwrap_or_default()
+    }
+
+    /// Every document of a company (realm or tenant id).
+    pub fn documents(&self, company: &str) -> Vec<DocumentView> {
+        let quickbooks = self.quickbooks.get(company).map(quickbooks::Company::documents);
+        quickbooks.or_else(|| self.xero.get(company).map(xero::Company::documents)).unwrap_or_default()
+    }
+
+    /// Answers one request at the given time. The world's own clock is that time plus [`World::offset`].
+    pub fn handle(&mut self, now: DateTime<Utc>, request: &Request) -> Reply {
+        let now = now + self.offset;
+        if request.path.starts_with("/_sandbox") {
+            return control::handle(self, now, request);
+        }
+        let Some(ledger) = Ledger::of(&request.path) else { return Reply::text(404, "Nothing here.") };
+        let fault = self.faults.strike(ledger, request);
+        let mut reply = self.process(now, ledger, request, fault);
+        self.delay(now, ledger, request, &mut reply);
+        self.record(now, ledger, request, fault, &reply);
+        reply
+    }
+
+    fn process(&mut self, now: DateTime<Utc>, ledger: Ledger, request: &Request, fault: Option<Kind>) -> Reply {
+        let is_quickbooks = ledger == Ledger::QuickBooks;
+        match fault {
+            None => self.dispatch(now, ledger, request, None),
+            Some(Kind::LostReply) => {
+                let reply = self.dispatch(now, ledger, request, None);
+                Reply { delivery: Delivery::Lost, ..reply }
+            }
+            Some(Kind::Slow { milliseconds }) => {
+                let reply = self.dispatch(now, ledger, request, None);
+                Reply { delivery: Delivery::Delayed(milliseconds), ..reply }
+            }
+            Some(Kind::Garbage) => {
+                let mut reply = self.dispatch(now, ledger, request, None);
+                reply.body.truncate(reply.body.len() / 2);
+                Reply { status: 200, ..reply }
+            }
+            Some(Kind::RefusedConnection) => Reply::refused(),
+            Some(Kind::Error502Html) => Reply::text(502, "<html><head><title>502 Bad Gateway</title></head></html>"),
+            Some(Kind::Down) if is_quickbooks => quickbooks::faults::unavailable(),
+            Some(Kind::Down) => xero::faults::unavailable(),
+            Some(Kind::RateLimited { retry_after }) if is_quickbooks => {
+                quickbooks::faults::throttled(Some(retry_after))
+            }
+            Some(Kind::RateLimited { retry_after }) => xero::faults::throttled("minute", Some(i64::from(retry_after))),
+            Some(Kind::TokenExpired) => {
+                self.grants.expire(now, request);
+                self.dispatch(now, ledger, request, None)
+            }
+            Some(Kind::Reconnect) => {
+                self.grants.kill(request);
+                if is_quickbooks && request.path.starts_with("/v3/") {
+                    quickbooks::faults::authorization()
+                } else {
+                    self.dispatch(now, ledger, request, None)
+                }
+            }
+            Some(Kind::FaultIn200) => quickbooks::faults::system_failure().reply_with(200, "2026-01-01T00:00:00+00:00"),
+            Some(Kind::SilentNoop) if is_quickbooks => {
+                Reply::json(200, &json!({ "BatchItemResponse": [], "time": "" }))
+            }
+            Some(Kind::SilentNoop) => Reply::json(200, &json!({ "Status": "OK" })),
+            Some(kind @ (Kind::Error500 | Kind::Error500Committed)) => self.fail_inside(now, ledger, request, kind),
+        }
+    }
+
+    /// A 500. Xero's idempotency cache must see it, so it happens inside; QuickBooks keeps no faults.
+    fn fail_inside(&mut self, now: DateTime<Utc>, ledger: Ledger, request: &Request, kind: Kind) -> Reply {
+        if ledger == Ledger::Xero {
+            return self.dispatch(now, ledger, request, Some(kind));
+        }
+        if kind == Kind::Error500Committed {
+            self.dispatch(now, ledger, request, None);
+        }
+        quickbooks::faults::system_failure().reply_with(500, "2026-01-01T00:00:00+00:00")
+    }
+
+    fn dispatch(&mut self, now: DateTime<Utc>, ledger: Ledger, request: &Request, injected: Option<Kind>) -> Reply {
+        let path = request.path.as_str();
+        match (request.method.as_str(), path) {
+            ("POST", "/oauth2/v1/tokens/bearer" | "/connect/token") => self.grants.token(now, ledger, request),
+            ("POST", "/v2/oauth2/tokens/revoke" | "/connect/revocation") => self.grants.revoke(request),
+            ("GET", "/connect/oauth2" | "/identity/connect/authorize") => self.grants.authorize(now, ledger, request),
+            ("GET" | "DELETE", _) if path.starts_with("/connections") => self.grants.connections(now, request),
+            _ if path.starts_with("/v3/company/") => self.quickbooks_call(now, request),
+            _ if path.starts_with("/api.xro/2.0/") => self.xero_call(now, request, injected),
+            _ => Reply::text(404, "Nothing here."),
+        }
+    }
+
+    fn quickbooks_call(&mut self, now: DateTime<Utc>, request: &Request) -> Reply {
+        let segments = request.segments();
+        let realm = segments.get(2).cloned().unwrap_or_default();
+        match self.grants.open(now, Ledger::QuickBooks, request) {
+            Err(Denied::Expired(_)) => return quickbooks::faults::authentication("Token expired"),
+            Err(Denied::Unknown) => return quickbooks::faults::authentication("Token is malformed or unknown"),
+            Err(Denied::Revoked) => return quickbooks::faults::authorization(),
+            Ok(opened) if !opened.companies.contains(&realm) => return quickbooks::faults::authorization(),
+            Ok(_) => {}
+        }
+        match self.quickbooks.get_mut(&realm) {
+            Some(company) => company.handle(now, request, segments.get(3..).unwrap_or(&[])),
+            None => quickbooks::faults::authorization(),
+        }
+    }
+
+    fn xero_call(&mut self, now: DateTime<Utc>, request: &Request, injected: Option<Kind>) -> Reply {
+        let opened = match self.grants.open(now, Ledger::Xero, request) {
+            Ok(opened) => opened,
+            Err(denied) => return xero::faults::denied(&denied),
+        };
+        let tenant = match request.header("xero-tenant-id") {
+            Some(tenant) => tenant.to_owned(),
+            None if opened.custom => opened.companies[0].clone(),
+            None => return xero::faults::forbidden(),
+        };
+        if !opened.companies.contains(&tenant) {
+            return xero::faults::forbidden();
+        }
+        let segments = request.segments();
+        match self.xero.get_mut(&tenant) {
+            Some(company) => {
+                company.handle(now, request, segments.get(2..).unwrap_or(&[]), &mut self.xero_keys, injected)
+            }
+            None => xero::faults::forbidden(),
+        }
+    }
+
+    /// A company's own latency, and the slot that a delayed answer keeps.
+    fn delay(&mut self, now: DateTime<Utc>, ledger: Ledger, request: &Request, reply: &mut Reply) {
+        let segments = request.segments();
+        let company = match ledger {
+            Ledger::QuickBooks => {
+                let realm = segments.get(2).map_or("", String::as_str);
+                self.quickbooks.get_mut(realm).map(|company| (company.settings.latency_ms, &mut company.slots))
+            }
+            Ledger::Xero => {
+                let tenant = request.header("xero-tenant-id").unwrap_or("");
+                self.xero.get_mut(tenant).map(|company| (company.settings.latency_ms, &mut company.slots))
+            }
+        };
+        let Some((latency, slots)) = company else { return };
+        if latency > 0 && reply.delivery == Delivery::Delivered {
+            reply.delivery = Delivery::Delayed(latency);
+        }
+        if let Delivery::Delayed(milliseconds) = reply.delivery {
+            slots.hold(now + Duration::milliseconds(milliseconds.min(i64::MAX as u64) as i64));
+        }
+    }
+
+    fn record(&mut self, now: DateTime<Utc>, ledger: Ledger, request: &Request, fault: Option<Kind>, reply: &Reply) {
+        self.requests += 1;
+        let key = format!("{} {} {} {}", ledger.name(), request.method, path_kind(request), reply.status);
+        *self.calls.entry(key).or_default() += 1;
+        if self.log.len() == LOG_LENGTH {
+            self.log.pop_front();
+        }
+        self.log.push_back(Entry {
+            number: self.requests,
+            at: now,
+            ledger,
+            request: request.clone(),
+            status: reply.status,
+            delivery: reply.delivery,
+            fault,
+            answer: reply.body.clone(),
+        });
+    }
+
+    /// The number of the last request to a ledger.
+    pub fn request_count(&self) -> u64 {
+        self.requests
+    }
+
+    /// Calls by ledger, method, kind of path and status: `xero PUT Invoices 200`.
+    pub fn calls(&self) -> &BTreeMap<String, u64> {
+        &self.calls
+    }
+
+    /// The requests after number `since`, with what secrets they carried taken out.
+    pub fn requests_since(&self, since: u64) -> Vec<Value> {
+        self.log.iter().filter(|entry| entry.number > since).map(Entry::to_json).collect()
+    }
+
+    /// Everything a test wants to know.
+    pub fn state(&self) -> Value {
+        let documents = |list: Vec<DocumentView>| list.iter().map(DocumentView::to_json).collect::<Vec<_>>();
+        let mut companies = serde_json::Map::new();
+        for (id, company) in &self.quickbooks {
+            let value = json!({
+                "ledger": "quickbooks", "name": company.name, "home_currency": company.home, "writes": company.writes,
+                "batch_items": company.batch_items, "customers": company.parties(),
+                "documents": documents(company.documents()),
+            });
+            companies.insert(id.clone(), value);
+        }
+        for (id, company) in &self.xero {
+            let value = json!({
+                "ledger": "xero", "name": company.name, "home_currency": company.base, "writes": company.writes,
+                "contacts": company.parties(), "documents": documents(company.documents()),
+            });
+            companies.insert(id.clone(), value);
+        }
+        json!({
+            "companies": companies, "requests": self.requests, "calls": self.calls, "tokens": self.grants.counters,
+            "faults": self.faults.to_json(), "offset_seconds": self.offset.num_seconds(),
+        })
+    }
+}
+
+/// A path without ids: `invoice`, `batch`, `CreditNotes/{id}/Allocations`, `connect/token`.
+fn path_kind(request: &Request) -> String {
+    let segments = request.segments();
+    let skipped = match segments.first().map(String::as_str) {
+        Some("v3") => 3,
+        Some("api.xro") => 2,
+        _ => return segments.join("/"),
+    };
+    let rest = segments.into_iter().skip(skipped).enumerate();
+    rest.map(|(at, part)| if at % 2 == 1 { "{id}".to_owned() } else { part }).collect::<Vec<_>>().join("/")
+}
+
+impl Entry {
+    fn to_json(&self) -> Value {
+        let is_token_call = self.request.path.contains("oauth2") || self.request.path.starts_with("/connect/");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let body = |bytes: &[u8]| {
+            if is_token_call {
+                return json!("[redacted]");
+            }
+            serde_json::from_slice::<Value>(bytes).unwrap_or_else(|_| json!(text(bytes)))
+        };
+        let headers: serde_json::Map<String, Value> = self
+            .request
+            .headers
+            .iter()
+            .map(|(name, value)| {
+                let is_secret = name.eq_ignore_ascii_case("authorization");
+                (name.to_lowercase(), if is_secret { json!("[redacted]") } else { json!(value) })
+            })
+            .collect();
+        json!({
+            "number": self.number, "at": self.at.to_rfc3339_opts(SecondsFormat::Millis, true), "ledger": self.ledger.name(),
+            "method": self.request.method, "path": self.request.path, "query": self.request.query, "headers": headers,
+            "body": body(&self.request.body), "status": self.status, "delivery": format!("{:?}", self.delivery),
+            "fault": self.fault.map(|fault| format!("{fault:?}")), "answer": body(&self.answer),
+        })
+    }
+}

@@ -1,0 +1,110 @@
+//! What the preset tenants hold from the start, and what tests change in them.
+
+use std::collections::HashMap;
+
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use super::{Company, Settings, Table};
+use crate::ids::{Ids, guid_from};
+use crate::json;
+use crate::limits::{Slots, Window};
+use crate::presets::{self, XERO_ACCOUNTS, XERO_CURRENCIES};
+
+impl Company {
+    pub fn preset(tenant: &str) -> Self {
+        let (country, base, start) = match tenant {
+            presets::XERO_AU => ("AU", "AUD", 2_000_000),
+            presets::XERO_US => ("US", "USD", 3_000_000),
+            _ => ("UK", "GBP", 1_000_000),
+        };
+        let rates = presets::xero_tax_rates(tenant);
+        let sales_tax = rates[0].0;
+        let no_tax = if country == "AU" { "BASEXCLUDED" } else { "NONE" };
+        let accounts = XERO_ACCOUNTS.iter().enumerate().map(|(at, (code, name, kind, class, payments, system, currency))| {
+            let mut account = json!({
+                "AccountID": guid_from(start + 500_000 + at as u64), "Code": code, "Name": name, "Type": kind, "Class": class,
+                "Status": if *code == presets::XERO_ARCHIVED { "ARCHIVED" } else { "ACTIVE" }, "EnablePaymentsToAccount": payments,
+                "TaxType": if *class == "REVENUE" { sales_tax } else { no_tax }, "ShowInExpenseClaims": false,
+                "UpdatedDateUTC": "/Date(1704067200000+0000)/",
+            });
+            if !system.is_empty() {
+                account["SystemAccount"] = json!(system);
+            }
+            if *kind == "BANK" {
+                account["CurrencyCode"] = json!(if currency.is_empty() { base } else { currency });
+                account["BankAccountType"] = json!("BANK");
+            }
+            account
+        });
+        let tax_rates = rates.iter().map(|(code, name, percent, is_output)| {
+            let rate = json::plain(json::parse(percent).unwrap_or_default());
+            json!({
+                "Name": name, "TaxType": code, "Status": "ACTIVE", "EffectiveRate": rate, "DisplayTaxRate": rate,
+                "CanApplyToRevenue": is_output, "CanApplyToLiabilities": true, "CanApplyToAssets": true, "CanApplyToEquity": true,
+                "CanApplyToExpenses": true, "ReportTaxType": code,
+            })
+        });
+        Self {
+            tenant: tenant.into(),
+            name: presets::company_name(tenant).into(),
+            base: base.into(),
+            country,
+            settings: Settings::default(),
+            accounts: accounts.collect(),
+            tax_rates: tax_rates.collect(),
+            currencies: XERO_CURRENCIES.map(str::to_owned).into(),
+            contacts: Table::default(),
+            invoices: Table::default(),
+            credit_notes: Table::default(),
+            payments: Table::default(),
+            items: Table { rows: Vec::new(), by_id: HashMap::new() },
+            ids: Ids::starting_at(start * 1_000_000),
+            numbers: 0,
+            minute: Window::seconds(60),
+            day: Window::seconds(86_400),
+            slots: Slots::default(),
+            writes: 0,
+        }
+    }
+
+    /// The day's rate as Xero states it: units of `currency` for one unit of the base.
+    pub(super) fn daily_rate(&self, currency: &str) -> Decimal {
+        let in_dollars = |code: &str| {
+            presets::QUICKBOOKS_RATES.iter().find(|(name, _)| *name == code).and_then(|(_, rate)| json::parse(rate))
+        };
+        match (in_dollars(&self.base), in_dollars(currency)) {
+            (Some(base), Some(rate)) => (base / rate).round_dp(6),
+            _ => Decimal::ONE,
+        }
+    }
+
+    fn set_account(&mut self, code: &str, change: impl FnOnce(&mut Value)) -> bool {
+        let found = self.accounts.iter_mut().find(|account| json::text(account, "Code") == code);
+        found.map(change).is_some()
+    }
+
+    pub fn archive_account(&mut self, code: &str) -> bool {
+        self.set_account(code, |account| account["Status"] = json!("ARCHIVED"))
+    }
+
+    pub fn remove_account(&mut self, code: &str) -> bool {
+        let count = self.accounts.len();
+        self.accounts.retain(|account| json::text(account, "Code") != code);
+        self.accounts.len() < count
+    }
+
+    pub fn archive_contact(&mut self, id: &str) -> bool {
+        self.contacts.get_mut(id).map(|contact| contact["ContactStatus"] = json!("ARCHIVED")).is_some()
+    }
+
+    pub fn subscribe(&mut self, code: &str) {
+        if !self.currencies.iter().any(|known| known == code) {
+            self.currencies.push(code.into());
+        }
+    }
+
+    pub fn unsubscribe(&mut self, code: &str) {
+        self.currencies.retain(|known| known != code);
+    }
+}
