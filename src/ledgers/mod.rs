@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::books::document::{Document, DocumentKey, Party};
 use crate::books::hold::HoldReason;
 use crate::books::money::Currency;
-use crate::books::rules::LedgerRules;
+use crate::books::rules::{LedgerName, LedgerRules};
+use crate::config::{Settings, Variables};
 use crate::platform::{Method, Request, Response};
 
 pub mod oauth;
@@ -182,6 +183,9 @@ impl<T> Outcome<T> {
     }
 }
 
+/// An outcome that cannot be a success, whatever was asked for.
+pub type Failure = Outcome<std::convert::Infallible>;
+
 /// A definite no.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -243,11 +247,13 @@ pub trait Ledger: LedgerRules {
     fn refresh(&self, credentials: &oauth::Credentials, refresh_token: &str) -> Request;
 }
 
+/// How we introduce ourselves to a ledger.
+pub const USER_AGENT: &str = concat!("Tillproof/", env!("CARGO_PKG_VERSION"));
+
 /// Opens a ledger company for a connection.
-pub fn open(
-    settings: &crate::config::Settings,
-    company: &str,
-    variables: &crate::config::Variables,
-) -> Box<dyn Ledger> {
-    todo!()
+pub fn open(settings: &Settings, company: &str, variables: &Variables) -> Box<dyn Ledger> {
+    match settings.ledger {
+        LedgerName::QuickBooks => Box::new(quickbooks::QuickBooks::new(settings, company, variables)),
+        LedgerName::Xero => Box::new(xero::Xero::new(company, variables)),
+    }
 }

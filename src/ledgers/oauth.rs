@@ -3,7 +3,10 @@
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::platform::Response;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::platform::{Method, Request, Response};
 
 /// An app's identity with a ledger.
 #[derive(Clone)]
@@ -73,4 +76,29 @@ pub fn read_tokens(
         "invalid_client" | "unauthorized_client" => Err(TokenError::Client(provider)),
         _ => Err(TokenError::Later(response.status)),
     }
+}
+
+/// The request that exchanges a refresh token: Basic authentication, form body.
+pub fn refresh(url: &str, credentials: &Credentials, refresh_token: &str) -> Request {
+    let pair = STANDARD.encode(format!("{}:{}", credentials.client_id, credentials.client_secret));
+    let header = |name: &str, value: String| (name.to_owned(), value);
+    Request {
+        method: Method::Post,
+        url: url.to_owned(),
+        headers: vec![
+            header("authorization", format!("Basic {pair}")),
+            header("accept", "application/json".into()),
+            header("content-type", "application/x-www-form-urlencoded".into()),
+            header("user-agent", super::USER_AGENT.into()),
+        ],
+        body: Some(format!("grant_type=refresh_token&refresh_token={}", form_encode(refresh_token))),
+    }
+}
+
+fn form_encode(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encode).collect()
 }

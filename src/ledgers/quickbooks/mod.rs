@@ -1,1 +1,197 @@
-//! QuickBooks Online.
+//! QuickBooks Online, Accounting API v3 (facts/quickbooks). Requests and answers as pure functions; the rules that
+//! normalisation asks for.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+
+use super::oauth::{self, Credentials};
+use super::{FoundParty, Ledger, Outcome, Posted, Recovery, Reference, ReferenceKind, WireRequest, Write};
+use crate::books::document::{Document, Itemised, Party, TaxMode};
+use crate::books::money::Currency;
+use crate::books::rules::{LedgerName, LedgerRules, RefundStyle, TaxModel};
+use crate::books::text::{Field, TextRule};
+use crate::config::{Settings, Variables, variable};
+use crate::platform::{Method, Request, Response};
+
+mod arithmetic;
+mod documents;
+pub mod faults;
+mod query;
+mod read;
+#[cfg(test)]
+mod tests;
+mod text;
+
+/// The host of the Accounting API.
+const API: &str = "https://quickbooks.api.intuit.com";
+/// The host of the token endpoint.
+const OAUTH: &str = "https://oauth.platform.intuit.com";
+
+/// A QuickBooks company as one connection sees it.
+pub struct QuickBooks {
+    api: String,
+    oauth: String,
+    realm: String,
+    tax: documents::TaxCodes,
+}
+
+impl QuickBooks {
+    /// Opens a company by its realm id. A company without a code for untaxed lines is a US one: its lines are only
+    /// taxable or not, and the tax total is sent.
+    pub fn new(settings: &Settings, realm: &str, variables: &Variables) -> Self {
+        let url = |name: &str, host: &str| variable(variables, name).unwrap_or(host).trim_end_matches('/').to_owned();
+        let tax = match &settings.no_tax {
+            Some(_) => documents::TaxCodes::PerLine,
+            None => documents::TaxCodes::UnitedStates,
+        };
+        Self {
+            api: url("QUICKBOOKS_API_URL", API),
+            oauth: url("QUICKBOOKS_OAUTH_URL", OAUTH),
+            realm: realm.to_owned(),
+            tax,
+        }
+    }
+
+    fn path(&self, rest: &str) -> String {
+        format!("/v3/company/{}/{rest}", self.realm)
+    }
+
+    fn get(&self, rest: &str) -> WireRequest {
+        WireRequest { method: Method::Get, path: self.path(rest), body: None, idempotency_key: None }
+    }
+
+    fn select(&self, query: &str) -> WireRequest {
+        self.get(&format!("query?query={}&minorversion=75", query::encode(query)))
+    }
+}
+
+impl LedgerRules for QuickBooks {
+    fn ledger(&self) -> LedgerName {
+        LedgerName::QuickBooks
+    }
+
+    fn text(&self, field: Field) -> TextRule {
+        text::rule(field)
+    }
+
+    /// 750 lines on a taxable invoice (facts/quickbooks §2); a discounted line takes two, and one is kept for rounding.
+    fn most_lines(&self) -> usize {
+        374
+    }
+
+    fn refund_style(&self) -> RefundStyle {
+        RefundStyle::Receipt
+    }
+
+    fn tax_model(&self) -> TaxModel {
+        match self.tax {
+            documents::TaxCodes::UnitedStates => TaxModel::TotalOnly,
+            documents::TaxCodes::PerLine => TaxModel::CodePerLine,
+        }
+    }
+
+    /// `GlobalTaxCalculation` does not apply in the US: prices that contain tax have to be taken apart there.
+    fn accepts(&self, mode: TaxMode) -> bool {
+        mode == TaxMode::Exclusive || self.tax == documents::TaxCodes::PerLine
+    }
+
+    fn decimals(&self, _currency: Currency) -> u32 {
+        2
+    }
+
+    fn predict_total(&self, document: &Itemised, currency: Currency) -> Decimal {
+        arithmetic::total(document, currency, self.tax)
+    }
+}
+
+impl Ledger for QuickBooks {
+    fn address(&self, request: &WireRequest, access_token: &str) -> Request {
+        let mut headers = vec![
+            ("authorization".to_owned(), format!("Bearer {access_token}")),
+            ("accept".to_owned(), "application/json".to_owned()),
+            ("user-agent".to_owned(), super::USER_AGENT.to_owned()),
+        ];
+        if request.body.is_some() {
+            headers.push(("content-type".to_owned(), "application/json".to_owned()));
+        }
+        Request {
+            method: request.method,
+            url: format!("{}{}", self.api, request.path),
+            headers,
+            body: request.body.clone(),
+        }
+    }
+
+    /// Items and accounts by name; what is all digits is an id already.
+    fn references(&self, document: &Document) -> Vec<Reference> {
+        let name = |kind, label: &str| {
+            let is_id = label.bytes().all(|byte| byte.is_ascii_digit());
+            (!is_id).then(|| Reference { kind, label: label.to_owned() })
+        };
+        let items = document
+            .itemised()
+            .into_iter()
+            .flat_map(|body| &body.lines)
+            .map(|line| (ReferenceKind::Item, &line.account));
+        let paid_from = document.itemised().and_then(|body| body.paid_from.as_ref());
+        let paid_to = document.settlement().map(|body| &body.account).filter(|account| !account.is_empty());
+        let accounts = paid_from.into_iter().chain(paid_to).map(|label| (ReferenceKind::Account, label));
+        let mut wanted: Vec<Reference> = items.chain(accounts).filter_map(|(kind, label)| name(kind, label)).collect();
+        wanted.sort();
+        wanted.dedup();
+        wanted
+    }
+
+    fn find_reference(&self, reference: &Reference) -> WireRequest {
+        self.select(&query::reference(reference))
+    }
+
+    fn read_reference(&self, reference: &Reference, response: &Response) -> Outcome<String> {
+        read::reference(reference, response)
+    }
+
+    fn find_party(&self, party: &Party, _key: &str) -> WireRequest {
+        self.select(&query::customer(&party.name))
+    }
+
+    fn read_parties(&self, _party: &Party, _key: &str, response: &Response) -> Outcome<Vec<FoundParty>> {
+        read::parties(response)
+    }
+
+    fn create_party(&self, party: &Party, _key: &str, idempotency: &str) -> WireRequest {
+        let path = self.path(&format!("customer?minorversion=75&requestid={idempotency}"));
+        let body = Some(documents::customer(party).to_string());
+        WireRequest { method: Method::Post, path, body, idempotency_key: None }
+    }
+
+    fn read_created_party(&self, response: &Response) -> Outcome<String> {
+        read::created_party(response)
+    }
+
+    fn write(&self, write: &Write<'_>) -> WireRequest {
+        let (rest, body) = documents::request(write, self.tax);
+        let path = self.path(&format!("{rest}minorversion=75&requestid={}", write.key));
+        WireRequest { method: Method::Post, path, body: Some(body.to_string()), idempotency_key: None }
+    }
+
+    fn read_write(&self, write: &Write<'_>, response: &Response) -> Outcome<Posted> {
+        read::written(write, response)
+    }
+
+    fn look(&self, write: &Write<'_>) -> WireRequest {
+        self.select(&query::document(write.document))
+    }
+
+    fn read_look(&self, write: &Write<'_>, response: &Response) -> Outcome<Vec<Posted>> {
+        read::looked(write, response)
+    }
+
+    /// The same `requestid` gets the same answer, however late.
+    fn recovery(&self, _first_sent: DateTime<Utc>, _now: DateTime<Utc>) -> Recovery {
+        Recovery::Replay
+    }
+
+    fn refresh(&self, credentials: &Credentials, refresh_token: &str) -> Request {
+        oauth::refresh(&format!("{}/oauth2/v1/tokens/bearer", self.oauth), credentials, refresh_token)
+    }
+}

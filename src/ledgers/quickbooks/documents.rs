@@ -1,0 +1,206 @@
+//! QuickBooks' documents as JSON (facts/quickbooks §1.3–1.6).
+//!
+//! A discounted line is sent as the gross line and, right after it, a negative line of the same item and tax code:
+//! QuickBooks' own discount line exists once per document, needs a company setting and does not know which line it
+//! belongs to.
+
+use rust_decimal::Decimal;
+use serde_json::{Map, Value, json};
+
+use crate::books::document::{Content, Document, DocumentKind, Itemised, Line, Party, Settlement, TaxMode};
+use crate::books::money::{Currency, json_number, round_half_up};
+use crate::ledgers::{Operation, Reference, ReferenceKind, Write};
+
+/// How the company's lines say their tax.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaxCodes {
+    /// `TAX` or `NON`, and the total of the tax.
+    UnitedStates,
+    /// The company's own codes.
+    PerLine,
+}
+
+/// The entity of a kind of document, as it stands in paths and bodies.
+pub fn entity(kind: DocumentKind) -> &'static str {
+    match kind {
+        DocumentKind::Invoice => "Invoice",
+        DocumentKind::CreditNote => "CreditMemo",
+        DocumentKind::RefundReceipt => "RefundReceipt",
+        // Money paid out is part of the refund receipt; an application is a payment of nothing.
+        DocumentKind::Payment | DocumentKind::RefundPayment | DocumentKind::Application => "Payment",
+    }
+}
+
+/// Path (up to and including `?` or `&`) and body of a write.
+pub fn request(write: &Write<'_>, tax: TaxCodes) -> (String, Value) {
+    let kind = write.document.kind();
+    let path = entity(kind).to_ascii_lowercase();
+    match write.operation {
+        Operation::Create => (format!("{path}?"), document(write, tax)),
+        Operation::Void => (format!("{path}?{}&", void_operation(kind)), void(write)),
+    }
+}
+
+/// Invoices and payments can be voided; credit memos and refund receipts only deleted (§1.2).
+fn void_operation(kind: DocumentKind) -> &'static str {
+    match kind {
+        DocumentKind::Invoice => "operation=void",
+        DocumentKind::Payment | DocumentKind::RefundPayment | DocumentKind::Application => {
+            "operation=update&include=void"
+        }
+        DocumentKind::CreditNote | DocumentKind::RefundReceipt => "operation=delete",
+    }
+}
+
+fn void(write: &Write<'_>) -> Value {
+    let existing = write.existing;
+    let text = |value: Option<&String>| Value::from(value.cloned().unwrap_or_default());
+    let mut body = json!({
+        "Id": text(existing.map(|posted| &posted.ledger_id)),
+        "SyncToken": text(existing.map(|posted| &posted.version)),
+    });
+    if write.document.settlement().is_some() {
+        body["sparse"] = Value::Bool(true);
+    }
+    body
+}
+
+fn document(write: &Write<'_>, tax: TaxCodes) -> Value {
+    let document = write.document;
+    let mut body = Map::new();
+    body.insert("TxnDate".into(), document.date.to_string().into());
+    body.insert("CustomerRef".into(), reference(write.party_id));
+    body.insert("CurrencyRef".into(), reference(document.currency.code()));
+    body.insert("PrivateNote".into(), note(document).into());
+    match &document.content {
+        Content::Invoice(lines) | Content::CreditNote(lines) | Content::RefundReceipt(lines) => {
+            itemised(&mut body, write, lines, tax);
+        }
+        Content::Payment(money) | Content::RefundPayment(money) => payment(&mut body, write, money),
+        Content::Application(money) => application(&mut body, write, money),
+    }
+    Value::Object(body)
+}
+
+/// What every document says of where it comes from. People read it, and an adoption checks it.
+pub fn note(document: &Document) -> String {
+    format!("Shopify order {} ({})", document.order_id, document.order_name)
+}
+
+fn reference(value: &str) -> Value {
+    json!({ "value": value })
+}
+
+/// The id of an item or account: looked up where the settings gave a name.
+fn id_of(write: &Write<'_>, kind: ReferenceKind, label: &str) -> Value {
+    let key = Reference { kind, label: label.to_owned() };
+    reference(write.references.get(&key).map_or(label, String::as_str))
+}
+
+fn itemised(body: &mut Map<String, Value>, write: &Write<'_>, document: &Itemised, tax: TaxCodes) {
+    let currency = write.document.currency;
+    let lines = document.lines.iter().flat_map(|one| line(write, one, document.tax_mode, tax, currency));
+    body.insert("DocNumber".into(), document.number.as_str().into());
+    if write.document.kind() == DocumentKind::Invoice {
+        body.insert("DueDate".into(), document.due_date.to_string().into());
+    }
+    if let Some(account) = &document.paid_from {
+        body.insert("DepositToAccountRef".into(), id_of(write, ReferenceKind::Account, account));
+    }
+    body.insert("Line".into(), lines.collect());
+    match tax {
+        TaxCodes::UnitedStates => {
+            body.insert("TxnTaxDetail".into(), json!({ "TotalTax": json_number(document.tax_total) }));
+        }
+        TaxCodes::PerLine => {
+            let mode = match document.tax_mode {
+                TaxMode::Exclusive => "TaxExcluded",
+                TaxMode::Inclusive => "TaxInclusive",
+            };
+            body.insert("GlobalTaxCalculation".into(), mode.into());
+        }
+    }
+}
+
+/// A line, and its discount as a line of its own.
+fn line(write: &Write<'_>, line: &Line, mode: TaxMode, tax: TaxCodes, currency: Currency) -> Vec<Value> {
+    let item = id_of(write, ReferenceKind::Item, &line.account);
+    let code = match tax {
+        TaxCodes::UnitedStates if line.tax.amount.is_zero() => "NON",
+        TaxCodes::UnitedStates => "TAX",
+        TaxCodes::PerLine => &line.tax.code,
+    };
+    let gross = currency.round(line.quantity * line.unit_price);
+    let entry = |description: &str, amount: Decimal, priced: bool| {
+        let mut detail = Map::new();
+        detail.insert("ItemRef".into(), item.clone());
+        detail.insert("TaxCodeRef".into(), reference(code));
+        let mut shown = amount;
+        if mode == TaxMode::Inclusive {
+            // The amount is stated without tax beside the one with tax; quantity and price would contradict it (6070).
+            shown = net(amount, line.tax.rate);
+            detail.insert("TaxInclusiveAmt".into(), json_number(amount));
+        } else if priced {
+            detail.insert("Qty".into(), json_number(line.quantity));
+            detail.insert("UnitPrice".into(), json_number(line.unit_price));
+        }
+        json!({
+            "DetailType": "SalesItemLineDetail",
+            "Description": description,
+            "Amount": json_number(shown),
+            "SalesItemLineDetail": detail,
+        })
+    };
+    let description = if mode == TaxMode::Inclusive && line.quantity != Decimal::ONE {
+        format!("{} × {}", line.quantity.normalize(), line.description)
+    } else {
+        line.description.clone()
+    };
+    let mut lines = vec![entry(&description, gross, true)];
+    if !line.discount.is_zero() {
+        lines.push(entry("Discount", -line.discount, false));
+    }
+    lines
+}
+
+/// An amount that contains its tax, without it.
+pub fn net(gross: Decimal, rate: Decimal) -> Decimal {
+    round_half_up(gross / (Decimal::ONE + rate), 2)
+}
+
+fn linked(amount: Decimal, write: &Write<'_>, key: &crate::books::DocumentKey, kind: &str) -> Value {
+    let id = write.links.get(key).map_or("", |posted| posted.ledger_id.as_str());
+    json!({ "Amount": json_number(amount), "LinkedTxn": [{ "TxnId": id, "TxnType": kind }] })
+}
+
+fn payment(body: &mut Map<String, Value>, write: &Write<'_>, money: &Settlement) {
+    let total = write.document.total;
+    body.insert("TotalAmt".into(), json_number(total));
+    body.insert("PaymentRefNum".into(), money.reference.as_str().into());
+    body.insert("DepositToAccountRef".into(), id_of(write, ReferenceKind::Account, &money.account));
+    body.insert("Line".into(), json!([linked(total, write, &money.settles, "Invoice")]));
+}
+
+/// A credit memo is applied by a payment of zero that links both.
+fn application(body: &mut Map<String, Value>, write: &Write<'_>, money: &Settlement) {
+    let total = write.document.total;
+    body.insert("TotalAmt".into(), json_number(Decimal::ZERO));
+    body.insert("PaymentRefNum".into(), money.reference.as_str().into());
+    let mut lines = vec![linked(total, write, &money.settles, "Invoice")];
+    lines.extend(money.from.as_ref().map(|from| linked(total, write, from, "CreditMemo")));
+    body.insert("Line".into(), lines.into());
+}
+
+/// A customer. Its currency is fixed for ever.
+pub fn customer(party: &Party) -> Value {
+    let mut body = json!({ "DisplayName": party.name, "CurrencyRef": reference(party.currency.code()) });
+    for (key, text) in [("GivenName", &party.given_name), ("FamilyName", &party.family_name)] {
+        if !text.is_empty() {
+            body[key] = text.as_str().into();
+        }
+    }
+    if let Some(email) = &party.email {
+        body["PrimaryEmailAddr"] = json!({ "Address": email });
+    }
+    body
+}

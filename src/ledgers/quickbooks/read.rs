@@ -1,0 +1,177 @@
+//! QuickBooks' answers. HTTP 200 alone is no success: the expected entity has to be there, with an id.
+
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use super::documents::entity;
+use super::faults;
+use crate::books::document::{Content, DocumentKind};
+use crate::books::hold::HoldReason;
+use crate::books::money::parse_amount;
+use crate::ledgers::{Failure, FoundParty, Operation, Outcome, Posted, Reference, Refusal, Write};
+use crate::platform::Response;
+
+fn text(value: &Value, key: &str) -> String {
+    value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn amount(value: &Value, key: &str) -> Option<Decimal> {
+    match value.get(key)? {
+        Value::Number(number) => parse_amount(&number.to_string()).ok(),
+        Value::String(text) => parse_amount(text).ok(),
+        _ => None,
+    }
+}
+
+/// Any answer: its JSON, or what is wrong with it. `writes` says that something may have been changed.
+fn body(response: &Response, writes: bool) -> Result<Value, Box<Failure>> {
+    let parsed: Option<Value> = serde_json::from_str(&response.body).ok();
+    if let Some(fault) = parsed.as_ref().and_then(faults::first) {
+        return Err(Box::new(faults::judge(response, &fault, writes)));
+    }
+    match parsed {
+        Some(value) if response.status == 200 => Ok(value),
+        _ => Err(Box::new(faults::without_fault(response, writes))),
+    }
+}
+
+fn unexpected(writes: bool) -> String {
+    let what = if writes { "the expected document" } else { "the expected list" };
+    format!("the answer was 200 and did not hold {what}")
+}
+
+/// The rows of a query.
+fn rows(response: &Response, entity: &str) -> Result<Vec<Value>, Box<Failure>> {
+    let value = body(response, false)?;
+    let Some(result) = value.get("QueryResponse") else {
+        return Err(Box::new(Outcome::Unknown(unexpected(false))));
+    };
+    Ok(result.get(entity).and_then(Value::as_array).cloned().unwrap_or_default())
+}
+
+/// A failure is a failure of whatever was asked for.
+fn failed<T>(failure: Failure) -> Outcome<T> {
+    failure.map(|never| match never {})
+}
+
+/// The id of an item or account.
+pub fn reference(reference: &Reference, response: &Response) -> Outcome<String> {
+    let entity = match reference.kind {
+        crate::ledgers::ReferenceKind::Item => "Item",
+        crate::ledgers::ReferenceKind::Account => "Account",
+        crate::ledgers::ReferenceKind::TaxCode => "TaxCode",
+    };
+    let found = match rows(response, entity) {
+        Ok(found) => found,
+        Err(failure) => return failed(*failure),
+    };
+    let id = found.first().map(|row| text(row, "Id")).filter(|id| !id.is_empty());
+    id.map_or_else(
+        || {
+            let message =
+                format!("QuickBooks has no active {} called \"{}\"", reference.kind.as_str(), reference.label);
+            Outcome::Settings(Refusal {
+                reason: HoldReason::SettingsRefused,
+                code: "name_not_found".into(),
+                ledger_says: message.clone(),
+                message,
+            })
+        },
+        Outcome::Done,
+    )
+}
+
+/// The customers of a name.
+pub fn parties(response: &Response) -> Outcome<Vec<FoundParty>> {
+    let found = match rows(response, "Customer") {
+        Ok(found) => found,
+        Err(failure) => return failed(*failure),
+    };
+    let read = |row: &Value| FoundParty {
+        ledger_id: text(row, "Id"),
+        name: text(row, "DisplayName"),
+        email: row.get("PrimaryEmailAddr").map(|email| text(email, "Address")).filter(|email| !email.is_empty()),
+        currency: row.get("CurrencyRef").and_then(|currency| text(currency, "value").parse().ok()),
+        ours: false,
+        active: row.get("Active").and_then(Value::as_bool).unwrap_or(true),
+    };
+    Outcome::Done(found.iter().map(read).collect())
+}
+
+/// The id of the customer that was created.
+pub fn created_party(response: &Response) -> Outcome<String> {
+    let value = match body(response, true) {
+        Ok(value) => value,
+        Err(failure) => return failed(*failure),
+    };
+    let id = value.get("Customer").map(|customer| text(customer, "Id")).filter(|id| !id.is_empty());
+    id.map_or_else(|| Outcome::Unknown(unexpected(true)), Outcome::Done)
+}
+
+/// What a write achieved.
+pub fn written(write: &Write<'_>, response: &Response) -> Outcome<Posted> {
+    let value = match body(response, true) {
+        Ok(value) => value,
+        Err(failure) => return failed(*failure),
+    };
+    let kind = write.document.kind();
+    let found = value.get(entity(kind)).filter(|found| !text(found, "Id").is_empty());
+    let Some(found) = found else { return Outcome::Unknown(unexpected(true)) };
+    let deleted = text(found, "status") == "Deleted";
+    match (write.operation, posted(write, found)) {
+        (Operation::Void, Some(posted)) => Outcome::Done(Posted { void: true, ..posted }),
+        // A deletion answers with the id alone.
+        (Operation::Void, None) if deleted => {
+            Outcome::Done(write.existing.cloned().map_or_else(|| gone(found), |old| Posted { void: true, ..old }))
+        }
+        (Operation::Create, Some(posted)) if !deleted => Outcome::Done(posted),
+        _ => Outcome::Unknown(unexpected(true)),
+    }
+}
+
+fn gone(found: &Value) -> Posted {
+    Posted {
+        ledger_id: text(found, "Id"),
+        version: String::new(),
+        number: String::new(),
+        total: Decimal::ZERO,
+        currency: None,
+        party_id: None,
+        void: true,
+        names_order: false,
+    }
+}
+
+/// What stands in the ledger under the document's number.
+pub fn looked(write: &Write<'_>, response: &Response) -> Outcome<Vec<Posted>> {
+    match rows(response, entity(write.document.kind())) {
+        Ok(found) => Outcome::Done(found.iter().filter_map(|row| posted(write, row)).collect()),
+        Err(failure) => failed(*failure),
+    }
+}
+
+fn posted(write: &Write<'_>, found: &Value) -> Option<Posted> {
+    let kind = write.document.kind();
+    let number = if write.document.itemised().is_some() { "DocNumber" } else { "PaymentRefNum" };
+    let note = text(found, "PrivateNote");
+    let total = match (kind, &write.document.content) {
+        // An application moves no money: what it applies stands in its lines.
+        (DocumentKind::Application, Content::Application(_)) => write.document.total,
+        _ => amount(found, "TotalAmt")?,
+    };
+    Some(Posted {
+        ledger_id: text(found, "Id"),
+        version: text(found, "SyncToken"),
+        number: text(found, number),
+        total,
+        currency: found.get("CurrencyRef").and_then(|currency| text(currency, "value").parse().ok()),
+        party_id: found.get("CustomerRef").map(|party| text(party, "value")).filter(|id| !id.is_empty()),
+        void: total.is_zero() && note.starts_with("Voided"),
+        names_order: names(&note, &write.document.order_id),
+    })
+}
+
+/// True if the note names the order, as a whole word.
+fn names(note: &str, order_id: &str) -> bool {
+    note.split(|letter: char| !letter.is_ascii_digit()).any(|word| word == order_id)
+}

@@ -1,0 +1,195 @@
+//! Xero's answers: money as numbers or text, zero ids for what failed, every element with its own status.
+
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use super::{documents, faults};
+use crate::books::document::DocumentKind;
+use crate::books::hold::HoldReason;
+use crate::books::money::parse_amount;
+use crate::ledgers::{Failure, FoundParty, Operation, Outcome, Posted, Reference, Refusal, Write};
+use crate::platform::Response;
+
+/// The id of an element that was not stored.
+const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
+
+fn text(value: &Value, key: &str) -> String {
+    value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn amount(value: &Value, key: &str) -> Option<Decimal> {
+    match value.get(key)? {
+        Value::Number(number) => parse_amount(&number.to_string()).ok(),
+        Value::String(text) => parse_amount(text).ok(),
+        _ => None,
+    }
+}
+
+fn id(value: &Value, key: &str) -> Option<String> {
+    Some(text(value, key)).filter(|id| !id.is_empty() && id != NOBODY)
+}
+
+/// A failure is a failure of whatever was asked for.
+fn failed<T>(failure: Failure) -> Outcome<T> {
+    failure.map(|never| match never {})
+}
+
+fn unexpected<T>() -> Outcome<T> {
+    Outcome::Unknown("the answer was 200 and did not hold what was asked for".into())
+}
+
+/// The elements of an answer.
+fn elements(response: &Response, name: &str, writes: bool) -> Result<Vec<Value>, Box<Failure>> {
+    let parsed: Option<Value> = serde_json::from_str(&response.body).ok();
+    match parsed {
+        Some(value) if response.status == 200 => {
+            let list = value.get(name).and_then(Value::as_array).cloned();
+            list.ok_or_else(|| Box::new(unexpected()))
+        }
+        parsed => Err(Box::new(faults::judge(response, parsed.as_ref(), writes))),
+    }
+}
+
+/// The one element of an answer to a write, if it was stored.
+fn stored(response: &Response, name: &str) -> Result<Value, Box<Failure>> {
+    let list = elements(response, name, true)?;
+    let element = list.into_iter().next().ok_or_else(|| Box::new(unexpected()))?;
+    match faults::of_element(&element) {
+        Some(failure) => Err(Box::new(failure)),
+        None => Ok(element),
+    }
+}
+
+/// A look-up by number answers 404 where there is nothing.
+fn found(response: &Response, name: &str) -> Result<Vec<Value>, Box<Failure>> {
+    if response.status == 404 { Ok(Vec::new()) } else { elements(response, name, false) }
+}
+
+/// The id of the active account of that name.
+pub fn account(reference: &Reference, response: &Response) -> Outcome<String> {
+    let accounts = match elements(response, "Accounts", false) {
+        Ok(accounts) => accounts,
+        Err(failure) => return failed(*failure),
+    };
+    let named = accounts.iter().find(|one| text(one, "Name").eq_ignore_ascii_case(&reference.label));
+    named.and_then(|one| id(one, "AccountID")).map_or_else(
+        || {
+            let message = format!("Xero has no active account called \"{}\"", reference.label);
+            Outcome::Settings(Refusal {
+                reason: HoldReason::SettingsRefused,
+                code: "name_not_found".into(),
+                ledger_says: message.clone(),
+                message,
+            })
+        },
+        Outcome::Done,
+    )
+}
+
+/// The contacts that carry our key.
+pub fn contacts(key: &str, response: &Response) -> Outcome<Vec<FoundParty>> {
+    let list = match found(response, "Contacts") {
+        Ok(list) => list,
+        Err(failure) => return failed(*failure),
+    };
+    let read = |one: &Value| {
+        Some(FoundParty {
+            ledger_id: id(one, "ContactID")?,
+            name: text(one, "Name"),
+            email: Some(text(one, "EmailAddress")).filter(|email| !email.is_empty()),
+            currency: None,
+            ours: text(one, "ContactNumber") == key,
+            active: text(one, "ContactStatus") == "ACTIVE" && id(one, "MergedToContactID").is_none(),
+        })
+    };
+    Outcome::Done(list.iter().filter_map(read).collect())
+}
+
+/// The id of the contact that was created.
+pub fn created_contact(response: &Response) -> Outcome<String> {
+    match stored(response, "Contacts") {
+        Ok(contact) => id(&contact, "ContactID").map_or_else(unexpected, Outcome::Done),
+        Err(failure) => failed(*failure),
+    }
+}
+
+fn id_key(kind: DocumentKind) -> &'static str {
+    match kind {
+        DocumentKind::Invoice => "InvoiceID",
+        DocumentKind::CreditNote | DocumentKind::RefundReceipt => "CreditNoteID",
+        DocumentKind::Payment | DocumentKind::RefundPayment => "PaymentID",
+        DocumentKind::Application => "AllocationID",
+    }
+}
+
+/// What a write achieved.
+pub fn written(write: &Write<'_>, response: &Response) -> Outcome<Posted> {
+    if write.operation == Operation::Void && response.status == 204 {
+        return write.existing.cloned().map_or_else(unexpected, |old| Outcome::Done(Posted { void: true, ..old }));
+    }
+    let element = match stored(response, documents::endpoint(write.document.kind())) {
+        Ok(element) => element,
+        Err(failure) => return failed(*failure),
+    };
+    match (write.operation, posted(write, &element)) {
+        (Operation::Create, Some(posted)) if !posted.void => Outcome::Done(posted),
+        (Operation::Void, Some(posted)) if posted.void => Outcome::Done(posted),
+        _ => unexpected(),
+    }
+}
+
+/// What stands in the ledger under the document's number.
+pub fn looked(write: &Write<'_>, response: &Response) -> Outcome<Vec<Posted>> {
+    let kind = write.document.kind();
+    if kind == DocumentKind::Application {
+        return applications(write, response);
+    }
+    match found(response, documents::endpoint(kind)) {
+        Ok(list) => Outcome::Done(list.iter().filter_map(|one| posted(write, one)).collect()),
+        Err(failure) => failed(*failure),
+    }
+}
+
+/// An application is found on its credit note.
+fn applications(write: &Write<'_>, response: &Response) -> Outcome<Vec<Posted>> {
+    let notes = match found(response, "CreditNotes") {
+        Ok(notes) => notes,
+        Err(failure) => return failed(*failure),
+    };
+    let settles = write.document.settlement().and_then(|money| write.links.get(&money.settles));
+    let invoice = settles.map(|posted| posted.ledger_id.clone()).unwrap_or_default();
+    let of_invoice =
+        |one: &&Value| one.get("Invoice").map(|found| text(found, "InvoiceID")).as_deref() == Some(&invoice);
+    let list = notes.iter().filter_map(|note| note.get("Allocations").and_then(Value::as_array)).flatten();
+    Outcome::Done(list.filter(of_invoice).filter_map(|one| posted(write, one)).collect())
+}
+
+fn posted(write: &Write<'_>, element: &Value) -> Option<Posted> {
+    let kind = write.document.kind();
+    let (number, total) = match kind {
+        DocumentKind::Invoice => ("InvoiceNumber", "Total"),
+        DocumentKind::CreditNote | DocumentKind::RefundReceipt => ("CreditNoteNumber", "Total"),
+        DocumentKind::Payment | DocumentKind::RefundPayment => ("Reference", "Amount"),
+        DocumentKind::Application => ("", "Amount"),
+    };
+    let is_money = write.document.itemised().is_none();
+    let number =
+        if kind == DocumentKind::Application { write.document.number().to_owned() } else { text(element, number) };
+    let reference = text(element, "Reference");
+    Some(Posted {
+        ledger_id: id(element, id_key(kind))?,
+        version: String::new(),
+        number,
+        total: amount(element, total)?,
+        currency: element.get("CurrencyCode").and_then(Value::as_str).and_then(|code| code.parse().ok()),
+        party_id: if is_money { None } else { element.get("Contact").and_then(|contact| id(contact, "ContactID")) },
+        void: matches!(text(element, "Status").as_str(), "VOIDED" | "DELETED"),
+        // A payment names its transaction, which belongs to one order only.
+        names_order: is_money || names(&reference, &write.document.order_id),
+    })
+}
+
+/// True if the reference names the order, as a whole word.
+fn names(reference: &str, order_id: &str) -> bool {
+    reference.split(|letter: char| !letter.is_ascii_digit()).any(|word| word == order_id)
+}
