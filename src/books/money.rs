@@ -43,11 +43,16 @@ impl Currency {
         round_half_up(amount, self.decimals())
     }
 
+    /// `amount` with the currency's decimals (more, if it has more).
+    pub fn plain(&self, amount: Decimal) -> String {
+        let mut shown = amount.normalize();
+        shown.rescale(self.decimals().max(shown.scale()));
+        shown.to_string()
+    }
+
     /// `amount` as people write it: with the currency's decimals, and its code behind.
     pub fn show(&self, amount: Decimal) -> String {
-        let mut shown = amount;
-        shown.rescale(self.decimals().max(amount.normalize().scale()));
-        format!("{shown} {self}")
+        format!("{} {self}", self.plain(amount))
     }
 }
 

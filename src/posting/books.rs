@@ -44,8 +44,12 @@ impl<'a> Books<'a> {
 
     /// Takes a verified delivery in. The caller answers 200 once the object's writes are durable.
     pub async fn receive(&self, incoming: &Incoming<'_>) -> Result<Received, SqlError> {
-        let received = inbox::receive(self.platform.sql, self.platform.clock.now(), incoming)?;
-        self.arm(None).await?;
+        let now = self.platform.clock.now();
+        let received = inbox::receive(self.platform.sql, now, incoming)?;
+        // Without an order that is due the journal still has to hear of it.
+        let only_news =
+            received == Received::Duplicate || !orders::any_due(self.platform.sql, &incoming.connection.id)?;
+        self.arm(only_news.then_some(now)).await?;
         Ok(received)
     }
 

@@ -16,8 +16,6 @@ mod parties;
 mod plan;
 mod retry;
 mod schema;
-#[cfg(test)]
-mod tests;
 mod tokens;
 mod turn;
 mod view;

@@ -97,6 +97,12 @@ pub fn due(sql: &dyn Sql, now: DateTime<Utc>, count: usize) -> Result<Vec<OrderR
     sql.exec(&statement, &[iso(now).into(), count.into()])?.iter().map(read).collect()
 }
 
+/// True if any order of the connection is due at some time.
+pub fn any_due(sql: &dyn Sql, connection: &str) -> Result<bool, SqlError> {
+    let statement = "SELECT 1 AS found FROM orders WHERE connection = ? AND due_at IS NOT NULL LIMIT 1";
+    Ok(!sql.exec(statement, &[connection.into()])?.is_empty())
+}
+
 /// When the next order is due, if any is.
 pub fn next_due(sql: &dyn Sql) -> Result<Option<DateTime<Utc>>, SqlError> {
     let rows = sql.exec("SELECT MIN(due_at) AS due_at FROM orders WHERE due_at IS NOT NULL", &[])?;

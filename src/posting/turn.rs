@@ -87,6 +87,9 @@ impl Books<'_> {
     async fn pick(&self, now: DateTime<Utc>, count: usize) -> Result<Vec<OrderRow>, SqlError> {
         let sql = self.platform.sql;
         let due = orders::due(sql, now, count)?;
+        if due.is_empty() {
+            return Ok(due);
+        }
         // An order that crashed before goes alone: should it crash again, it takes nobody with it.
         let suspect = due.iter().any(|row| row.marks > 0) && due.iter().all(|row| row.marks > 0);
         let mut picked = Vec::new();
