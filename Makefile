@@ -3,20 +3,19 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help demo dev test native lint build bench deploy setup clean
+.PHONY: help demo dev test native lint build checks bench deploy setup clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: build ## real-shaped orders become proven invoices in stand-in ledgers, on the real runtime
-	@cargo build --quiet --package sandbox --example demo 2>/dev/null || cargo build --package sandbox
 	@cargo run --quiet --example demo
 
 dev: build ## the same, left running, with its addresses
 	@cargo run --quiet --example demo -- --keep
 
-test: setup lint native build ## everything that CI runs
-	cargo test --test worker
+test: setup lint native build checks ## everything that CI runs
+	cargo test --test worker -- --test-threads=2
 
 native: ## the native tests: seconds
 	cargo test --workspace
@@ -31,6 +30,9 @@ setup: ## the tools that are missing on this machine
 
 build: ## the Worker, into build/
 	@./scripts/build
+
+checks: ## the Worker with the checks that the worker suite needs, into build/checks
+	@./scripts/build --features checks
 
 bench: ## what it costs
 	cargo bench

@@ -2,6 +2,8 @@
 //! translates and decides nothing. The only place that knows the Workers SDK; compiled for wasm32 alone.
 
 mod alarm;
+#[cfg(feature = "checks")]
+mod checks;
 mod clock;
 mod http;
 mod journal;

@@ -57,6 +57,8 @@ impl DurableObject for LedgerQueue {
                 Response::error(if found { "released" } else { "unknown order" }, if found { 202 } else { 404 })
             }
             "/poke" => books.poke().await.map_err(refused).and_then(|()| Response::empty()),
+            #[cfg(feature = "checks")]
+            "/checks/transaction" => super::checks::transaction_check(&self.sql()),
             _ => Response::error("unknown path", 404),
         }
     }

@@ -127,6 +127,11 @@ async fn behind_the_desk(request: Request, env: &Env, method: Method, path: &str
         (true, ["api", "orders", connection, order, "release" | "replay"]) => {
             about(env, &variables, connection, order, "/release").await
         }
+        #[cfg(feature = "checks")]
+        (true, ["checks", check]) => {
+            let path = format!("/checks/{check}");
+            ask(env, &Question { books: "checks", connection: "", order: "", path: &path }, Headers::new(), None).await
+        }
         _ => problem(404, "not_found", "there is nothing here"),
     }
 }

@@ -111,6 +111,8 @@ impl Desk<'_> {
     }
 
     fn decide(&self, claims: &mut BTreeSet<String>) -> Result<Action, SqlError> {
+        #[cfg(feature = "checks")]
+        assert!(self.state.snapshot.as_ref().is_none_or(|order| order.name != "#CRASH"), "an order that crashes");
         if let Some(open) = writes::open(self.books.platform.sql, &self.row.at)? {
             return self.resolve(open);
         }

@@ -49,7 +49,7 @@ pub async fn access_token(
     let prefix = ledger.ledger().as_str().to_ascii_uppercase();
     let read = |name: &str| variable_for(books.variables, &format!("{prefix}_{name}"), &connection.id);
     let seed_token = read("REFRESH_TOKEN");
-    let seed = seed_token.map(|token| hash(token)).unwrap_or_default();
+    let seed = seed_token.map(hash).unwrap_or_default();
     let stored = stored(books)?.filter(|stored| seed_token.is_none() || stored.seed == seed);
     let now = books.platform.clock.now();
     if let Some(stored) = &stored

@@ -23,6 +23,6 @@ pub mod xero;
 
 pub use faults::{Fault, Kind as FaultKind};
 pub use http::{Delivery, Reply, Request};
-pub use server::{Running, spawn};
+pub use server::{Background, Running, spawn, spawn_thread};
 pub use view::DocumentView;
 pub use world::{Ledger, World};

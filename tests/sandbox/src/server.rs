@@ -111,3 +111,53 @@ fn into_response(reply: Reply) -> io::Result<hyper::Response<Full<Bytes>>> {
     }
     builder.body(Full::new(Bytes::from(reply.body))).map_err(io::Error::other)
 }
+
+/// A sandbox on a thread of its own, for programs that are not asynchronous. Dropping it stops it.
+pub struct Background {
+    pub address: SocketAddr,
+    pub world: Arc<Mutex<World>>,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+}
+
+impl Background {
+    /// `http://127.0.0.1:PORT`
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Looks at the world, or changes it, between requests.
+    pub fn with<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
+        look(&mut self.world.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+    }
+}
+
+/// Listens on the loopback address from a thread of its own; port 0 takes any that is free.
+pub fn spawn_thread(port: u16) -> io::Result<Background> {
+    let (started, starting) = std::sync::mpsc::channel();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    std::thread::spawn(move || {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return started.send(Err(error)).unwrap_or_default(),
+        };
+        runtime.block_on(async {
+            match spawn(port).await {
+                Ok(running) => {
+                    let _ = started.send(Ok((running.address, Arc::clone(&running.world))));
+                    let _ = stopped.await;
+                }
+                Err(error) => started.send(Err(error)).unwrap_or_default(),
+            }
+        });
+    });
+    let (address, world) = starting.recv().map_err(|_| io::Error::other("the sandbox's thread ended"))??;
+    Ok(Background { address, world, stop: Some(stop) })
+}

@@ -1,0 +1,362 @@
+//! The Worker on the real runtime, with the ledgers' stand-ins beside it: started, killed, started again on the same
+//! state, and spoken to over HTTP as Shopify, an admin and a bookkeeper would.
+#![allow(dead_code)] // Each program uses its own part.
+#![allow(clippy::disallowed_methods)] // Outside the product real time passes.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use sandbox::{Background, till};
+use serde_json::{Value, json};
+
+pub const SHOP: &str = "example.myshopify.com";
+pub const SECRET: &str = "the-shop's-webhook-secret";
+pub const ADMIN: &str = "the-admin's-secret-of-the-bench";
+pub const QUICKBOOKS: &str = "1000000001";
+pub const XERO: &str = "11111111-1111-4111-a111-111111111111";
+
+/// The two connections: one shop feeding a QuickBooks company and a Xero organisation.
+pub fn connections() -> Value {
+    let common =
+        |company: &str| json!({"shop": SHOP, "company": company, "number_prefix": "S-", "start_date": "2026-01-01"});
+    let with = |mut common: Value, own: Value| {
+        common.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
+        common
+    };
+    json!({
+        "CONNECTION_QUICKBOOKS": with(common(QUICKBOOKS), json!({
+            "ledger": "quickbooks",
+            "lines": {"sales": "Sales", "shipping": "Shipping", "gift_cards": "Gift card", "rounding": "Rounding"},
+            "payments": {"default": "91", "gift_card": "89"},
+        })),
+        "CONNECTION_XERO": with(common(XERO), json!({
+            "ledger": "xero", "no_tax": "NONE",
+            "lines": {"sales": "200", "shipping": "201", "gift_cards": "835", "rounding": "860"},
+            "payments": {"default": "090", "gift_card": "835"},
+            "taxes": [{"rate": "0.2", "code": "OUTPUT2"}, {"rate": "0.05", "code": "RROUTPUT"}],
+        })),
+    })
+}
+
+fn variables(sandbox: &str) -> Value {
+    let mut all = connections();
+    let secrets = json!({
+        "SHOPIFY_WEBHOOK_SECRETS": SECRET,
+        "ADMIN_TOKEN": ADMIN,
+        "TOKEN_KEY": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+        "QUICKBOOKS_CLIENT_ID": "sandbox-quickbooks",
+        "QUICKBOOKS_CLIENT_SECRET": "sandbox-quickbooks-secret",
+        "QUICKBOOKS_REFRESH_TOKEN": format!("refresh-{QUICKBOOKS}"),
+        "QUICKBOOKS_API_URL": sandbox,
+        "QUICKBOOKS_OAUTH_URL": sandbox,
+        "XERO_CLIENT_ID": "sandbox-xero",
+        "XERO_CLIENT_SECRET": "sandbox-xero-secret",
+        "XERO_REFRESH_TOKEN": format!("refresh-{XERO}"),
+        "XERO_API_URL": sandbox,
+        "XERO_OAUTH_URL": sandbox,
+    });
+    all.as_object_mut().unwrap().extend(secrets.as_object().unwrap().clone());
+    all
+}
+
+/// The Worker and its world. Dropping it leaves nothing running.
+pub struct Stage {
+    pub sandbox: Background,
+    folder: PathBuf,
+    port: u16,
+    process: Option<Child>,
+    keep: bool,
+}
+
+/// An answer: status and body.
+pub struct Answer {
+    pub status: u16,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or(Value::Null)
+    }
+}
+
+/// This moment.
+pub fn now() -> chrono::DateTime<chrono::Utc> {
+    chrono::Utc::now()
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+impl Stage {
+    /// Fresh state, free ports, the release build.
+    pub fn start(name: &str) -> io::Result<Self> {
+        Self::start_with(name, "build", &json!({}))
+    }
+
+    /// Fresh state, another build, further variables.
+    pub fn start_with(name: &str, build: &str, more: &Value) -> io::Result<Self> {
+        let main = root().join(build).join("index.js");
+        if !main.exists() {
+            return Err(io::Error::other(format!("{} is missing: run `make build` first", main.display())));
+        }
+        let folder = root().join("target/stage").join(format!("{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder)?;
+        let sandbox = sandbox::spawn_thread(0)?;
+        let mut vars = variables(&sandbox.url());
+        vars.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+        let config = json!({
+            "name": "tillproof", "main": main, "no_bundle": true, "compatibility_date": "2026-10-23",
+            "rules": [{"type": "CompiledWasm", "globs": ["**/*.wasm"], "fallthrough": false}],
+            "durable_objects": {"bindings": [{"name": "LEDGER_QUEUE", "class_name": "LedgerQueue"}]},
+            "migrations": [{"tag": "v1", "new_sqlite_classes": ["LedgerQueue"]}],
+            "d1_databases": [{"binding": "JOURNAL", "database_name": "tillproof-journal", "database_id": "local"}],
+            "triggers": {"crons": ["*/5 * * * *"]},
+            "vars": vars,
+        });
+        std::fs::write(folder.join("wrangler.json"), config.to_string())?;
+        let mut stage = Self { sandbox, folder, port: free_port()?, process: None, keep: false };
+        stage.raise()?;
+        Ok(stage)
+    }
+
+    fn wrangler(&self, arguments: &[&str]) -> String {
+        let quote = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+        let bin = root().join("node_modules/.bin");
+        let config = self.folder.join("wrangler.json");
+        let state = self.folder.join("state");
+        let words: Vec<String> = arguments.iter().map(|word| quote(word)).collect();
+        format!(
+            "PATH={bin}:$PATH {bin}/wrangler {} --local --config {} --persist-to {}",
+            words.join(" "),
+            quote(&config.display().to_string()),
+            quote(&state.display().to_string()),
+            bin = quote(&bin.display().to_string()),
+        )
+    }
+
+    fn command(&self, script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(script).current_dir(&self.folder);
+        command
+            .env("WRANGLER_SEND_METRICS", "false")
+            .env("CI", "true")
+            .env("WRANGLER_LOG_PATH", self.folder.join("logs"));
+        command
+    }
+
+    /// Starts the runtime on the state that is there. Its process group ends with this program, however that ends: the
+    /// shell waits on a pipe that closes then.
+    pub fn raise(&mut self) -> io::Result<()> {
+        let port = self.port.to_string();
+        let wrangler =
+            self.wrangler(&["dev", "--port", &port, "--ip", "127.0.0.1", "--inspector-port", "0", "--test-scheduled"]);
+        let log = File::options().create(true).append(true).open(self.log())?;
+        let mut command = self.command(&format!("{wrangler} </dev/null & cat >/dev/null; kill -9 -- -$$"));
+        command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log).process_group(0);
+        self.process = Some(command.spawn()?);
+        let deadline = Instant::now() + Duration::from_secs(90);
+        while Instant::now() < deadline {
+            if self.get("/health", None).is_ok_and(|answer| answer.status == 200) {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        let mut text = String::new();
+        File::open(self.log())?.read_to_string(&mut text)?;
+        Err(io::Error::other(format!("the runtime did not start:\n{text}")))
+    }
+
+    /// What the runtime printed.
+    pub fn log(&self) -> PathBuf {
+        self.folder.join("runtime.log")
+    }
+
+    /// The Worker's address.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// SIGKILL to everything at once, as a power cut would.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = Command::new("kill").args(["-9", "--", &format!("-{}", process.id())]).status();
+            let _ = process.wait();
+        }
+    }
+
+    /// Killed and started again on the same state.
+    pub fn restart(&mut self) -> io::Result<()> {
+        self.kill();
+        self.raise()
+    }
+
+    /// Leaves the folder with state and log.
+    pub fn keep(&mut self) -> &Path {
+        self.keep = true;
+        &self.folder
+    }
+
+    fn agent() -> ureq::Agent {
+        ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(20)))
+            .build()
+            .into()
+    }
+
+    fn read(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> io::Result<Answer> {
+        let mut response = response.map_err(io::Error::other)?;
+        let status = response.status().as_u16();
+        let body = response.body_mut().read_to_string().map_err(io::Error::other)?;
+        Ok(Answer { status, body })
+    }
+
+    /// A GET, as the admin if `token` is given.
+    pub fn get(&self, path: &str, token: Option<&str>) -> io::Result<Answer> {
+        let mut request = Self::agent().get(format!("{}{path}", self.url()));
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        Self::read(request.call())
+    }
+
+    /// A POST as the admin.
+    pub fn post(&self, path: &str) -> io::Result<Answer> {
+        let request = Self::agent().post(format!("{}{path}", self.url()));
+        Self::read(request.header("authorization", format!("Bearer {ADMIN}")).send_empty())
+    }
+
+    /// A POST to the webhook route with these headers.
+    pub fn post_webhook(&self, headers: &[(String, String)], body: &[u8]) -> io::Result<Answer> {
+        let mut request = Self::agent().post(format!("{}/webhooks/shopify", self.url()));
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        Self::read(request.send(body))
+    }
+
+    /// A genuine delivery; the same number is the same delivery.
+    pub fn deliver(&self, number: u64, topic: &str, body: &[u8]) -> io::Result<Answer> {
+        let delivery = till::Delivery::new(topic, SHOP, number, now());
+        self.post_webhook(&delivery.headers(SECRET, body), body)
+    }
+
+    /// The figures of the status page.
+    pub fn status(&self) -> io::Result<Value> {
+        self.get("/api/status", Some(ADMIN)).map(|answer| answer.json())
+    }
+
+    /// Waits until nothing is due and the journal is complete.
+    pub fn wait_until_quiet(&self, limit: Duration) -> io::Result<Value> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let status = self.status().unwrap_or(Value::Null);
+            let books = status["books"].as_array().cloned().unwrap_or_default();
+            let quiet = |one: &Value| one["next_due"].is_null() && one["journal_backlog"] == 0;
+            if !books.is_empty() && books.iter().all(quiet) {
+                return Ok(status);
+            }
+            if Instant::now() > deadline {
+                return Err(io::Error::other(format!("not quiet after {} s: {status}", limit.as_secs())));
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// How a user asks the journal.
+    pub fn d1_command(&self, sql: &str) -> String {
+        self.wrangler(&["d1", "execute", "JOURNAL", "--json", "--command", sql])
+    }
+
+    /// Rows of the journal, asked as a user asks.
+    pub fn d1(&self, sql: &str) -> io::Result<Vec<Value>> {
+        Ok(self.d1_all(&[sql])?.swap_remove(0))
+    }
+
+    /// The rows of several questions at once.
+    pub fn d1_all(&self, statements: &[&str]) -> io::Result<Vec<Vec<Value>>> {
+        let output = self.command(&self.d1_command(&statements.join(";\n"))).stdin(Stdio::null()).output()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let json = text.find('[').map(|start| &text[start..]).unwrap_or("");
+        let answers: Vec<Value> = serde_json::from_str(json).unwrap_or_default();
+        if answers.len() != statements.len() {
+            return Err(io::Error::other(format!("{text}{}", String::from_utf8_lossy(&output.stderr))));
+        }
+        Ok(answers.iter().map(|one| one["results"].as_array().cloned().unwrap_or_default()).collect())
+    }
+
+    /// Every document that stands in a company: kind, number or reference, currency, total, status.
+    pub fn documents(&self, company: &str) -> Vec<String> {
+        let documents = self.sandbox.with(|world| world.documents(company));
+        let mut lines: Vec<String> = documents
+            .iter()
+            .map(|one| {
+                let number = if one.number.is_empty() { &one.reference } else { &one.number };
+                format!("{} {number} {} {} {}", one.kind, one.currency, one.total.normalize(), one.status)
+            })
+            .collect();
+        lines.sort();
+        lines
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.kill();
+        if !self.keep && !std::thread::panicking() {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+/// The deliveries of `fixtures/orders/<name>.json`, as if they happened today: an order that is older than the books
+/// would be looked up in the ledger before it is posted.
+pub fn story(name: &str) -> Vec<(String, Vec<u8>)> {
+    let path = root().join("fixtures/orders").join(format!("{name}.json"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let story: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let deliveries = story["deliveries"].as_array().cloned().unwrap_or_default();
+    let one = |delivery: &Value| {
+        let topic = delivery["topic"].as_str().unwrap_or_default().to_owned();
+        (topic, moved_to_today(&delivery["body"]).to_string().into_bytes())
+    };
+    deliveries.iter().map(one).collect()
+}
+
+/// The names of all stories.
+pub fn stories() -> Vec<String> {
+    let entries = std::fs::read_dir(root().join("fixtures/orders")).into_iter().flatten().flatten();
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| Some(entry.path().file_stem()?.to_string_lossy().into_owned())).collect();
+    names.sort();
+    names
+}
+
+/// Every instant moved on by the same time, so that the stories' first day, 2 November 2026, is tomorrow.
+fn moved_to_today(value: &Value) -> Value {
+    let first: chrono::DateTime<chrono::Utc> = "2026-11-02T00:00:00Z".parse().unwrap_or_default();
+    let days = (now() - first).num_days() + 1;
+    match value {
+        Value::String(text) => match chrono::DateTime::parse_from_rfc3339(text) {
+            Ok(instant) => Value::from((instant + chrono::Duration::days(days)).to_rfc3339()),
+            Err(_) => value.clone(),
+        },
+        Value::Array(list) => list.iter().map(moved_to_today).collect(),
+        Value::Object(fields) => {
+            Value::Object(fields.iter().map(|(name, value)| (name.clone(), moved_to_today(value))).collect())
+        }
+        other => other.clone(),
+    }
+}
