@@ -210,6 +210,9 @@ pub enum Recovery {
 
 /// A ledger company as one connection sees it.
 pub trait Ledger: LedgerRules {
+    /// How many calls the ledger accepts for one company.
+    fn limits(&self) -> &'static [RateLimit];
+
     /// Adds host, authorisation and the standing headers.
     fn address(&self, request: &WireRequest, access_token: &str) -> Request;
 
@@ -245,6 +248,15 @@ pub trait Ledger: LedgerRules {
 
     /// The request that exchanges a refresh token.
     fn refresh(&self, credentials: &oauth::Credentials, refresh_token: &str) -> Request;
+}
+
+/// So many calls in any window of that length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Calls.
+    pub calls: usize,
+    /// The window's length.
+    pub window: Duration,
 }
 
 /// How we introduce ourselves to a ledger.

@@ -8,6 +8,7 @@
 mod apply;
 mod books;
 mod breaker;
+mod budget;
 mod documents;
 mod inbox;
 mod next;

@@ -10,6 +10,7 @@ use futures_util::stream;
 use super::apply::{Answer, Applied, apply};
 use super::books::Books;
 use super::breaker;
+use super::budget::Spent;
 use super::next::{Action, Call, next};
 use super::orders::{self, Ending, MOST_MARKS, OrderRow};
 use super::parties;
@@ -112,15 +113,23 @@ impl Books<'_> {
     /// that are not finished, and until when the connection pauses, if it does.
     async fn rounds(&self, mut active: Vec<OrderRow>) -> Result<(Vec<OrderRow>, Option<DateTime<Utc>>), SqlError> {
         let mut calls_left = CALLS;
+        let limits = self.connections.iter().find_map(|one| self.ledger(one)).map_or(&[][..], |ledger| ledger.limits());
+        let mut spent = Spent::load(self.platform.sql)?;
         let mut renew = false;
         let mut renewed = false;
         while !active.is_empty() && calls_left > 0 {
-            let (waiting, calls) = self.decide(active, calls_left)?;
+            let room = match spent.room(limits, self.platform.clock.now()) {
+                Ok(room) => room,
+                Err(until) => return Ok((active, Some(until))),
+            };
+            let (waiting, calls) = self.decide(active, calls_left.min(room))?;
             active = waiting;
             if calls.is_empty() {
                 break;
             }
             calls_left -= calls.len();
+            spent.spend(limits, self.platform.clock.now(), calls.len());
+            spent.store(self.platform.sql)?;
             let rows = |calls: Vec<(OrderRow, Box<Call>)>| calls.into_iter().map(|(row, _)| row);
             let Some(token) = self.token(&calls, renew).await? else {
                 active.extend(rows(calls));

@@ -1,11 +1,11 @@
 //! QuickBooks Online, Accounting API v3 (facts/quickbooks). Requests and answers as pure functions; the rules that
 //! normalisation asks for.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
 
 use super::oauth::{self, Credentials};
-use super::{FoundParty, Ledger, Outcome, Posted, Recovery, Reference, ReferenceKind, WireRequest, Write};
+use super::{FoundParty, Ledger, Outcome, Posted, RateLimit, Recovery, Reference, ReferenceKind, WireRequest, Write};
 use crate::books::document::{Document, Itemised, Party, TaxMode};
 use crate::books::money::Currency;
 use crate::books::rules::{LedgerName, LedgerRules, RefundStyle, TaxModel};
@@ -104,7 +104,15 @@ impl LedgerRules for QuickBooks {
     }
 }
 
+/// Per company: 10 calls a second, 500 a minute.
+const LIMITS: &[RateLimit] =
+    &[RateLimit { calls: 10, window: Duration::seconds(1) }, RateLimit { calls: 500, window: Duration::minutes(1) }];
+
 impl Ledger for QuickBooks {
+    fn limits(&self) -> &'static [RateLimit] {
+        LIMITS
+    }
+
     fn address(&self, request: &WireRequest, access_token: &str) -> Request {
         let mut headers = vec![
             ("authorization".to_owned(), format!("Bearer {access_token}")),

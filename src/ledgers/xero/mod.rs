@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
 
 use super::oauth::{self, Credentials};
-use super::{FoundParty, Ledger, Outcome, Posted, Recovery, Reference, ReferenceKind, WireRequest, Write};
+use super::{FoundParty, Ledger, Outcome, Posted, RateLimit, Recovery, Reference, ReferenceKind, WireRequest, Write};
 use crate::books::document::{Document, DocumentKind, Itemised, Party, TaxMode};
 use crate::books::money::Currency;
 use crate::books::rules::{LedgerName, LedgerRules, RefundStyle, TaxModel};
@@ -83,7 +83,14 @@ impl LedgerRules for Xero {
     }
 }
 
+/// Per organisation: 60 calls a minute.
+const LIMITS: &[RateLimit] = &[RateLimit { calls: 60, window: Duration::minutes(1) }];
+
 impl Ledger for Xero {
+    fn limits(&self) -> &'static [RateLimit] {
+        LIMITS
+    }
+
     fn address(&self, request: &WireRequest, access_token: &str) -> Request {
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let mut headers = vec![
