@@ -84,7 +84,8 @@ struct Desk<'a> {
 
 /// Decides what `row` needs. `claims` holds what other orders of this round are already asking the ledger for.
 pub fn next(books: &Books<'_>, row: &OrderRow, claims: &mut BTreeSet<String>) -> Result<Action, SqlError> {
-    let hold = |text: String| Ok(Action::End(Ending::Held(Hold::new(HoldReason::SettingsInvalid, text)), i64::MAX));
+    let hold =
+        |text: String| Ok(Action::End(Ending::Held(Hold::new(HoldReason::SettingsInvalid, text)), orders::ALL_NEWS));
     let Some(connection) = books.connection(&row.at.connection) else {
         return hold(format!("the connection `{}` is no longer configured", row.at.connection));
     };

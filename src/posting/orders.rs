@@ -93,7 +93,7 @@ pub fn load(sql: &dyn Sql, at: &OrderRef) -> Result<Option<OrderRow>, SqlError> 
 pub fn due(sql: &dyn Sql, now: DateTime<Utc>, count: usize) -> Result<Vec<OrderRow>, SqlError> {
     let statement =
         format!("SELECT {COLUMNS} FROM orders WHERE due_at <= ? ORDER BY marks, attempts, first_seen_at LIMIT ?");
-    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let count = i64::try_from(count).unwrap_or(20);
     sql.exec(&statement, &[iso(now).into(), count.into()])?.iter().map(read).collect()
 }
 
@@ -302,6 +302,10 @@ pub fn mark(sql: &dyn Sql, rows: &[OrderRow]) -> Result<(), SqlError> {
     }
     Ok(())
 }
+
+/// An ending that holds whatever was heard of the order meanwhile. The greatest integer that the runtime's SQLite takes:
+/// there numbers are exact to 2^53 only.
+pub const ALL_NEWS: i64 = (1 << 53) - 1;
 
 /// Turns that may begin with an order and not end before it is held: the second restart after a crash holds it.
 pub const MOST_MARKS: i64 = 2;

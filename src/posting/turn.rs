@@ -33,6 +33,8 @@ const SAFETY: Duration = Duration::seconds(60);
 const RECONNECT_PROBE: Duration = Duration::minutes(15);
 /// How long the outbox waits after D1 failed.
 const JOURNAL_RETRY: Duration = Duration::seconds(10);
+/// How long the object rests after a turn that its own database failed.
+const FAILED_TURN: Duration = Duration::seconds(10);
 /// Flushes in a turn: each is at most six statements.
 const FLUSHES: usize = 3;
 
@@ -41,15 +43,13 @@ impl Books<'_> {
     pub async fn turn(&self) {
         let now = self.platform.clock.now();
         let worked = self.work().await;
-        let mut again = match worked {
-            Ok(again) => again,
-            Err(_) => Some(now + JOURNAL_RETRY),
-        };
-        if let Some(at) = self.flush_journal().await {
-            again = Some(again.map_or(at, |earlier| earlier.min(at)));
-        }
+        let flush_again = self.flush_journal().await;
         // An object that cannot even set its alarm is woken by the next delivery or by cron.
-        let _ = self.arm(again).await;
+        let _ = match worked {
+            Ok(again) => self.arm(again.into_iter().chain(flush_again).min()).await,
+            // What is due would only fail again at once.
+            Err(_) => self.platform.alarm.set(now + FAILED_TURN).await,
+        };
     }
 
     /// Makes the object look at everything that is due: for cron, which heals a lost alarm.
@@ -75,7 +75,7 @@ impl Books<'_> {
         let until = left.1.unwrap_or_else(|| self.platform.clock.now());
         for order in left.0 {
             let ending = Ending::Interrupted(until);
-            transaction(sql, |sql| orders::end(sql, &order.at, &ending, i64::MAX, self.platform.clock.now()))?;
+            transaction(sql, |sql| orders::end(sql, &order.at, &ending, orders::ALL_NEWS, self.platform.clock.now()))?;
         }
         if left.1.is_some() {
             self.postpone(until)?;
@@ -97,7 +97,7 @@ impl Books<'_> {
         transaction(sql, |sql| {
             for row in due {
                 if row.marks >= MOST_MARKS {
-                    orders::end(sql, &row.at, &Ending::Held(orders::crashed()), i64::MAX, now)?;
+                    orders::end(sql, &row.at, &Ending::Held(orders::crashed()), orders::ALL_NEWS, now)?;
                 } else if row.marks == 0 || (suspect && picked.is_empty()) {
                     picked.push(row);
                 }
