@@ -60,8 +60,7 @@ fn the_door_answers_as_documented() {
     let elsewhere = till::Delivery::new("orders/create", "other.myshopify.com", 2, now());
     assert_eq!(status(&elsewhere.headers(SECRET, body), body), 404);
     assert_eq!(stage.get("/webhooks/shopify", None).unwrap().status, 405);
-    let huge = vec![b' '; 10 * 1024 * 1024 + 1];
-    assert_eq!(status(&genuine.headers(SECRET, &huge), &huge), 413);
+    assert!(stage.announce(10 * 1024 * 1024 + 1).unwrap().starts_with("HTTP/1.1 413"));
     // The new header spelling, a megabyte, and bytes that are no JSON at all are all taken in.
     let renamed: Vec<(String, String)> = genuine
         .headers(SECRET, body)

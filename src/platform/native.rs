@@ -43,6 +43,10 @@ impl rusqlite::ToSql for Value {
 
 impl Sql for Sqlite {
     fn exec(&self, statement: &str, params: &[Value]) -> Result<Vec<Row>, SqlError> {
+        // As on the runtime, whose integers are JavaScript's numbers.
+        if let Some(large) = params.iter().find(|one| matches!(one, Value::Int(n) if n.unsigned_abs() > 1 << 53)) {
+            return Err(SqlError(format!("an integer beyond 2^53: {large:?}")));
+        }
         let mut prepared = self.0.prepare_cached(statement).map_err(failed)?;
         let names: Vec<String> = prepared.column_names().into_iter().map(str::to_owned).collect();
         let mut rows = prepared.query(params_from_iter(params)).map_err(failed)?;

@@ -4,8 +4,8 @@
 #![allow(clippy::disallowed_methods)] // Outside the product real time passes.
 
 use std::fs::File;
-use std::io::{self, Read};
-use std::net::TcpListener;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -245,6 +245,20 @@ impl Stage {
             request = request.header(name, value);
         }
         Self::read(request.send(body))
+    }
+
+    /// The first bytes of the answer to a delivery that only says how long it will be.
+    pub fn announce(&self, bytes: usize) -> io::Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+        write!(
+            stream,
+            "POST /webhooks/shopify HTTP/1.1\r\nHost: localhost\r\nX-Shopify-Shop-Domain: {SHOP}\r\n\
+             X-Shopify-Hmac-Sha256: AAAA\r\nContent-Length: {bytes}\r\n\r\n"
+        )?;
+        let mut answer = [0; 64];
+        let length = stream.read(&mut answer)?;
+        Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
     }
 
     /// A genuine delivery; the same number is the same delivery.
