@@ -14,11 +14,13 @@ use super::budget::Spent;
 use super::next::{Action, Call, next};
 use super::orders::{self, Ending, MOST_MARKS, OrderRow};
 use super::parties;
-use super::schema::{meta, set_meta};
+use super::retry::backoff;
+use super::schema::{clear_meta, meta, set_meta};
 use super::tokens::{self, Refused};
 use crate::config::Connection;
 use crate::journal;
 use crate::ledgers::Ledger;
+use crate::platform::time::{iso, parse_iso};
 use crate::platform::{SqlError, transaction};
 
 /// Orders that a turn takes on: enough to fill its calls, few enough to be held together in memory.
@@ -29,6 +31,11 @@ const CALLS: usize = 30;
 const IN_FLIGHT: usize = 5;
 /// A turn that is not heard of for this long has crashed.
 const SAFETY: Duration = Duration::seconds(60);
+/// After this long no new calls go out in a turn.
+const WORKING_TIME: Duration = Duration::seconds(20);
+/// A turn older than this has crashed: its working time, the last calls' 30 seconds and the journal's are over.
+const STUCK: Duration = Duration::seconds(80);
+const TURN_BEGAN: &str = "turn_began";
 /// How often a ledger that waits for a person is asked again.
 const RECONNECT_PROBE: Duration = Duration::minutes(15);
 /// How long the outbox waits after D1 failed.
@@ -43,6 +50,7 @@ impl Books<'_> {
     pub async fn turn(&self) {
         let now = self.platform.clock.now();
         let worked = self.work().await;
+        let _ = clear_meta(self.platform.sql, TURN_BEGAN);
         let flush_again = self.flush_journal().await;
         // An object that cannot even set its alarm is woken by the next delivery or by cron.
         let _ = match worked {
@@ -50,6 +58,13 @@ impl Books<'_> {
             // What is due would only fail again at once.
             Err(_) => self.platform.alarm.set(now + FAILED_TURN).await,
         };
+    }
+
+    /// True if a turn began so long ago that it can only have crashed: its alarm never ended, and the platform rings no
+    /// other meanwhile. The object has to be started anew.
+    pub fn is_stuck(&self) -> Result<bool, SqlError> {
+        let began = meta(self.platform.sql, TURN_BEGAN)?.as_deref().and_then(parse_iso);
+        Ok(began.is_some_and(|began| self.platform.clock.now() - began > STUCK))
     }
 
     /// Makes the object look at everything that is due: for cron, which heals a lost alarm.
@@ -102,6 +117,7 @@ impl Books<'_> {
                     picked.push(row);
                 }
             }
+            set_meta(sql, TURN_BEGAN, &iso(now))?;
             orders::mark(sql, &picked)
         })?;
         self.platform.alarm.set(now + SAFETY).await?;
@@ -117,7 +133,8 @@ impl Books<'_> {
         let mut spent = Spent::load(self.platform.sql)?;
         let mut renew = false;
         let mut renewed = false;
-        while !active.is_empty() && calls_left > 0 {
+        let began = self.platform.clock.now();
+        while !active.is_empty() && calls_left > 0 && self.platform.clock.now() - began < WORKING_TIME {
             let room = match spent.room(limits, self.platform.clock.now()) {
                 Ok(room) => room,
                 Err(until) => return Ok((active, Some(until))),
@@ -131,9 +148,12 @@ impl Books<'_> {
             spent.spend(limits, self.platform.clock.now(), calls.len());
             spent.store(self.platform.sql)?;
             let rows = |calls: Vec<(OrderRow, Box<Call>)>| calls.into_iter().map(|(row, _)| row);
-            let Some(token) = self.token(&calls, renew).await? else {
-                active.extend(rows(calls));
-                return Ok((active, Some(self.platform.clock.now() + RECONNECT_PROBE)));
+            let token = match self.token(&calls, renew).await? {
+                Ok(token) => token,
+                Err(until) => {
+                    active.extend(rows(calls));
+                    return Ok((active, Some(until)));
+                }
             };
             renew = false;
             // The write log is durable before anything goes over the wire.
@@ -215,19 +235,29 @@ impl Books<'_> {
         }
     }
 
-    /// A valid access token, or nothing if a person is needed.
-    async fn token(&self, calls: &[(OrderRow, Box<Call>)], renew: bool) -> Result<Option<String>, SqlError> {
+    /// A valid access token, or when to ask for one again.
+    async fn token(
+        &self,
+        calls: &[(OrderRow, Box<Call>)],
+        renew: bool,
+    ) -> Result<Result<String, DateTime<Utc>>, SqlError> {
         let connection: Option<&Connection> = calls.first().and_then(|(row, _)| self.connection(&row.at.connection));
-        let Some(connection) = connection else { return Ok(None) };
-        let Some(ledger) = self.ledger(connection) else { return Ok(None) };
-        match tokens::access_token(self, connection, ledger.as_ref(), renew).await {
-            Ok(token) => Ok(Some(token)),
-            Err(Refused::Sql(error)) => Err(error),
-            Err(Refused::Person(why)) => tokens::wants_reconnect(self, &why).map(|()| None),
-            Err(Refused::Later(why)) => {
-                let now = self.platform.clock.now();
-                breaker::pause(self.platform.sql, now + super::retry::RATE_WINDOW, &why)?;
-                Ok(None)
+        let ledger = connection.and_then(|one| self.ledger(one));
+        let (Some(connection), Some(ledger)) = (connection, ledger) else {
+            return Ok(Err(self.platform.clock.now() + RECONNECT_PROBE));
+        };
+        let refused = match tokens::access_token(self, connection, ledger.as_ref(), renew).await {
+            Ok(token) => return Ok(Ok(token)),
+            Err(refused) => refused,
+        };
+        let now = self.platform.clock.now();
+        match refused {
+            Refused::Sql(error) => Err(error),
+            Refused::Person(why) => tokens::wants_reconnect(self, &why).map(|()| Err(now + RECONNECT_PROBE)),
+            Refused::Later(why) => {
+                let chance = self.platform.random.bits();
+                let pause = breaker::failed(self.platform.sql, now, chance, &why)?;
+                Ok(Err(pause.unwrap_or(now + backoff(1, chance))))
             }
         }
     }
