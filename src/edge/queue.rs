@@ -3,9 +3,6 @@
 
 use worker::{DurableObject, Env, Headers, Method, Request, RequestInit, Response, Result, State, durable_object};
 
-use wasm_bindgen::{JsCast, JsValue};
-use worker::js_sys::{Function, Reflect};
-
 use super::alarm::ObjectAlarm;
 use super::clock::{RuntimeClock, RuntimeRandom};
 use super::http::RuntimeHttp;
@@ -59,10 +56,6 @@ impl DurableObject for LedgerQueue {
                 let found = books.release(&at).await.map_err(refused)?;
                 Response::error(if found { "released" } else { "unknown order" }, if found { 202 } else { 404 })
             }
-            "/poke" if books.is_stuck().map_err(refused)? => {
-                self.start_anew();
-                Response::empty()
-            }
             "/poke" => books.poke().await.map_err(refused).and_then(|()| Response::empty()),
             #[cfg(feature = "checks")]
             "/checks/transaction" => super::checks::transaction_check(&self.sql()),
@@ -96,16 +89,6 @@ fn refused(error: SqlError) -> worker::Error {
 }
 
 impl LedgerQueue {
-    /// Ends this object, and with it an alarm that a crash left hanging; the platform starts it again from its storage
-    /// and rings the alarm that is due. The SDK has no wrapper for `abort`.
-    fn start_anew(&self) {
-        let raw: &JsValue = self.state.as_raw().as_ref();
-        let abort = Reflect::get(raw, &"abort".into()).map(JsCast::dyn_into::<Function>);
-        if let Ok(Ok(abort)) = abort {
-            let _ = abort.call1(raw, &"a turn crashed; starting anew".into());
-        }
-    }
-
     fn sql(&self) -> ObjectSql {
         ObjectSql::new(self.state.storage())
     }

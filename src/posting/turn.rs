@@ -60,17 +60,19 @@ impl Books<'_> {
         };
     }
 
-    /// True if a turn began so long ago that it can only have crashed: its alarm never ended, and the platform rings no
-    /// other meanwhile. The object has to be started anew.
-    pub fn is_stuck(&self) -> Result<bool, SqlError> {
-        let began = meta(self.platform.sql, TURN_BEGAN)?.as_deref().and_then(parse_iso);
-        Ok(began.is_some_and(|began| self.platform.clock.now() - began > STUCK))
-    }
-
-    /// Makes the object look at everything that is due: for cron, which heals a lost alarm.
+    /// Makes the object look at everything that is due: for cron, which heals a lost alarm. An alarm that a crash left
+    /// hanging keeps the platform from ringing another, so what waits on it is worked on right here.
     pub async fn poke(&self) -> Result<(), SqlError> {
-        let waiting = journal::backlog(self.platform.sql)? > 0;
-        self.arm(waiting.then(|| self.platform.clock.now())).await
+        let sql = self.platform.sql;
+        let now = self.platform.clock.now();
+        let began = meta(sql, TURN_BEGAN)?.as_deref().and_then(parse_iso);
+        let overdue = orders::next_due(sql)?.is_some_and(|due| now - due > STUCK);
+        if overdue && began.is_none_or(|began| now - began > STUCK) {
+            self.turn().await;
+            return Ok(());
+        }
+        let waiting = journal::backlog(sql)? > 0;
+        self.arm(waiting.then_some(now)).await
     }
 
     /// Returns when the turn wants to be called again besides the orders' own due times.

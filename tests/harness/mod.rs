@@ -286,7 +286,7 @@ impl Stage {
                 return Err(io::Error::other(format!("not quiet after {} s: {status}", limit.as_secs())));
             }
             // Cron, as often as the test looks: it heals what a crash left hanging.
-            let _ = self.get("/cdn-cgi/handler/scheduled", None);
+            let _ = self.get("/cdn-cgi/local/scheduled", None);
             std::thread::sleep(Duration::from_millis(200));
         }
     }
