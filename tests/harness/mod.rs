@@ -315,16 +315,7 @@ impl Stage {
 
     /// Every document that stands in a company: kind, number or reference, currency, total, status.
     pub fn documents(&self, company: &str) -> Vec<String> {
-        let documents = self.sandbox.with(|world| world.documents(company));
-        let mut lines: Vec<String> = documents
-            .iter()
-            .map(|one| {
-                let number = if one.number.is_empty() { &one.reference } else { &one.number };
-                format!("{} {number} {} {} {}", one.kind, one.currency, one.total.normalize(), one.status)
-            })
-            .collect();
-        lines.sort();
-        lines
+        self.sandbox.with(|world| world.document_lines(company))
     }
 }
 

@@ -216,16 +216,7 @@ impl Bench {
 
     /// What the ledger holds: kind, number, total and status of every document, sorted.
     pub fn ledger(&self, company: Company) -> Vec<String> {
-        let documents = self.world.borrow().documents(company.id());
-        let mut lines: Vec<String> = documents
-            .iter()
-            .map(|one| {
-                let number = if one.number.is_empty() { &one.reference } else { &one.number };
-                format!("{} {number} {} {} {}", one.kind, one.currency, one.total.normalize(), one.status)
-            })
-            .collect();
-        lines.sort();
-        lines
+        self.world.borrow().document_lines(company.id())
     }
 
     /// One order's row: state and reason.

@@ -107,6 +107,17 @@ impl World {
         quickbooks.or_else(|| self.xero.get(company).map(xero::Company::documents)).unwrap_or_default()
     }
 
+    /// The same, a sorted line each: kind, number or reference, currency, total, status.
+    pub fn document_lines(&self, company: &str) -> Vec<String> {
+        let line = |one: &DocumentView| {
+            let number = if one.number.is_empty() { &one.reference } else { &one.number };
+            format!("{} {number} {} {} {}", one.kind, one.currency, one.total.normalize(), one.status)
+        };
+        let mut lines: Vec<String> = self.documents(company).iter().map(line).collect();
+        lines.sort();
+        lines
+    }
+
     /// Answers one request at the given time. The world's own clock is that time plus [`World::offset`].
     pub fn handle(&mut self, now: DateTime<Utc>, request: &Request) -> Reply {
         let now = now + self.offset;
