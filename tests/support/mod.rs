@@ -179,6 +179,12 @@ impl Bench {
         self.books(&http).turn().now_or_never().expect("nothing on the bench waits");
     }
 
+    /// One tick of cron.
+    pub fn poke(&self) {
+        let http = SandboxHttp(self);
+        self.books(&http).poke().now_or_never().expect("nothing on the bench waits").unwrap();
+    }
+
     /// Turns, each at the time the alarm was set to, until nothing is due within a day. Panics if it never gets quiet.
     pub fn run(&self) {
         for _ in 0..500 {
