@@ -37,7 +37,7 @@ checks: ## the Worker with the checks that the worker suite needs, into build/ch
 bench: ## what it costs
 	cargo bench
 
-deploy: ## to Cloudflare
+deploy: setup ## to Cloudflare
 	npx wrangler deploy
 
 clean: ## what was built
