@@ -32,6 +32,10 @@ impl DocumentKey {
     pub fn refund(transaction: &str) -> Self {
         Self(format!("refund:{transaction}"))
     }
+    /// What an order that was paid already came to beyond, or below, what was booked of it; numbered from 1.
+    pub fn adjustment(number: u32) -> Self {
+        Self(format!("adjustment:{number}"))
+    }
     /// One document applied to another.
     pub fn apply(from: &DocumentKey, to: &DocumentKey) -> Self {
         Self(format!("apply:{from}:{to}"))
@@ -62,6 +66,8 @@ impl fmt::Display for DocumentKey {
 pub enum DocumentKind {
     /// An invoice to the customer.
     Invoice,
+    /// A sale and its payment in one document (QuickBooks sales receipt).
+    SalesReceipt,
     /// Money received against an invoice.
     Payment,
     /// A credit note (credit memo): what the customer gets back or no longer owes.
@@ -79,6 +85,7 @@ impl DocumentKind {
     pub fn as_str(self) -> &'static str {
         match self {
             DocumentKind::Invoice => "invoice",
+            DocumentKind::SalesReceipt => "sales_receipt",
             DocumentKind::Payment => "payment",
             DocumentKind::CreditNote => "credit_note",
             DocumentKind::RefundReceipt => "refund_receipt",
@@ -154,6 +161,10 @@ pub enum LineRole {
     Rounding,
     /// What a refund returned beyond or below its lines.
     RefundDifferences,
+    /// The tax itself, where the settings book it as a line instead of by tax codes: a liability.
+    Tax,
+    /// What the buyer paid beyond the order's total: a liability until it goes back.
+    Overpayments,
 }
 
 impl LineRole {
@@ -169,6 +180,8 @@ impl LineRole {
             LineRole::MarketplaceTax => "marketplace_tax",
             LineRole::Rounding => "rounding",
             LineRole::RefundDifferences => "refund_differences",
+            LineRole::Tax => "tax",
+            LineRole::Overpayments => "overpayments",
         }
     }
 }
@@ -189,11 +202,17 @@ pub struct LineTax {
 pub struct Line {
     /// What it stands for.
     pub role: LineRole,
+    /// Which of Shopify's lines it came from (`line:<id>`, `shipping:<id>`, or the role's name): the same line of two
+    /// snapshots has the same source.
+    pub source: String,
     /// Text, already fit for the ledger.
     pub description: String,
+    /// The rest of a text that is longer than the field: each piece becomes a line of description alone, right after.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more: Vec<String>,
     /// How many, > 0.
     pub quantity: Decimal,
-    /// Price of one before discounts.
+    /// Price of one before discounts; below zero on a line that takes something back.
     pub unit_price: Decimal,
     /// Discounts on the whole line, ≥ 0.
     pub discount: Decimal,
@@ -223,8 +242,17 @@ pub struct Itemised {
     pub lines: Vec<Line>,
     /// The tax of all lines.
     pub tax_total: Decimal,
-    /// The account that the money leaves from; only on a refund receipt.
-    pub paid_from: Option<String>,
+    /// How the money moved that the document itself records; only on sales receipts and refund receipts.
+    pub cash: Option<Cash>,
+}
+
+/// The money of a receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cash {
+    /// The account that it enters (sales receipt) or leaves (refund receipt); settings: `payments`.
+    pub account: String,
+    /// The Shopify transaction's id, or what stands for it.
+    pub reference: String,
 }
 
 /// Money that moved, or one document applied to another.
@@ -240,12 +268,36 @@ pub struct Settlement {
     pub reference: String,
 }
 
+/// The same amount in the document's currency and in the shop's, from which each ledger takes its exchange rate in its own
+/// direction. Meant for documents in the buyer's currency in books whose home currency is the shop's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conversion {
+    /// The order's total in the document's currency, > 0.
+    pub document: Decimal,
+    /// The order's total in the home currency, > 0.
+    pub home: Decimal,
+}
+
+impl Conversion {
+    /// Home units for one unit of the document's currency (QuickBooks' `ExchangeRate`).
+    pub fn home_per_document(&self) -> Decimal {
+        self.home / self.document
+    }
+
+    /// Units of the document's currency for one home unit (Xero's `CurrencyRate`).
+    pub fn document_per_home(&self) -> Decimal {
+        self.document / self.home
+    }
+}
+
 /// What a document consists of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Content {
     /// Invoice.
     Invoice(Itemised),
+    /// Sale and payment in one.
+    SalesReceipt(Itemised),
     /// Credit note.
     CreditNote(Itemised),
     /// Refund receipt.
@@ -267,6 +319,9 @@ pub struct Document {
     pub standing: Standing,
     /// The currency of every amount in it.
     pub currency: Currency,
+    /// The exchange rate to state, where the settings want it stated and the currency is not the home currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversion: Option<Conversion>,
     /// The accounting date.
     pub date: NaiveDate,
     /// What its total ought to be.
@@ -286,6 +341,7 @@ impl Document {
     pub fn kind(&self) -> DocumentKind {
         match self.content {
             Content::Invoice(_) => DocumentKind::Invoice,
+            Content::SalesReceipt(_) => DocumentKind::SalesReceipt,
             Content::CreditNote(_) => DocumentKind::CreditNote,
             Content::RefundReceipt(_) => DocumentKind::RefundReceipt,
             Content::Payment(_) => DocumentKind::Payment,
@@ -297,7 +353,21 @@ impl Document {
     /// Its lines' part, if it has lines.
     pub fn itemised(&self) -> Option<&Itemised> {
         match &self.content {
-            Content::Invoice(body) | Content::CreditNote(body) | Content::RefundReceipt(body) => Some(body),
+            Content::Invoice(body)
+            | Content::SalesReceipt(body)
+            | Content::CreditNote(body)
+            | Content::RefundReceipt(body) => Some(body),
+            _ => None,
+        }
+    }
+
+    /// The same, to change it.
+    pub fn itemised_mut(&mut self) -> Option<&mut Itemised> {
+        match &mut self.content {
+            Content::Invoice(body)
+            | Content::SalesReceipt(body)
+            | Content::CreditNote(body)
+            | Content::RefundReceipt(body) => Some(body),
             _ => None,
         }
     }

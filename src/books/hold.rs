@@ -54,11 +54,15 @@ pub enum HoldReason {
     AppUninstalled,
     /// Shopify asks about, or to erase, somebody's personal data.
     PrivacyRequest,
+    /// Shopify sent a value that this version does not know, in a place that matters to the books.
+    ShopifyChanged,
+    /// Money moved for an order that is older than the start date.
+    BeforeStartDate,
 }
 
 impl HoldReason {
     /// Every reason, for catalogues and tests.
-    pub const ALL: [HoldReason; 24] = [
+    pub const ALL: [HoldReason; 26] = [
         HoldReason::Unreadable,
         HoldReason::TopicMismatch,
         HoldReason::OrderInconsistent,
@@ -83,6 +87,8 @@ impl HoldReason {
         HoldReason::SettingsInvalid,
         HoldReason::AppUninstalled,
         HoldReason::PrivacyRequest,
+        HoldReason::ShopifyChanged,
+        HoldReason::BeforeStartDate,
     ];
 
     /// The code in tables and addresses.
@@ -112,6 +118,8 @@ impl HoldReason {
             HoldReason::SettingsInvalid => "settings_invalid",
             HoldReason::AppUninstalled => "app_uninstalled",
             HoldReason::PrivacyRequest => "privacy_request",
+            HoldReason::ShopifyChanged => "shopify_changed",
+            HoldReason::BeforeStartDate => "before_start_date",
         }
     }
 
@@ -180,6 +188,12 @@ impl HoldReason {
             }
             HoldReason::AppUninstalled => {
                 "Install the app again in Shopify, or remove this connection from the settings."
+            }
+            HoldReason::ShopifyChanged => {
+                "Enter the order by hand, or update this program: Shopify sent a value here that it does not know."
+            }
+            HoldReason::BeforeStartDate => {
+                "Enter this payment or refund on the invoice that the earlier integration made, or leave it out."
             }
             HoldReason::PrivacyRequest => {
                 "Answer it within 30 days: the delivery kept here names the customer; posted documents are kept by law."

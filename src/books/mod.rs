@@ -8,8 +8,8 @@ pub mod rules;
 pub mod text;
 
 pub use document::{
-    Content, Document, DocumentKey, DocumentKind, Itemised, Line, LineRole, LineTax, Party, Settlement, Standing,
-    TaxMode,
+    Cash, Content, Conversion, Document, DocumentKey, DocumentKind, Itemised, Line, LineRole, LineTax, Party,
+    Settlement, Standing, TaxMode,
 };
 pub use hold::{Hold, HoldReason};
 pub use money::Currency;

@@ -38,6 +38,8 @@ pub struct WireRequest {
 pub enum Operation {
     /// Write it for the first time.
     Create,
+    /// Write it anew in full: everything in it becomes as it now ought to be.
+    Update,
     /// Make its amounts zero, or take it away where the ledger knows no void.
     Void,
 }
@@ -47,6 +49,7 @@ impl Operation {
     pub fn as_str(self) -> &'static str {
         match self {
             Operation::Create => "create",
+            Operation::Update => "update",
             Operation::Void => "void",
         }
     }

@@ -6,7 +6,7 @@ use super::sale::document;
 use super::{Case, sale_date};
 use crate::books::document::{Content, Document, DocumentKey, Settlement};
 use crate::books::hold::{Hold, HoldReason};
-use crate::shopify::order::Transaction;
+use crate::shopify::Transaction;
 
 /// The reference of a payment that no transaction is known of; its document key is `payment:inferred`.
 const INFERRED: &str = "inferred";

@@ -7,12 +7,14 @@ use super::payments::{presentment_amount, share};
 use super::sale::{account, close, document, net, tax_mode};
 use super::tax::{line_taxes, untaxed};
 use super::{Case, missing, number};
-use crate::books::document::{Content, Document, DocumentKey, Itemised, Line, LineRole, LineTax, Settlement, TaxMode};
+use crate::books::document::{
+    Cash, Content, Document, DocumentKey, Itemised, Line, LineRole, LineTax, Settlement, TaxMode,
+};
 use crate::books::hold::{Hold, HoldReason};
 use crate::books::rules::RefundStyle;
 use crate::books::text::Field;
 use crate::shopify::money::Side;
-use crate::shopify::order::{Refund, Transaction};
+use crate::shopify::{Refund, Transaction};
 
 /// The documents of all refunds whose money has moved, oldest first.
 pub(super) fn refunds(case: &mut Case<'_>, sale: &Document) -> Result<Vec<Document>, Hold> {
@@ -58,7 +60,8 @@ fn one_refund(
     body.due_date = date;
     match case.input.rules.refund_style() {
         RefundStyle::Receipt => {
-            body.paid_from = Some(case.payment_account(single_gateway(refund, returned)?)?);
+            let account = case.payment_account(single_gateway(refund, returned)?)?;
+            body.cash = Some(Cash { account, reference: refund.id.0.clone() });
             Ok(vec![document(case, key, date, amount, Content::RefundReceipt(body))])
         }
         RefundStyle::CreditNoteAndPayment => {
@@ -133,7 +136,7 @@ fn partial(case: &mut Case<'_>, key: &DocumentKey, refund: &Refund, amount: Deci
             tax_mode: mode,
             tax_total: lines.iter().map(|line| line.tax.amount).sum(),
             lines,
-            paid_from: None,
+            cash: None,
         };
         let sum = super::sale::sum(case, &body);
         if sum == amount && !body.lines.is_empty() {
@@ -213,7 +216,9 @@ fn returned_line(
     let tax = if tax.amount.is_zero() { untaxed(case) } else { tax };
     let line = Line {
         role,
+        source: role.setting().to_owned(),
         description,
+        more: Vec::new(),
         quantity: Decimal::ONE,
         unit_price: with_tax,
         discount: Decimal::ZERO,

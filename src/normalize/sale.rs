@@ -30,7 +30,7 @@ pub(super) fn sale(case: &mut Case<'_>) -> Result<Document, Hold> {
         tax_mode,
         tax_total: lines.iter().map(|line| line.tax.amount).sum(),
         lines,
-        paid_from: None,
+        cash: None,
     };
     let conversions = if case.side == Side::Shop && !order.one_currency() { amounts_of(order) } else { 0 };
     check_identity(case, &body, conversions)?;
@@ -58,6 +58,7 @@ pub(super) fn document(
         key,
         standing: Standing::Live,
         currency: case.currency,
+        conversion: None,
         date,
         total,
         party: case.party.clone(),
@@ -148,7 +149,9 @@ fn goods(
     let taxes = line_taxes(case, &item.tax_lines)?;
     let line = Line {
         role,
+        source: format!("line:{}", item.id.0),
         description,
+        more: Vec::new(),
         quantity: item.quantity.0,
         unit_price: price,
         discount,
@@ -174,7 +177,9 @@ fn shipping(
     let taxes = line_taxes(case, &item.tax_lines)?;
     let line = Line {
         role: LineRole::Shipping,
+        source: format!("shipping:{}", item.id.as_ref().map_or_else(|| index.to_string(), |id| id.0.clone())),
         description,
+        more: Vec::new(),
         quantity: Decimal::ONE,
         unit_price: price,
         discount,
@@ -188,7 +193,9 @@ fn shipping(
 pub(super) fn single(case: &Case<'_>, role: LineRole, text: &str, amount: Decimal) -> Result<Line, Hold> {
     Ok(Line {
         role,
+        source: role.setting().to_owned(),
         description: text.to_owned(),
+        more: Vec::new(),
         quantity: Decimal::ONE,
         unit_price: amount,
         discount: Decimal::ZERO,

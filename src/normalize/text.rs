@@ -8,10 +8,11 @@ use unicode_segmentation::UnicodeSegmentation;
 use crate::books::text::TextRule;
 
 /// What becomes of emoji.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EmojiPolicy {
     /// They are written out: "🚀" → "rocket".
+    #[default]
     Name,
     /// They are left out.
     Strip,

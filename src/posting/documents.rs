@@ -35,6 +35,12 @@ pub struct Record {
     pub ledger_total: Decimal,
     /// True if the two were equal when it was written.
     pub exact: bool,
+    /// The document as it was last written.
+    pub document: Document,
+    /// How many times the document was replaced after a void: 1 for the first one that was written.
+    pub generation: i64,
+    /// How many times it was written anew in full.
+    pub updates: i64,
     /// The ledger's word on it.
     pub posted: Posted,
 }
@@ -42,8 +48,12 @@ pub struct Record {
 fn read(row: &Row) -> Result<(DocumentKey, Record), SqlError> {
     let failed = |what: &str| SqlError(format!("documents.{what} cannot be read"));
     let posted: Posted = serde_json::from_str(&row.text("posted")?).map_err(|_| failed("posted"))?;
+    let state = row.text("state")?;
     let record = Record {
-        state: if row.text("state")? == "posted" { PostedState::Posted } else { PostedState::Voided },
+        state: if matches!(state.as_str(), "posted" | "updated") { PostedState::Posted } else { PostedState::Voided },
+        document: serde_json::from_str(&row.text("document")?).map_err(|_| failed("document"))?,
+        generation: row.int("generation")?,
+        updates: row.int("updates")?,
         currency: row.text("currency")?,
         expected_total: parse_amount(&row.text("expected_total")?).map_err(|_| failed("expected_total"))?,
         ledger_total: parse_amount(&row.text("ledger_total")?).map_err(|_| failed("ledger_total"))?,
@@ -68,16 +78,26 @@ pub fn record(
     posted: &Posted,
     now: DateTime<Utc>,
 ) -> Result<bool, SqlError> {
-    let json = serde_json::to_string(posted).map_err(|error| SqlError(error.to_string()))?;
+    let failed = |error: serde_json::Error| SqlError(error.to_string());
+    let json = serde_json::to_string(posted).map_err(failed)?;
+    let written = serde_json::to_string(document).map_err(failed)?;
     let [connection, order_id] = order.params();
     let exact = document.kind() == DocumentKind::Application
         || (posted.total == document.total && posted.currency.is_none_or(|currency| currency == document.currency));
     match operation {
-        Operation::Create => sql.exec(
+        // What stands is never written over by a second confirmation of the same write; what was voided is replaced.
+        Operation::Create | Operation::Update => sql.exec(
             "INSERT INTO documents (connection, order_id, document_key, kind, state, currency, expected_total,
-                 ledger_total, proof, posted, posted_at)
-             VALUES (?, ?, ?, ?, 'posted', ?, ?, ?, ?, ?, ?)
-             ON CONFLICT (connection, order_id, document_key) DO NOTHING",
+                 ledger_total, proof, posted, document, posted_at)
+             VALUES (?1, ?2, ?3, ?4, 'posted', ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+             ON CONFLICT (connection, order_id, document_key) DO UPDATE SET kind = excluded.kind,
+                 currency = excluded.currency, expected_total = excluded.expected_total,
+                 ledger_total = excluded.ledger_total, proof = excluded.proof, posted = excluded.posted,
+                 document = excluded.document, posted_at = excluded.posted_at,
+                 generation = CASE WHEN ?12 = 'update' THEN generation ELSE generation + 1 END,
+                 updates = CASE WHEN ?12 = 'update' THEN updates + 1 ELSE 0 END,
+                 state = CASE WHEN ?12 = 'update' THEN 'updated' ELSE 'posted' END
+             WHERE ?12 = 'update' OR state IN ('voided', 'deleted')",
             &[
                 connection,
                 order_id,
@@ -88,7 +108,9 @@ pub fn record(
                 document.currency.plain(posted.total).into(),
                 if exact { "exact" } else { "differs" }.into(),
                 json.into(),
+                written.into(),
                 iso(now).into(),
+                operation.as_str().into(),
             ],
         )?,
         Operation::Void => sql.exec(

@@ -10,8 +10,7 @@ use crate::config::Connection;
 use crate::platform::time::iso;
 use crate::platform::{Sql, SqlError, Value, transaction};
 use crate::shopify::delivery::{self, Delivery, News, Unreadable};
-use crate::shopify::order::{Refund, Transaction};
-use crate::shopify::{Order, OrderState};
+use crate::shopify::{Order, OrderState, Refund, Transaction};
 
 /// SQLite rows are limited to 2 MB on the edge; a chunk stays well below.
 const CHUNK: usize = 1_500_000;

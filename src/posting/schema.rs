@@ -41,7 +41,8 @@ CREATE INDEX IF NOT EXISTS orders_by_due ON orders (due_at);
 CREATE TABLE IF NOT EXISTS documents (
     connection TEXT NOT NULL, order_id TEXT NOT NULL, document_key TEXT NOT NULL, kind TEXT NOT NULL,
     state TEXT NOT NULL, currency TEXT NOT NULL, expected_total TEXT NOT NULL, ledger_total TEXT NOT NULL, proof TEXT NOT NULL,
-    posted TEXT NOT NULL, posted_at TEXT NOT NULL,
+    posted TEXT NOT NULL, document TEXT NOT NULL, posted_at TEXT NOT NULL,
+    generation INTEGER NOT NULL DEFAULT 1, updates INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (connection, order_id, document_key)
 );
 

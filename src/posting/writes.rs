@@ -70,7 +70,11 @@ fn read(row: &Row) -> Result<LoggedWrite, SqlError> {
     };
     Ok(LoggedWrite {
         id: row.int("id")?,
-        operation: if row.text("operation")? == "void" { Operation::Void } else { Operation::Create },
+        operation: match row.text("operation")?.as_str() {
+            "void" => Operation::Void,
+            "update" => Operation::Update,
+            _ => Operation::Create,
+        },
         document: serde_json::from_str(&row.text("document")?).map_err(|_| failed("document"))?,
         request: serde_json::from_str(&row.text("request")?).map_err(|_| failed("request"))?,
         party_id: row.text("party_id")?,

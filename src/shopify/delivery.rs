@@ -8,7 +8,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::money::Id;
-use super::order::{Order, Refund, Transaction};
+use super::order::Order;
+use super::refund::Refund;
+use super::transaction::Transaction;
 
 /// The id of the order in Shopify's "Send test notification": it is nobody's order.
 pub const SAMPLE_ORDER_ID: &str = "820982911946154508";

@@ -4,9 +4,13 @@
 pub mod delivery;
 pub mod money;
 pub mod order;
+pub mod refund;
 pub mod signature;
 pub mod state;
+pub mod transaction;
 
 pub use delivery::{Delivery, News, Topic, Unreadable};
-pub use order::{Order, Refund, Transaction};
+pub use order::Order;
+pub use refund::Refund;
 pub use state::OrderState;
+pub use transaction::Transaction;

@@ -1,4 +1,4 @@
-//! An order, a refund and a transaction, as Shopify's REST-shaped webhooks carry them (version 2026-10; older ones read
+//! An order as Shopify's REST-shaped webhooks carry it (version 2026-10; older ones read
 //! too). Only what the books need is read; a field that may be absent or null says so in its type (facts/shopify §2.2).
 
 use chrono::{DateTime, FixedOffset};
@@ -6,6 +6,8 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::money::{Amount, Id, MoneySet, Side, null_as_empty, pick};
+use super::refund::Refund;
+use super::transaction::Transaction;
 use crate::books::money::Currency;
 
 /// A whole order: a snapshot of its state at `updated_at`.
@@ -333,150 +335,4 @@ pub struct PaymentSchedule {
     /// When it is due.
     #[serde(default)]
     pub due_at: Option<DateTime<FixedOffset>>,
-}
-
-/// A refund. Its existence does not say that money moved: only its successful transactions do.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Refund {
-    /// Shopify's id.
-    pub id: Id,
-    /// Which order.
-    #[serde(default)]
-    pub order_id: Option<Id>,
-    /// When it was made.
-    #[serde(default)]
-    pub created_at: Option<DateTime<FixedOffset>>,
-    /// The date Shopify's reports use.
-    #[serde(default)]
-    pub processed_at: Option<DateTime<FixedOffset>>,
-    /// The goods that it takes back.
-    #[serde(default, deserialize_with = "null_as_empty")]
-    pub refund_line_items: Vec<RefundLineItem>,
-    /// The delivery that it gives back (2024-04 and later).
-    #[serde(default, deserialize_with = "null_as_empty")]
-    pub refund_shipping_lines: Vec<RefundShippingLine>,
-    /// The money.
-    #[serde(default, deserialize_with = "null_as_empty")]
-    pub transactions: Vec<Transaction>,
-    /// Differences, and before 2024-10 delivery.
-    #[serde(default, deserialize_with = "null_as_empty")]
-    pub order_adjustments: Vec<OrderAdjustment>,
-}
-
-/// Goods taken back.
-#[derive(Debug, Clone, Deserialize)]
-pub struct RefundLineItem {
-    /// Which line of the order.
-    pub line_item_id: Id,
-    /// How many.
-    pub quantity: Amount,
-    subtotal: Option<Amount>,
-    #[serde(default)]
-    subtotal_set: Option<MoneySet>,
-    total_tax: Option<Amount>,
-    #[serde(default)]
-    total_tax_set: Option<MoneySet>,
-}
-
-impl RefundLineItem {
-    /// Its share of the price, after discounts.
-    pub fn subtotal(&self, side: Side, one_currency: bool) -> Option<Decimal> {
-        pick(&self.subtotal_set, self.subtotal, side, one_currency)
-    }
-    /// Its share of the tax.
-    pub fn tax(&self, side: Side, one_currency: bool) -> Option<Decimal> {
-        pick(&self.total_tax_set, self.total_tax, side, one_currency)
-    }
-}
-
-/// Delivery given back.
-#[derive(Debug, Clone, Deserialize)]
-pub struct RefundShippingLine {
-    /// Which shipping line.
-    #[serde(default)]
-    pub shipping_line_id: Option<Id>,
-    /// How much.
-    #[serde(default)]
-    pub subtotal_amount_set: Option<MoneySet>,
-}
-
-/// A difference between a refund's lines and its money.
-#[derive(Debug, Clone, Deserialize)]
-pub struct OrderAdjustment {
-    /// `shipping_refund` or `refund_discrepancy`.
-    #[serde(default, deserialize_with = "null_as_empty")]
-    pub kind: String,
-    amount: Amount,
-    #[serde(default)]
-    amount_set: Option<MoneySet>,
-    #[serde(default)]
-    tax_amount: Option<Amount>,
-    #[serde(default)]
-    tax_amount_set: Option<MoneySet>,
-}
-
-impl OrderAdjustment {
-    /// Negative: given to the buyer.
-    pub fn amount(&self, side: Side, one_currency: bool) -> Option<Decimal> {
-        pick(&self.amount_set, Some(self.amount), side, one_currency)
-    }
-    /// The tax that goes with it, same sign.
-    pub fn tax(&self, side: Side, one_currency: bool) -> Option<Decimal> {
-        pick(&self.tax_amount_set, Some(self.tax_amount.unwrap_or_default()), side, one_currency)
-    }
-}
-
-/// Money that moved, or tried to.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Transaction {
-    /// Shopify's id.
-    pub id: Id,
-    /// Which order.
-    #[serde(default)]
-    pub order_id: Option<Id>,
-    /// `sale`, `capture`, `authorization`, `refund`, `void`, `change`, …
-    #[serde(default, deserialize_with = "null_as_empty")]
-    pub kind: String,
-    /// `success`, `pending`, `failure`, `error`, …
-    #[serde(default, deserialize_with = "null_as_empty")]
-    pub status: String,
-    /// In the currency that the buyer paid with.
-    pub amount: Amount,
-    /// That currency; null in some bodies.
-    #[serde(default)]
-    pub currency: Option<Currency>,
-    /// Who handled it.
-    #[serde(default, deserialize_with = "null_as_empty")]
-    pub gateway: String,
-    /// When it was created.
-    #[serde(default)]
-    pub created_at: Option<DateTime<FixedOffset>>,
-    /// When it happened.
-    #[serde(default)]
-    pub processed_at: Option<DateTime<FixedOffset>>,
-    /// True in test mode.
-    #[serde(default, deserialize_with = "null_as_empty")]
-    pub test: bool,
-}
-
-impl Transaction {
-    /// True if it brought money in: only a successful sale or capture does.
-    pub fn is_receipt(&self) -> bool {
-        self.status == "success" && matches!(self.kind.as_str(), "sale" | "capture")
-    }
-
-    /// True if it returned money.
-    pub fn is_refund(&self) -> bool {
-        self.status == "success" && self.kind == "refund"
-    }
-
-    /// True if its outcome is still open.
-    pub fn is_pending(&self) -> bool {
-        matches!(self.status.as_str(), "pending" | "awaiting_response" | "unknown")
-    }
-
-    /// When the money moved.
-    pub fn at(&self) -> Option<DateTime<FixedOffset>> {
-        self.processed_at.or(self.created_at)
-    }
 }

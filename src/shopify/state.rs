@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::money::Id;
-use super::order::{Order, Refund, Transaction};
+use super::order::Order;
+use super::refund::Refund;
+use super::transaction::Transaction;
 
 /// The merged state of an order.
 #[derive(Debug, Clone, Default)]

@@ -24,6 +24,7 @@ pub enum TaxCodes {
 pub fn entity(kind: DocumentKind) -> &'static str {
     match kind {
         DocumentKind::Invoice => "Invoice",
+        DocumentKind::SalesReceipt => "SalesReceipt",
         DocumentKind::CreditNote => "CreditMemo",
         DocumentKind::RefundReceipt => "RefundReceipt",
         // Money paid out is part of the refund receipt; an application is a payment of nothing.
@@ -37,6 +38,7 @@ pub fn request(write: &Write<'_>, tax: TaxCodes) -> (String, Value) {
     let path = entity(kind).to_ascii_lowercase();
     match write.operation {
         Operation::Create => (format!("{path}?"), document(write, tax)),
+        Operation::Update => (format!("{path}?"), update(write, tax)),
         Operation::Void => (format!("{path}?{}&", void_operation(kind)), void(write)),
     }
 }
@@ -45,11 +47,22 @@ pub fn request(write: &Write<'_>, tax: TaxCodes) -> (String, Value) {
 fn void_operation(kind: DocumentKind) -> &'static str {
     match kind {
         DocumentKind::Invoice => "operation=void",
-        DocumentKind::Payment | DocumentKind::RefundPayment | DocumentKind::Application => {
-            "operation=update&include=void"
-        }
+        DocumentKind::SalesReceipt
+        | DocumentKind::Payment
+        | DocumentKind::RefundPayment
+        | DocumentKind::Application => "operation=update&include=void",
         DocumentKind::CreditNote | DocumentKind::RefundReceipt => "operation=delete",
     }
+}
+
+/// A full update: every writable field again, with the document's id and version.
+fn update(write: &Write<'_>, tax: TaxCodes) -> Value {
+    let mut body = document(write, tax);
+    if let Some(posted) = write.existing {
+        body["Id"] = posted.ledger_id.as_str().into();
+        body["SyncToken"] = posted.version.as_str().into();
+    }
+    body
 }
 
 fn void(write: &Write<'_>) -> Value {
@@ -73,7 +86,10 @@ fn document(write: &Write<'_>, tax: TaxCodes) -> Value {
     body.insert("CurrencyRef".into(), reference(document.currency.code()));
     body.insert("PrivateNote".into(), note(document).into());
     match &document.content {
-        Content::Invoice(lines) | Content::CreditNote(lines) | Content::RefundReceipt(lines) => {
+        Content::Invoice(lines)
+        | Content::SalesReceipt(lines)
+        | Content::CreditNote(lines)
+        | Content::RefundReceipt(lines) => {
             itemised(&mut body, write, lines, tax);
         }
         Content::Payment(money) | Content::RefundPayment(money) => payment(&mut body, write, money),
@@ -104,8 +120,9 @@ fn itemised(body: &mut Map<String, Value>, write: &Write<'_>, document: &Itemise
     if write.document.kind() == DocumentKind::Invoice {
         body.insert("DueDate".into(), document.due_date.to_string().into());
     }
-    if let Some(account) = &document.paid_from {
-        body.insert("DepositToAccountRef".into(), id_of(write, ReferenceKind::Account, account));
+    if let Some(cash) = &document.cash {
+        body.insert("DepositToAccountRef".into(), id_of(write, ReferenceKind::Account, &cash.account));
+        body.insert("PaymentRefNum".into(), cash.reference.as_str().into());
     }
     body.insert("Line".into(), lines.collect());
     match tax {

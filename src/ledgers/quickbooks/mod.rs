@@ -141,7 +141,7 @@ impl Ledger for QuickBooks {
             .into_iter()
             .flat_map(|body| &body.lines)
             .map(|line| (ReferenceKind::Item, &line.account));
-        let paid_from = document.itemised().and_then(|body| body.paid_from.as_ref());
+        let paid_from = document.itemised().and_then(|body| body.cash.as_ref()).map(|cash| &cash.account);
         let paid_to = document.settlement().map(|body| &body.account).filter(|account| !account.is_empty());
         let accounts = paid_from.into_iter().chain(paid_to).map(|label| (ReferenceKind::Account, label));
         let mut wanted: Vec<Reference> = items.chain(accounts).filter_map(|(kind, label)| name(kind, label)).collect();

@@ -124,7 +124,7 @@ pub fn written(write: &Write<'_>, response: &Response) -> Outcome<Posted> {
         (Operation::Void, None) if deleted => {
             Outcome::Done(write.existing.cloned().map_or_else(|| gone(found), |old| Posted { void: true, ..old }))
         }
-        (Operation::Create, Some(posted)) if !deleted => Outcome::Done(posted),
+        (Operation::Create | Operation::Update, Some(posted)) if !deleted => Outcome::Done(posted),
         _ => Outcome::Unknown(unexpected(true)),
     }
 }

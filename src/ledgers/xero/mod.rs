@@ -162,7 +162,7 @@ impl Ledger for Xero {
     fn look(&self, write: &Write<'_>) -> WireRequest {
         let number = documents::encode(write.document.number());
         match write.document.kind() {
-            DocumentKind::Invoice => get(&format!("Invoices/{number}")),
+            DocumentKind::Invoice | DocumentKind::SalesReceipt => get(&format!("Invoices/{number}")),
             DocumentKind::CreditNote | DocumentKind::RefundReceipt => get(&format!("CreditNotes/{number}")),
             DocumentKind::Payment | DocumentKind::RefundPayment => {
                 get(&format!("Payments?where=Reference%3D%3D%22{number}%22&page=1"))

@@ -115,7 +115,7 @@ pub fn created_contact(response: &Response) -> Outcome<String> {
 
 fn id_key(kind: DocumentKind) -> &'static str {
     match kind {
-        DocumentKind::Invoice => "InvoiceID",
+        DocumentKind::Invoice | DocumentKind::SalesReceipt => "InvoiceID",
         DocumentKind::CreditNote | DocumentKind::RefundReceipt => "CreditNoteID",
         DocumentKind::Payment | DocumentKind::RefundPayment => "PaymentID",
         DocumentKind::Application => "AllocationID",
@@ -132,7 +132,7 @@ pub fn written(write: &Write<'_>, response: &Response) -> Outcome<Posted> {
         Err(failure) => return failed(*failure),
     };
     match (write.operation, posted(write, &element)) {
-        (Operation::Create, Some(posted)) if !posted.void => Outcome::Done(posted),
+        (Operation::Create | Operation::Update, Some(posted)) if !posted.void => Outcome::Done(posted),
         (Operation::Void, Some(posted)) if posted.void => Outcome::Done(posted),
         _ => unexpected(),
     }
@@ -167,7 +167,7 @@ fn applications(write: &Write<'_>, response: &Response) -> Outcome<Vec<Posted>> 
 fn posted(write: &Write<'_>, element: &Value) -> Option<Posted> {
     let kind = write.document.kind();
     let (number, total) = match kind {
-        DocumentKind::Invoice => ("InvoiceNumber", "Total"),
+        DocumentKind::Invoice | DocumentKind::SalesReceipt => ("InvoiceNumber", "Total"),
         DocumentKind::CreditNote | DocumentKind::RefundReceipt => ("CreditNoteNumber", "Total"),
         DocumentKind::Payment | DocumentKind::RefundPayment => ("Reference", "Amount"),
         DocumentKind::Application => ("", "Amount"),

@@ -1,0 +1,328 @@
+//! The settings of one connection: what each key means, its default, and what contradicts what.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::ConfigError;
+use crate::books::document::LineRole;
+use crate::books::money::parse_amount;
+use crate::books::rules::LedgerName;
+use crate::normalize::text::EmojiPolicy;
+
+/// Which side of Shopify's two amounts is booked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CurrencySide {
+    /// The shop's currency.
+    #[default]
+    Shop,
+    /// The buyer's currency.
+    Presentment,
+}
+
+/// Whether each Shopify customer gets a customer in the ledger, or all share one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Customers {
+    /// One per customer and currency.
+    #[default]
+    Each,
+    /// One per shop and currency.
+    One,
+}
+
+/// What becomes of orders without a total.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ZeroTotal {
+    /// Nothing is posted.
+    #[default]
+    Ignore,
+    /// A document of 0.00 is posted.
+    Post,
+}
+
+/// What becomes of a date in a closed period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClosedPeriod {
+    /// The order waits.
+    #[default]
+    Hold,
+}
+
+/// The document that a sale becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SaleDocument {
+    /// An invoice, and payments on it.
+    #[default]
+    Invoice,
+    /// A sales receipt where one tender paid everything at once (QuickBooks), else an invoice.
+    Receipt,
+}
+
+/// How tax reaches the books.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TaxBooking {
+    /// By tax codes, as the ledger's tax returns want it.
+    #[default]
+    Codes,
+    /// As a line of its own on a liability account (`lines.tax`): totals are exact, the ledger's tax returns stay empty.
+    Line,
+}
+
+/// Whose tax amounts count where a ledger would round a line's tax otherwise than Shopify (Xero).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TaxAmounts {
+    /// Shopify's: the line states its tax.
+    #[default]
+    Shopify,
+    /// The ledger's: no tax is stated, and a rounding line makes up the difference.
+    Ledger,
+}
+
+/// Which exchange rate a document in a foreign currency carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExchangeRate {
+    /// Shopify's rate of the sale: only where the company's home currency is the shop's.
+    Shop,
+    /// None is stated: the ledger takes its own rate of the day.
+    Ledger,
+}
+
+/// What is assumed of orders whose prices contain tax although Shopify lists none.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IncludedTax {
+    /// The rate that the prices contain, 0.2 for 20 %.
+    pub rate: Rate,
+    /// The ledger's tax code.
+    pub code: String,
+}
+
+/// The settings of a connection.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    #[serde(rename = "shop")]
+    pub(super) _shop: String,
+    /// Which ledger.
+    pub ledger: LedgerName,
+    #[serde(default, rename = "books")]
+    _books: Option<String>,
+    /// The realm (QuickBooks) or tenant (Xero); empty until one is connected.
+    #[serde(default)]
+    pub company: String,
+    /// Put before every document number; 1 to 6 ASCII characters.
+    pub number_prefix: String,
+    /// Orders with an earlier sale date are ignored.
+    pub start_date: NaiveDate,
+    /// Which side of Shopify's amounts is booked.
+    #[serde(default)]
+    pub currency: CurrencySide,
+    /// One ledger customer each, or one for all.
+    #[serde(default)]
+    pub customers: Customers,
+    /// What a sale becomes.
+    #[serde(default)]
+    pub sale_document: SaleDocument,
+    /// What becomes of orders without a total.
+    #[serde(default)]
+    pub zero_total: ZeroTotal,
+    /// What becomes of emoji.
+    #[serde(default)]
+    pub emoji: EmojiPolicy,
+    /// What becomes of dates in a closed period.
+    #[serde(default)]
+    pub closed_period: ClosedPeriod,
+    /// The tax code of lines without tax; required outside QuickBooks US.
+    #[serde(default)]
+    pub no_tax: Option<String>,
+    /// Where each kind of line goes.
+    pub lines: Lines,
+    /// Gateway → account.
+    pub payments: BTreeMap<String, String>,
+    /// Which Shopify tax is which tax code; the first match wins.
+    #[serde(default)]
+    pub taxes: Vec<TaxEntry>,
+    /// How tax reaches the books.
+    #[serde(default)]
+    pub tax: TaxBooking,
+    /// Whose tax amounts count where the two round differently.
+    #[serde(default)]
+    pub tax_amounts: TaxAmounts,
+    /// What prices contain where Shopify lists no tax; nothing, unless it is set.
+    #[serde(default)]
+    pub included_tax: Option<IncludedTax>,
+    /// Which exchange rate is stated; by default Shopify's in QuickBooks, which else may take 1, and none in Xero.
+    #[serde(default)]
+    pub exchange_rate: Option<ExchangeRate>,
+    /// The most lines of one document, where it ought to be fewer than the ledger takes.
+    #[serde(default)]
+    pub most_lines: Option<usize>,
+}
+
+/// Where each kind of line goes: a QuickBooks item (name or id), a Xero account code.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lines {
+    sales: String,
+    shipping: Option<String>,
+    tips: Option<String>,
+    duties: Option<String>,
+    fees: Option<String>,
+    gift_cards: Option<String>,
+    marketplace_tax: Option<String>,
+    rounding: Option<String>,
+    refund_differences: Option<String>,
+    tax: Option<String>,
+    overpayments: Option<String>,
+}
+
+impl Lines {
+    /// The item or account of a kind of line. Income defaults to `sales`; liabilities never do, because that would
+    /// turn a debt into revenue: for those the setting is required when first needed.
+    pub fn account(&self, role: LineRole) -> Option<&str> {
+        let chosen = match role {
+            LineRole::Sales => Some(&self.sales),
+            LineRole::Shipping => self.shipping.as_ref().or(Some(&self.sales)),
+            LineRole::Fees => self.fees.as_ref().or(Some(&self.sales)),
+            LineRole::Rounding => self.rounding.as_ref().or(Some(&self.sales)),
+            LineRole::RefundDifferences => self.refund_differences.as_ref().or(Some(&self.sales)),
+            LineRole::Tips => self.tips.as_ref(),
+            LineRole::Duties => self.duties.as_ref(),
+            LineRole::GiftCards => self.gift_cards.as_ref(),
+            LineRole::MarketplaceTax => self.marketplace_tax.as_ref(),
+            LineRole::Tax => self.tax.as_ref(),
+            LineRole::Overpayments => self.overpayments.as_ref(),
+        };
+        chosen.map(String::as_str)
+    }
+}
+
+/// One row of the tax map; every condition that is given must hold.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaxEntry {
+    /// ISO 3166 country of the destination.
+    #[serde(default)]
+    pub country: Option<String>,
+    /// Shopify's title of the tax, compared without regard to case.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// The rate, 0.2 for 20 %.
+    #[serde(default, deserialize_with = "rate")]
+    pub rate: Option<Decimal>,
+    /// The rates of a line that bears several taxes at once, in any order.
+    #[serde(default)]
+    pub rates: Option<Vec<Rate>>,
+    /// The ledger's tax code.
+    pub code: String,
+}
+
+impl TaxEntry {
+    fn is_for(&self, country: Option<&str>) -> bool {
+        self.country.as_deref().is_none_or(|wanted| country.is_some_and(|given| wanted.eq_ignore_ascii_case(given)))
+    }
+}
+
+/// A tax rate as text or number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate(pub Decimal);
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        rate(deserializer)?.map(Rate).ok_or_else(|| serde::de::Error::custom("expected a rate such as \"0.05\""))
+    }
+}
+
+fn rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Decimal>, D::Error> {
+    let text = match Option::<Value>::deserialize(deserializer)? {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(text)) => text,
+        Some(Value::Number(number)) => number.to_string(),
+        Some(_) => return Err(serde::de::Error::custom("expected a rate such as \"0.2\"")),
+    };
+    parse_amount(&text).map(Some).map_err(serde::de::Error::custom)
+}
+
+impl Settings {
+    /// The account of a gateway: `gateway:CUR`, then `gateway`, then `default`.
+    pub fn payment_account(&self, gateway: &str, currency: &str) -> Option<&str> {
+        let find = |key: &str| self.payments.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
+        find(&format!("{gateway}:{currency}"))
+            .or_else(|| find(gateway))
+            .or_else(|| find(&format!("default:{currency}")))
+            .or_else(|| find("default"))
+            .map(|(_, account)| account.as_str())
+    }
+
+    /// The code of a tax that Shopify charged.
+    pub fn tax_code(&self, country: Option<&str>, title: &str, rate: Decimal) -> Option<&str> {
+        let fits = |entry: &&TaxEntry| {
+            let title_fits = entry.title.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(title));
+            entry.rates.is_none() && title_fits && entry.is_for(country) && entry.rate.is_none_or(|one| one == rate)
+        };
+        self.taxes.iter().find(fits).map(|entry| entry.code.as_str())
+    }
+
+    /// The code of several taxes on one line: the first entry with the same set of rates.
+    pub fn combined_tax_code(&self, country: Option<&str>, rates: &[Decimal]) -> Option<&str> {
+        let mut given = rates.to_vec();
+        given.sort();
+        let fits = |entry: &&TaxEntry| {
+            let mut wanted: Vec<Decimal> = entry.rates.iter().flatten().map(|rate| rate.0).collect();
+            wanted.sort();
+            wanted == given && entry.is_for(country)
+        };
+        self.taxes.iter().find(fits).map(|entry| entry.code.as_str())
+    }
+
+    pub(super) fn contradictions(&self, key: &str) -> Vec<ConfigError> {
+        let mut found = Vec::new();
+        let prefix = &self.number_prefix;
+        if prefix.is_empty() || prefix.len() > 6 || !prefix.chars().all(|c| c.is_ascii_graphic()) {
+            found.push(ConfigError::new(
+                format!("{key}.number_prefix"),
+                format!("`{prefix}` must be 1 to 6 ASCII characters without spaces, such as \"S-\""),
+            ));
+        }
+        if self.payments.is_empty() {
+            found.push(ConfigError::new(
+                format!("{key}.payments"),
+                "is empty; name at least `default`, the account that receives payments",
+            ));
+        }
+        if self.tax == TaxBooking::Line && self.lines.tax.is_none() {
+            found.push(ConfigError::new(
+                format!("{key}.lines.tax"),
+                "is missing; with tax = \"line\" it names the liability account (Xero) or item (QuickBooks) of the tax",
+            ));
+        }
+        if self.sale_document == SaleDocument::Receipt && self.ledger == LedgerName::Xero {
+            found.push(ConfigError::new(
+                format!("{key}.sale_document"),
+                "`receipt` is for QuickBooks; Xero takes `invoice`",
+            ));
+        }
+        if self.most_lines.is_some_and(|most| most < 2) {
+            found.push(ConfigError::new(format!("{key}.most_lines"), "must be 2 or more"));
+        }
+        let codes_needed = self.ledger == LedgerName::Xero || !self.taxes.is_empty();
+        if codes_needed && self.no_tax.as_deref().unwrap_or("").is_empty() {
+            found.push(ConfigError::new(
+                format!("{key}.no_tax"),
+                "is missing; name the tax code of lines without tax (only QuickBooks US needs neither `no_tax` nor `taxes`)",
+            ));
+        }
+        found
+    }
+}
