@@ -1,0 +1,104 @@
+//! Ledgers, token services and journals that fail: nothing is lost, nothing is done twice.
+
+use sandbox::{Fault, FaultKind, Ledger};
+use tillproof::platform::Clock;
+
+use crate::support::{Bench, Company, Story};
+use crate::told;
+
+#[test]
+fn a_lost_reply_to_any_call_never_makes_a_second_document() {
+    for company in Company::ALL {
+        for name in ["simple", "fully_refunded"] {
+            let story = Story::read(name);
+            let expected = told(company, &story).ledger(company);
+            for kind in [
+                FaultKind::LostReply,
+                FaultKind::Error500Committed,
+                FaultKind::Error500,
+                FaultKind::Garbage,
+                FaultKind::Down,
+                FaultKind::Error502Html,
+                FaultKind::RefusedConnection,
+                FaultKind::RateLimited { retry_after: 30 },
+                FaultKind::TokenExpired,
+            ] {
+                for skip in 0..8 {
+                    let bench = Bench::new(company);
+                    bench.fail(Fault::next(kind).after(skip));
+                    bench.tell(&story);
+                    bench.run();
+                    let context = format!("{name} in {company:?}, {kind:?} at call {skip}");
+                    assert_eq!(
+                        bench.ledger(company),
+                        expected,
+                        "{context}: {:?}",
+                        bench.rows("SELECT state, detail FROM orders")
+                    );
+                    assert_eq!(bench.state(&story.order_id()).0, "synced", "{context}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_ledger_that_is_down_for_hours_is_asked_ever_less_and_then_everything_arrives() {
+    for company in Company::ALL {
+        let bench = Bench::new(company);
+        bench.fail(Fault::next(FaultKind::Down).repeated(12));
+        for name in ["simple", "order_discount_uneven", "free_shipping", "net_terms"] {
+            bench.tell(&Story::read(name));
+        }
+        bench.run();
+        assert!(bench.rows("SELECT * FROM orders WHERE state <> 'synced'").is_empty(), "{company:?}");
+        assert!(bench.rows("SELECT * FROM writes WHERE closed_at IS NULL").is_empty());
+    }
+}
+
+#[test]
+fn while_the_journal_is_away_posting_goes_on_and_afterwards_it_is_complete() {
+    let bench = Bench::new(Company::XeroUk);
+    bench.journal.away.set(true);
+    let story = Story::read("simple");
+    bench.tell(&story);
+    for _ in 0..5 {
+        let due = bench.alarm.0.borrow_mut().take().unwrap();
+        bench.clock.advance(due - bench.clock.now());
+        bench.turn();
+    }
+    assert_eq!(bench.state(&story.order_id()).0, "synced");
+    assert_eq!(bench.ledger(Company::XeroUk).len(), 2);
+    bench.journal.away.set(false);
+    bench.run();
+    assert_eq!(bench.journal("SELECT * FROM documents").len(), 2);
+    assert_eq!(bench.journal("SELECT * FROM events WHERE outcome = 'posted'").len(), 2);
+    assert!(bench.rows("SELECT * FROM outbox").is_empty());
+}
+
+#[test]
+fn an_access_token_that_ends_is_renewed_once_and_stored_encrypted() {
+    let bench = told(Company::XeroUk, &Story::read("simple"));
+    let tokens = &bench.rows("SELECT value FROM meta WHERE key = 'tokens'")[0]["value"];
+    assert!(tokens.starts_with("v1:") && !tokens.contains("refresh-"));
+    bench.clock.advance(chrono::Duration::hours(3));
+    bench.tell(&Story::read("free_shipping"));
+    bench.run();
+    assert!(bench.rows("SELECT * FROM orders WHERE state <> 'synced'").is_empty());
+}
+
+#[test]
+fn a_dead_grant_waits_for_a_person_without_using_up_attempts() {
+    let bench = Bench::new(Company::XeroUk);
+    bench.fail(Fault::next(FaultKind::Reconnect).at(Ledger::Xero));
+    let story = Story::read("simple");
+    bench.tell(&story);
+    for _ in 0..6 {
+        let due = bench.alarm.0.borrow_mut().take().unwrap();
+        bench.clock.advance(due - bench.clock.now());
+        bench.turn();
+    }
+    assert_eq!(bench.rows("SELECT value FROM meta WHERE key = 'reconnect'").len(), 1);
+    let row = &bench.rows("SELECT state, attempts FROM orders")[0];
+    assert_eq!((row["state"].as_str(), row["attempts"].as_str()), ("pending", "0"));
+}

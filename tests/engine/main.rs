@@ -1,0 +1,19 @@
+//! The engine against both ledgers, natively: the promises of the design as a specification.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod arrival;
+mod faults;
+mod holds;
+mod news;
+mod stories;
+
+use support::{Bench, Company, Story};
+
+fn told(company: Company, story: &Story) -> Bench {
+    let bench = Bench::new(company);
+    bench.tell(story);
+    bench.run();
+    bench
+}

@@ -1,0 +1,96 @@
+//! Bodies that cannot be read, are nobody's business, or are odd: always a record, never a loss, nothing personal in it.
+
+use serde_json::{Value, json};
+
+use crate::support::{Bench, Company, Story};
+use crate::told;
+
+#[test]
+fn nonsense_is_recorded_held_and_acknowledged() {
+    let bench = Bench::new(Company::XeroUk);
+    let order = |change: &dyn Fn(&mut Value)| {
+        let mut body = Story::read("simple").deliveries[0].1.clone();
+        change(&mut body);
+        body.to_string()
+    };
+    let bodies = [
+        String::new(),
+        "{".into(),
+        "[]".into(),
+        "null".into(),
+        "{}".into(),
+        "\"text\"".into(),
+        order(&|body| body["total_price"] = json!("1e9999")),
+        order(&|body| body["total_price"] = json!({})),
+        order(&|body| body["currency"] = json!("dollars")),
+        order(&|body| body["line_items"] = json!([1])),
+        order(&|body| body["id"] = json!("../../x")),
+        order(&|body| body["created_at"] = json!("yesterday")),
+        order(&|body| body["line_items"][0]["quantity"] = json!("many")),
+        "\u{0}\u{1}".into(),
+    ];
+    for (number, body) in (100..).zip(&bodies) {
+        bench.deliver_as(number, "orders/create", body.as_bytes());
+        bench.run();
+    }
+    let held = bench.journal("SELECT * FROM needs_attention WHERE order_id LIKE 'event:%'");
+    assert_eq!(held.len(), bodies.len());
+    assert!(held.iter().all(|row| ["unreadable", "topic_mismatch"].contains(&row["reason"].as_str())), "{held:?}");
+    assert!(bench.ledger(Company::XeroUk).is_empty());
+}
+
+#[test]
+fn odd_but_readable_orders_are_held_or_posted_never_lost() {
+    for change in [
+        json!({"financial_status": "quantum"}),
+        json!({"financial_status": null}),
+        json!({"line_items": []}),
+        json!({"total_price": "999999999999.99", "total_price_set": null}),
+        json!({"total_price": "-5.00", "total_price_set": null}),
+        json!({"customer": null, "email": "", "billing_address": null, "shipping_address": null}),
+        json!({"payment_gateway_names": ["", "new_gateway"]}),
+        json!({"presentment_currency": null}),
+    ] {
+        let bench = Bench::new(Company::XeroUk);
+        let mut story = Story::read("simple");
+        story.deliveries[0].1.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        bench.tell(&story);
+        bench.run();
+        let (state, reason) = bench.state(&story.order_id());
+        assert!(["synced", "held"].contains(&state.as_str()), "{change}: {state}");
+        assert!(state == "synced" || !reason.is_empty());
+        assert_eq!(bench.journal("SELECT * FROM events WHERE outcome = 'pending'").len(), 0, "{change}");
+    }
+}
+
+#[test]
+fn unknown_topics_samples_and_test_orders_are_ignored_by_name() {
+    let bench = Bench::new(Company::XeroUk);
+    bench.deliver("carts/update", &json!({"id": 1}));
+    let mut sample = Story::read("simple").deliveries[0].1.clone();
+    sample["id"] = json!(820982911946154508u64);
+    bench.deliver("orders/create", &sample);
+    let mut test = Story::read("simple").deliveries[0].1.clone();
+    test["test"] = json!(true);
+    bench.deliver("orders/create", &test);
+    bench.run();
+    let events = bench.journal("SELECT outcome, reason FROM events ORDER BY received_at, rowid");
+    let reasons: Vec<&str> = events.iter().map(|row| row["reason"].as_str()).collect();
+    assert_eq!(reasons.len(), 3);
+    for reason in ["topic_not_used", "sample_notification", "test_order"] {
+        assert!(reasons.contains(&reason), "{reasons:?}");
+    }
+    assert!(bench.ledger(Company::XeroUk).is_empty());
+}
+
+#[test]
+fn personal_data_never_reaches_the_journal() {
+    let bench = told(Company::XeroUk, &Story::read("forbidden_characters"));
+    for table in ["events", "orders", "documents", "adjustments", "attempts"] {
+        let text = format!("{:?}", bench.journal(&format!("SELECT * FROM {table}")));
+        for personal in ["Barnett", "O'Neil", "rob@example.com"] {
+            assert!(!text.contains(personal), "{table} holds {personal}");
+        }
+    }
+    assert!(format!("{:?}", bench.journal("SELECT * FROM adjustments")).contains("[personal data]"));
+}
