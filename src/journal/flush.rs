@@ -6,9 +6,12 @@ use super::outbox::Outbox;
 
 /// The migrations, in order: file name and SQL. Recorded in `d1_migrations` exactly as wrangler does, so that
 /// `wrangler d1 migrations apply` and the Worker never do one twice.
-pub const MIGRATIONS: &[(&str, &str)] = &[("0001_journal.sql", include_str!("../../migrations/0001_journal.sql"))];
+pub const MIGRATIONS: &[(&str, &str)] = &[
+    ("0001_journal.sql", include_str!("../../migrations/0001_journal.sql")),
+    ("0002_alerts.sql", include_str!("../../migrations/0002_alerts.sql")),
+];
 
-/// Records per flush: with five tables a flush is five statements, far below a turn's bound.
+/// Records per flush: with six tables a flush is six statements, far below a turn's bound.
 const RECORDS: i64 = 500;
 /// Bytes per flush: D1 takes parameters of up to 2 MB; half of it leaves room for JSON's escapes.
 const BYTES: usize = 900_000;
@@ -121,6 +124,11 @@ const TABLES: &[Table] = &[
         ],
         key: &[],
     },
+    Table {
+        name: "alerts",
+        columns: &["at", "connection", "kind", "message", "resolved_at"],
+        key: &["connection", "kind", "at", "message"],
+    },
 ];
 
 /// Sends the oldest records to D1 and takes them out of the outbox. `source` names this object's outbox, for ever.
@@ -201,7 +209,7 @@ fn split(text: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::records::{AdjustmentRecord, OrderRecord, Record};
+    use super::super::records::{AdjustmentRecord, AlertRecord, OrderRecord, Record};
     use super::*;
     use crate::platform::Sql;
     use crate::platform::native::SqliteJournal;
@@ -294,6 +302,23 @@ mod tests {
         assert_eq!(one(&journal, "SELECT state FROM orders"), "synced");
         assert_eq!(one(&journal, "SELECT COUNT(*) FROM adjustments"), "1");
         assert_eq!(one(&journal, "SELECT name FROM orders"), "it's #1 \"🚀\"");
+    }
+
+    #[test]
+    fn an_alert_that_is_closed_later_is_the_same_row() {
+        let journal = SqliteJournal::in_memory().unwrap();
+        now(migrate(&journal)).unwrap();
+        let alert = |resolved: Option<&str>| {
+            Record::Alert(AlertRecord {
+                at: "2026-01-01T00:00:00.000Z".into(),
+                connection: "main".into(),
+                kind: "reconnect".into(),
+                message: "Connect the ledger again.".into(),
+                resolved_at: resolved.map(str::to_owned),
+            })
+        };
+        apply(&journal, &[(1, alert(None)), (2, alert(Some("2026-01-02T00:00:00.000Z")))]);
+        assert_eq!(one(&journal, "SELECT COUNT(*) || resolved_at FROM alerts"), "12026-01-02T00:00:00.000Z");
     }
 
     #[test]

@@ -8,4 +8,6 @@ mod records;
 
 pub use flush::{FlushError, Flushed, MIGRATIONS, flush, migrate};
 pub use outbox::{Outbox, SCHEMA, append, backlog};
-pub use records::{AdjustmentRecord, AttemptRecord, DocumentRecord, EventRecord, OrderRecord, Record, RefusalRecord};
+pub use records::{
+    AdjustmentRecord, AlertRecord, AttemptRecord, DocumentRecord, EventRecord, OrderRecord, Record, RefusalRecord,
+};

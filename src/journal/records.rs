@@ -17,6 +17,8 @@ pub enum Record {
     Adjustment(AdjustmentRecord),
     /// `attempts`
     Attempt(AttemptRecord),
+    /// `alerts`
+    Alert(AlertRecord),
 }
 
 impl Record {
@@ -28,6 +30,7 @@ impl Record {
             Record::Document(_) => "documents",
             Record::Adjustment(_) => "adjustments",
             Record::Attempt(_) => "attempts",
+            Record::Alert(_) => "alerts",
         }
     }
 }
@@ -119,6 +122,18 @@ pub struct AttemptRecord {
     pub message: Option<String>,
     pub idempotency_key: Option<String>,
     pub trace_id: Option<String>,
+}
+
+/// Something that a person ought to know, once. The same `at`, `connection`, `kind` and `message` with a `resolved_at`
+/// closes it.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct AlertRecord {
+    pub at: String,
+    pub connection: String,
+    pub kind: String,
+    pub message: String,
+    pub resolved_at: Option<String>,
 }
 
 /// Deliveries that were turned away in one minute.
