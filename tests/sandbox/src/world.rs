@@ -34,7 +34,8 @@ impl Ledger {
         if starts(&["/v3/company/", "/oauth2/v1/", "/v2/oauth2/", "/connect/oauth2"]) {
             return Some(Self::QuickBooks);
         }
-        starts(&["/api.xro/2.0/", "/connections", "/connect/", "/identity/connect/"]).then_some(Self::Xero)
+        starts(&["/api.xro/2.0/", "/connections", "/connect/", "/identity/connect/", "/.well-known/"])
+            .then_some(Self::Xero)
     }
 }
 
@@ -195,6 +196,7 @@ impl World {
             ("POST", "/oauth2/v1/tokens/bearer" | "/connect/token") => self.grants.token(now, ledger, request),
             ("POST", "/v2/oauth2/tokens/revoke" | "/connect/revocation") => self.grants.revoke(request),
             ("GET", "/connect/oauth2" | "/identity/connect/authorize") => self.grants.authorize(now, ledger, request),
+            ("GET", "/.well-known/openid-configuration") => crate::oauth::discovery(),
             ("GET" | "DELETE", _) if path.starts_with("/connections") => self.grants.connections(now, request),
             _ if path.starts_with("/v3/company/") => self.quickbooks_call(now, request),
             _ if path.starts_with("/api.xro/2.0/") => self.xero_call(now, request, injected),
@@ -223,7 +225,8 @@ impl World {
             Ok(opened) => opened,
             Err(denied) => return xero::faults::denied(&denied),
         };
-        let tenant = match request.header("xero-tenant-id") {
+        // Xero's own client sends an empty header for a custom connection.
+        let tenant = match request.header("xero-tenant-id").filter(|tenant| !tenant.is_empty()) {
             Some(tenant) => tenant.to_owned(),
             None if opened.custom => opened.companies[0].clone(),
             None => return xero::faults::forbidden(),

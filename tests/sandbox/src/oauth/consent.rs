@@ -96,6 +96,26 @@ impl Grants {
     }
 }
 
+/// Xero's discovery document, as far as its client library reads it: the addresses are Xero's own.
+pub fn discovery() -> Reply {
+    let body = json!({
+        "issuer": "https://identity.xero.com",
+        "jwks_uri": "https://identity.xero.com/.well-known/openid-configuration/jwks",
+        "authorization_endpoint": "https://login.xero.com/identity/connect/authorize",
+        "token_endpoint": "https://identity.xero.com/connect/token",
+        "userinfo_endpoint": "https://identity.xero.com/connect/userinfo",
+        "end_session_endpoint": "https://identity.xero.com/connect/endsession",
+        "revocation_endpoint": "https://identity.xero.com/connect/revocation",
+        "grant_types_supported": ["authorization_code", "client_credentials", "refresh_token"],
+        "response_types_supported": ["code"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "code_challenge_methods_supported": ["plain", "S256"],
+    });
+    Reply::json(200, &body)
+}
+
 /// The id of a connection is not the tenant's id.
 fn connection_id(tenant: &str) -> String {
     guid_from(tenant.bytes().fold(17, |sum, byte| sum * 31 % 1_000_003 + u64::from(byte)))

@@ -6,6 +6,8 @@
 
 mod consent;
 
+pub use consent::discovery;
+
 use std::collections::{BTreeMap, HashMap};
 
 use base64::Engine as _;

@@ -104,9 +104,12 @@ fn a_custom_connection_needs_no_tenant_header_but_others_do() {
     };
     let reply = bench.send(get(&access));
     assert_eq!(reply.value()["Organisations"][0]["BaseCurrency"], "AUD");
+    let empty = bench.send(get(&access).with_header("xero-tenant-id", ""));
+    assert_eq!(empty.value()["Organisations"][0]["BaseCurrency"], "AUD", "xero-node sends an empty header");
     let now = bench.now;
     let ordinary = bench.world.access_token(now, presets::XERO_UK);
     assert_eq!(bench.send(get(&ordinary)).status, 403);
+    assert_eq!(bench.send(get(&ordinary).with_header("xero-tenant-id", "")).status, 403);
     let wrong = bench.send(get(&ordinary).with_header("xero-tenant-id", presets::XERO_AU));
     assert_eq!((wrong.status, wrong.value()["detail"].as_str()), (403, Some("AuthenticationUnsuccessful")));
     bench.advance(1800);
@@ -126,4 +129,17 @@ fn connections_list_the_tenants_and_can_be_ended() {
     let id = list[0]["id"].as_str().unwrap().to_owned();
     assert_eq!(bench.send(request("DELETE", &format!("/connections/{id}"))).status, 204);
     assert_eq!(xero(&mut bench, &presets::refresh_token(presets::XERO_UK)).status, 400);
+}
+
+#[test]
+fn xeros_discovery_document_leads_to_xeros_own_addresses() {
+    let mut bench = Bench::new();
+    let document = bench.send(Request::new("GET", "/.well-known/openid-configuration")).value();
+    for (key, address) in [
+        ("authorization_endpoint", "https://login.xero.com/identity/connect/authorize"),
+        ("token_endpoint", "https://identity.xero.com/connect/token"),
+        ("revocation_endpoint", "https://identity.xero.com/connect/revocation"),
+    ] {
+        assert_eq!(document[key], address);
+    }
 }
