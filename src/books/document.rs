@@ -44,6 +44,25 @@ impl DocumentKey {
     pub fn part(&self, part: u32) -> Self {
         if part <= 1 { self.clone() } else { Self(format!("{self}/{part}")) }
     }
+    /// The key without its part: `sale` of `sale/2`.
+    pub fn whole(&self) -> &str {
+        if self.0.starts_with("apply:") { &self.0 } else { self.0.split('/').next().unwrap_or(&self.0) }
+    }
+    /// The number of an adjustment.
+    pub fn adjustment_number(&self) -> Option<u32> {
+        self.whole().strip_prefix("adjustment:")?.parse().ok()
+    }
+    /// True if the key is the sale or a part of it.
+    pub fn is_sale(&self) -> bool {
+        self.whole() == "sale"
+    }
+    /// Which part: 1 for the first or only one.
+    pub fn part_number(&self) -> u32 {
+        if self.0.starts_with("apply:") {
+            return 1;
+        }
+        self.0.split_once('/').and_then(|(_, part)| part.parse().ok()).unwrap_or(1)
+    }
     /// A key read back from the database.
     pub fn stored(text: String) -> Self {
         Self(text)
@@ -189,7 +208,7 @@ impl LineRole {
 /// The tax of one line, as Shopify charged it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineTax {
-    /// The tax, ≥ 0, in the document's currency.
+    /// The tax in the document's currency; below zero on a line that takes something back.
     pub amount: Decimal,
     /// The sum of its rates (0.2 for 20 %).
     pub rate: Decimal,
@@ -227,6 +246,27 @@ impl Line {
     pub fn amount(&self, currency: Currency) -> Decimal {
         currency.round(self.quantity * self.unit_price) - self.discount
     }
+
+    /// The line as a taking back of itself.
+    pub fn reversed(self, currency: Currency) -> Self {
+        let tax = LineTax { amount: -self.tax.amount, ..self.tax.clone() };
+        if self.discount.is_zero() {
+            return Self { unit_price: -self.unit_price, tax, ..self };
+        }
+        self.clone().as_one(-self.amount(currency), -self.tax.amount)
+    }
+
+    /// A line of the same kind that states one amount and its tax; how many it was stays readable in the text.
+    pub fn as_one(self, amount: Decimal, tax: Decimal) -> Self {
+        let description = if self.quantity == Decimal::ONE {
+            self.description
+        } else {
+            format!("{} × {}", self.quantity.normalize(), self.description)
+        };
+        let tax = LineTax { amount: tax, ..self.tax };
+        let (quantity, discount) = (Decimal::ONE, Decimal::ZERO);
+        Self { description, quantity, unit_price: amount, discount, tax, ..self }
+    }
 }
 
 /// A document made of lines.
@@ -253,6 +293,19 @@ pub struct Cash {
     pub account: String,
     /// The Shopify transaction's id, or what stands for it.
     pub reference: String,
+}
+
+impl Itemised {
+    /// The sum of its lines and, where it comes on top, their tax.
+    pub fn sum(&self, currency: Currency) -> Decimal {
+        let lines: Decimal = self.lines.iter().map(|line| line.amount(currency)).sum();
+        if self.tax_mode == TaxMode::Exclusive { lines + self.tax_total } else { lines }
+    }
+
+    /// The tax of its lines.
+    pub fn tax_of_lines(&self) -> Decimal {
+        self.lines.iter().map(|line| line.tax.amount).sum()
+    }
 }
 
 /// Money that moved, or one document applied to another.
@@ -387,6 +440,23 @@ impl Document {
             (_, Some(body)) => &body.reference,
             _ => "",
         }
+    }
+
+    /// True if the two say the same of the money: total, currency, due date, and each line's figures. Texts, accounts and
+    /// tax codes do not count: settings that change later do not rewrite what was booked.
+    pub fn same_money(&self, other: &Document) -> bool {
+        let figures = |document: &Document| {
+            document.itemised().map(|body| {
+                let lines = body.lines.iter().map(|line| {
+                    (line.source.clone(), line.amount(document.currency), line.quantity.normalize(), line.tax.amount)
+                });
+                (body.due_date, lines.collect::<Vec<_>>())
+            })
+        };
+        self.kind() == other.kind()
+            && self.total == other.total
+            && self.currency == other.currency
+            && figures(self) == figures(other)
     }
 
     /// The documents that must stand in the ledger before this one can be written.

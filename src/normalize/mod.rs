@@ -5,24 +5,33 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::books::document::Document;
+use crate::books::document::{Content, Document, DocumentKey, Standing};
 use crate::books::hold::{Hold, HoldReason};
 use crate::books::rules::LedgerRules;
-use crate::config::{CurrencySide, Settings, ZeroTotal};
+use crate::config::{CurrencySide, SaleDocument, Settings, ZeroTotal};
 use crate::shopify::money::Side;
 use crate::shopify::{Order, OrderState};
 
+mod adjust;
+mod booked;
+mod lines;
 pub mod number;
 mod party;
 mod payments;
 mod refunds;
+mod returns;
+mod rounding;
 mod sale;
+mod series;
+mod split;
 mod tax;
 pub mod text;
 mod writer;
 
+pub use booked::{Booked, BookedDocument};
 pub use writer::{Adjustment, PERSONAL};
 
+use series::Series;
 use writer::Writer;
 
 /// What was decided for an order once and stays: settings that change later do not rewrite its history.
@@ -48,6 +57,8 @@ pub struct Input<'a> {
     pub shop: &'a str,
     /// What was decided for this order before.
     pub stamp: Option<&'a Stamp>,
+    /// What stands in the ledger already, and what was voided.
+    pub booked: &'a Booked,
     /// True once waiting for transactions is over and a payment may be inferred from the order itself.
     pub may_infer: bool,
 }
@@ -61,6 +72,8 @@ pub enum Ignored {
     BeforeStartDate,
     /// Nothing to pay, and the settings say to leave such orders out.
     ZeroTotal,
+    /// Cancelled before anything was posted.
+    Cancelled,
     /// Nothing is known of it but that Shopify deleted it.
     Deleted,
 }
@@ -72,6 +85,7 @@ impl Ignored {
             Ignored::TestOrder => "test_order",
             Ignored::BeforeStartDate => "before_start_date",
             Ignored::ZeroTotal => "zero_total",
+            Ignored::Cancelled => "cancelled_before_posting",
             Ignored::Deleted => "deleted",
         }
     }
@@ -106,35 +120,95 @@ pub fn desired(input: &Input<'_>) -> Result<Desired, Hold> {
     let Some(order) = &input.state.snapshot else {
         return Ok(if input.state.deleted { Desired::Ignored(Ignored::Deleted) } else { Desired::AwaitsOrder });
     };
+    if let Some(ignored) = left_out(input, order)? {
+        return Ok(Desired::Ignored(ignored));
+    }
+    let mut case = Case::new(input, order)?;
+    let returns = returns::returns(&case)?;
+    let receipts = payments::receipts(&mut case, &returns)?;
+    let paid = if receipts.awaits_transactions { receipts.total.max(receipts.said) } else { receipts.total };
+    let target = sale::target(&case, paid, &returns)?;
+    case.overpaid = if target.overpaid { target.booked - case.total } else { Decimal::ZERO };
+    let nothing_left = target.booked.is_zero()
+        && (order.cancelled_at.is_some() || target.reduced || input.settings.zero_total == ZeroTotal::Ignore);
+    if nothing_left && input.booked.is_empty() {
+        return Ok(Desired::Ignored(if target.reduced { Ignored::Cancelled } else { Ignored::ZeroTotal }));
+    }
+    let awaits = receipts.awaits_transactions;
+    if nothing_left {
+        return Ok(case.into_documents(voided(input.booked), awaits));
+    }
+    if awaits && input.settings.sale_document == SaleDocument::Receipt && input.booked.is_empty() {
+        // Whether one tender paid everything at once is not known yet.
+        return Ok(case.into_documents(Vec::new(), awaits));
+    }
+    let wanted = sale::body(&mut case, &target, &returns)?;
+    let mut series = series::series(&mut case, wanted.clone(), &target, &receipts)?;
+    let payments = payments::payments(&mut case, &target, &receipts, &mut series)?;
+    let refunds = refunds::refunds(&mut case, &wanted, &target, &returns)?;
+    let Series { mut sales, credits, .. } = series;
+    sales.extend(credits);
+    sales.extend(payments);
+    sales.extend(refunds);
+    Ok(case.into_documents(sales, awaits))
+}
+
+/// The rule that keeps an order out of the books, if one does.
+fn left_out(input: &Input<'_>, order: &Order) -> Result<Option<Ignored>, Hold> {
     if order.test {
-        return Ok(Desired::Ignored(Ignored::TestOrder));
+        return Ok(Some(Ignored::TestOrder));
     }
-    let date = sale_date(order);
-    if date < input.settings.start_date {
-        return Ok(Desired::Ignored(Ignored::BeforeStartDate));
+    if !input.booked.is_empty() {
+        return Ok(None);
     }
-    let stamp = input.stamp.cloned().unwrap_or_else(|| Stamp {
-        side: input.settings.currency,
-        number_prefix: input.settings.number_prefix.clone(),
-        inferred: None,
-    });
-    let mut case = Case::new(input, order, stamp, date)?;
-    if case.total.is_zero() && input.settings.zero_total == ZeroTotal::Ignore {
-        return Ok(Desired::Ignored(Ignored::ZeroTotal));
+    if input.state.deleted {
+        return Ok(Some(Ignored::Deleted));
     }
-    let mut documents = Vec::new();
-    let sale = sale::sale(&mut case)?;
-    let paid = payments::payments(&mut case, &sale)?;
-    let refunds = refunds::refunds(&mut case, &sale)?;
-    documents.push(sale::with_standing(sale, order, &paid));
-    documents.extend(paid.documents);
-    documents.extend(refunds);
-    Ok(Desired::Documents(Box::new(Documents {
-        documents,
-        notes: case.writer.into_notes(),
-        stamp: case.stamp,
-        awaits_transactions: paid.awaits_transactions,
-    })))
+    let start = input.settings.start_date;
+    if sale_date(order) >= start {
+        return Ok(None);
+    }
+    // Its sale stands in the earlier integration's books; money that moves now must not be left out in silence.
+    let moved = input
+        .state
+        .transactions
+        .values()
+        .find(|one| (one.is_receipt() || one.is_refund()) && one.at().is_some_and(|at| at.date_naive() >= start));
+    match moved {
+        None => Ok(Some(Ignored::BeforeStartDate)),
+        Some(one) => Err(Hold::new(
+            HoldReason::BeforeStartDate,
+            format!("transaction {} moved money after {start} for an order that is older", one.id.0),
+        )),
+    }
+}
+
+/// Nothing of it ought to count any more.
+fn voided(booked: &Booked) -> Vec<Document> {
+    let void = |one: &BookedDocument| Document { standing: Standing::Void, ..one.document.clone() };
+    booked.0.values().map(void).collect()
+}
+
+/// A document of this order.
+pub(crate) fn document(
+    case: &Case<'_>,
+    key: DocumentKey,
+    date: NaiveDate,
+    total: Decimal,
+    content: Content,
+) -> Document {
+    Document {
+        key,
+        standing: Standing::Live,
+        currency: case.currency,
+        conversion: None,
+        date,
+        total,
+        party: case.party.clone(),
+        order_id: case.order.id.0.clone(),
+        order_name: case.order_name.clone(),
+        content,
+    }
 }
 
 /// The accounting date of a sale: the date Shopify's own reports use, in the shop's time zone.
@@ -160,10 +234,17 @@ pub(crate) struct Case<'a> {
     presentment_total: Decimal,
     party: crate::books::Party,
     order_name: String,
+    /// What was paid beyond the order's total, as booked.
+    overpaid: Decimal,
 }
 
 impl<'a> Case<'a> {
-    fn new(input: &'a Input<'a>, order: &'a Order, stamp: Stamp, date: NaiveDate) -> Result<Self, Hold> {
+    fn new(input: &'a Input<'a>, order: &'a Order) -> Result<Self, Hold> {
+        let stamp = input.stamp.cloned().unwrap_or_else(|| Stamp {
+            side: input.settings.currency,
+            number_prefix: input.settings.number_prefix.clone(),
+            inferred: None,
+        });
         let side = match stamp.side {
             CurrencySide::Shop => Side::Shop,
             CurrencySide::Presentment => Side::Presentment,
@@ -179,10 +260,39 @@ impl<'a> Case<'a> {
             Ok::<Decimal, Hold>(total + order.cash_rounding(side))
         };
         let mut writer = Writer::new(input.rules, input.settings.emoji);
-        let party = party::party(&mut writer, input, order, currency);
+        // Whose account and which day the sale is on was decided when it was booked.
+        let sale = input.booked.sales().first().copied();
+        let party = match sale {
+            Some(sale) => sale.party.clone(),
+            None => party::party(&mut writer, input, order, currency),
+        };
+        let date = sale.map_or_else(|| sale_date(order), |sale| sale.date);
         let order_name = writer.name_of(order);
         let (total, presentment_total) = (total_on(side)?, total_on(Side::Presentment)?);
-        Ok(Self { input, order, stamp, writer, side, currency, date, total, presentment_total, party, order_name })
+        if total < Decimal::ZERO {
+            let text = format!("the order's total is below zero: {}", currency.show(total));
+            return Err(Hold::new(HoldReason::OrderInconsistent, text));
+        }
+        let overpaid = Decimal::ZERO;
+        Ok(Self {
+            input,
+            order,
+            stamp,
+            writer,
+            side,
+            currency,
+            date,
+            total,
+            presentment_total,
+            party,
+            order_name,
+            overpaid,
+        })
+    }
+
+    fn into_documents(self, documents: Vec<Document>, awaits_transactions: bool) -> Desired {
+        let notes = self.writer.into_notes();
+        Desired::Documents(Box::new(Documents { documents, notes, stamp: self.stamp, awaits_transactions }))
     }
 
     /// The account of a gateway, or the hold that names the missing key. Gift cards and store credit are liabilities:

@@ -18,6 +18,22 @@ pub fn credit(sale_number: &str, refund_id: &str) -> String {
     if number.len() <= LONGEST_NUMBER { number } else { format!("R{refund_id}") }
 }
 
+/// The number of what adjusts a sale: `<sale number>-A<n>`, or `A<n>-<order id>` where that is too long.
+pub fn adjustment(sale_number: &str, order_id: &str, n: u32) -> String {
+    let number = format!("{sale_number}-A{n}");
+    if number.len() <= LONGEST_NUMBER { number } else { format!("A{n}-{order_id}") }
+}
+
+/// The number of a part: `<number>-2`, `-3`, …; the first part has the number itself.
+pub fn part(number: &str, part: u32) -> String {
+    if part <= 1 { number.to_owned() } else { format!("{number}-{part}") }
+}
+
+/// The number of a document that replaces a voided one: `<number>-v2`, `-v3`, …
+pub fn replacement(number: &str, generation: u32) -> String {
+    if generation <= 1 { number.to_owned() } else { format!("{number}-v{generation}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

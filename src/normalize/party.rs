@@ -7,13 +7,17 @@ use crate::books::money::Currency;
 use crate::books::text::Field;
 use crate::config::Customers;
 use crate::shopify::Order;
+use crate::shopify::money::Id;
 
 /// The order's customer, fit for the ledger. Guests, and everybody where the settings say `customers = "one"`, share
 /// one party per shop and currency.
 pub(super) fn party(writer: &mut Writer<'_>, input: &Input<'_>, order: &Order, currency: Currency) -> Party {
     let key = DocumentKey::sale();
     let customer = order.customer.as_ref().filter(|_| input.settings.customers == Customers::Each);
-    let customer_id = customer.and_then(|one| one.id.clone());
+    // A company that buys is the customer, whoever of it placed the order.
+    let company = order.company.as_ref().and_then(|one| one.id.clone()).filter(|_| customer.is_some());
+    let customer_id = company.clone().map(|id| Id(format!("company-{}", id.0)));
+    let customer_id = customer_id.or_else(|| customer.and_then(|one| one.id.clone()));
     let (Some(customer), Some(id)) = (customer, customer_id) else {
         let shop = input.shop.split('.').next().unwrap_or(input.shop);
         let name = with_currency(format!("Shopify customers ({shop})"), order, currency);
@@ -25,7 +29,9 @@ pub(super) fn party(writer: &mut Writer<'_>, input: &Input<'_>, order: &Order, c
     let first = customer.first_name.as_deref().or(address.and_then(|one| one.first_name.as_deref())).unwrap_or("");
     let last = customer.last_name.as_deref().or(address.and_then(|one| one.last_name.as_deref())).unwrap_or("");
     let email = customer.email.as_deref().or(order.email.as_deref()).unwrap_or("").trim();
-    let full = format!("{} {}", first.trim(), last.trim());
+    let business = address.and_then(|one| one.company.as_deref()).filter(|_| company.is_some()).unwrap_or("");
+    let full =
+        if business.trim().is_empty() { format!("{} {}", first.trim(), last.trim()) } else { business.to_owned() };
     let fallback = format!("Shopify customer {}", id.0);
     let name = writer.first_that_fits(&key, Field::PartyName, "customer.name", &[full.trim(), email, &fallback]);
     Party {

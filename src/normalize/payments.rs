@@ -1,39 +1,50 @@
 //! Money that came in: one payment per successful sale or capture, into the gateway's account.
 
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::sale::document;
-use super::{Case, sale_date};
-use crate::books::document::{Content, Document, DocumentKey, Settlement};
+use super::returns::Returns;
+use super::sale::{Target, share};
+use super::series::Series;
+use super::{Case, document, sale_date};
+use crate::books::document::{Content, Document, DocumentKey, DocumentKind, Settlement};
 use crate::books::hold::{Hold, HoldReason};
 use crate::shopify::Transaction;
+use crate::shopify::money::Side;
 
-/// The reference of a payment that no transaction is known of; its document key is `payment:inferred`.
+/// The document key's word for a payment that no transaction is known of.
 const INFERRED: &str = "inferred";
 
-/// The payments of an order.
-pub(super) struct Payments {
-    pub documents: Vec<Document>,
+/// The receipts of an order.
+pub(super) struct Receipts {
+    pub list: Vec<Receipt>,
+    /// All that was received, in the buyer's currency.
+    pub total: Decimal,
     /// Shopify says that more was paid than the known transactions show.
     pub awaits_transactions: bool,
+    /// What the order itself says was paid, where that is more than is known.
+    pub said: Decimal,
 }
 
-struct Receipt {
-    key: DocumentKey,
-    reference: String,
-    gateway: String,
-    date: chrono::NaiveDate,
+/// Money received.
+pub(super) struct Receipt {
+    pub key: DocumentKey,
+    pub reference: String,
+    pub gateway: String,
+    date: NaiveDate,
     /// In the buyer's currency.
-    amount: Decimal,
+    pub amount: Decimal,
+    /// What it came to in the shop's currency when it moved, where that is known.
+    moved: Option<Decimal>,
 }
 
-/// The payments on `sale`. Each covers the share of the document that its amount covers of the order, cumulated, so
-/// that the last one closes it exactly whatever the exchange rate.
-pub(super) fn payments(case: &mut Case<'_>, sale: &Document) -> Result<Payments, Hold> {
+/// Every receipt: those that were booked already first, then by time. What was inferred before stands for the first money
+/// that its transactions show later.
+pub(super) fn receipts(case: &mut Case<'_>, returns: &Returns<'_>) -> Result<Receipts, Hold> {
     let known: Vec<&Transaction> = case.input.state.receipts();
-    let received = known.iter().map(|one| presentment_amount(case, one)).sum::<Result<Decimal, Hold>>()?;
-    let said = said_to_be_paid(case);
-    let mut receipts = Vec::new();
+    let amounts = amounts(case, &known)?;
+    let received: Decimal = amounts.iter().sum();
+    let said = said_to_be_paid(case, returns);
     let mut awaits_transactions = false;
     if case.stamp.inferred.is_none() && said > received {
         if case.input.may_infer {
@@ -42,69 +53,117 @@ pub(super) fn payments(case: &mut Case<'_>, sale: &Document) -> Result<Payments,
             awaits_transactions = true;
         }
     }
+    let mut list = Vec::new();
     if let Some(amount) = case.stamp.inferred {
-        receipts.push(inferred(case, amount)?);
+        list.push(inferred(case, amount)?);
     }
     let mut covered = case.stamp.inferred.unwrap_or_default();
-    for one in known {
-        // What was inferred before stands for the first money that its transactions show later.
-        let amount = presentment_amount(case, one)?;
+    for (one, amount) in known.into_iter().zip(amounts) {
         let already = amount.min(covered);
         covered -= already;
         if amount > already {
-            receipts.push(Receipt {
+            list.push(Receipt {
                 key: DocumentKey::payment(one.id.as_str()),
                 reference: one.id.0.clone(),
                 gateway: one.gateway.clone(),
                 date: one.at().map_or(case.date, |at| at.date_naive()),
                 amount: amount - already,
+                moved: one.amount_set.map(|set| set.on(Side::Shop)).filter(|_| already.is_zero()),
             });
         }
     }
-    let documents = book(case, sale, receipts)?;
-    Ok(Payments { documents, awaits_transactions })
+    // A receipt that is booked keeps its place: an older one that is heard of later does not move it.
+    list.sort_by_key(|one| case.input.booked.parts_of(&one.key).is_empty());
+    let total = list.iter().map(|one| one.amount).sum();
+    Ok(Receipts { list, total, awaits_transactions, said })
 }
 
-fn book(case: &Case<'_>, sale: &Document, receipts: Vec<Receipt>) -> Result<Vec<Document>, Hold> {
+/// What each transaction brought, in the buyer's currency. Cash is rounded at the till: its amount is read with or without
+/// the rounding, whichever closes the order (design, rulings).
+fn amounts(case: &Case<'_>, known: &[&Transaction]) -> Result<Vec<Decimal>, Hold> {
+    let mut plain = known.iter().map(|one| presentment_amount(case, one)).collect::<Result<Vec<_>, Hold>>()?;
+    let rounding = case.order.cash_rounding(Side::Presentment);
+    let missing = case.presentment_total - plain.iter().sum::<Decimal>();
+    if rounding.is_zero() || missing != rounding {
+        return Ok(plain);
+    }
+    let stated = known.iter().rposition(|one| one.amount_rounding.is_some_and(|amount| amount.0 == rounding));
+    if let Some(amount) = stated.or(known.len().checked_sub(1)).and_then(|at| plain.get_mut(at)) {
+        *amount += rounding;
+    }
+    Ok(plain)
+}
+
+/// The payments of a sale. Each covers the share of the sale that its amount covers of what was paid and is owed,
+/// cumulated, so that the last one closes it exactly whatever the exchange rate.
+pub(super) fn payments(
+    case: &mut Case<'_>,
+    target: &Target,
+    receipts: &Receipts,
+    series: &mut Series,
+) -> Result<Vec<Document>, Hold> {
     let mut documents = Vec::new();
     let (mut cumulated, mut booked) = (Decimal::ZERO, Decimal::ZERO);
-    for receipt in receipts {
+    for receipt in &receipts.list {
         cumulated += receipt.amount;
-        if cumulated > case.presentment_total {
-            let currency = case.order.presentment_currency();
-            let text = format!(
-                "payments of {} exceed the order's total of {}",
-                currency.show(cumulated),
-                currency.show(case.presentment_total)
-            );
-            return Err(Hold::new(HoldReason::OrderInconsistent, text));
-        }
-        let upto = share(case, sale.total, cumulated);
-        let amount = upto - booked;
-        booked = upto;
-        if amount.is_zero() {
+        if let Some(total) = in_receipt(series, receipt) {
+            booked += total;
             continue;
         }
-        let settlement = Settlement {
-            settles: sale.key.clone(),
-            from: None,
-            account: case.payment_account(&receipt.gateway)?,
-            reference: receipt.reference,
-        };
-        documents.push(document(case, receipt.key, receipt.date, amount, Content::Payment(settlement)));
+        let standing = case.input.booked.parts_of(&receipt.key);
+        if !standing.is_empty() {
+            booked += standing.iter().map(|one| one.total).sum::<Decimal>();
+            documents.extend(standing.into_iter().cloned());
+            continue;
+        }
+        let upto = share(case, target.booked, cumulated, target.presentment);
+        let amount = upto - booked;
+        booked = upto;
+        if amount <= Decimal::ZERO {
+            continue;
+        }
+        note_drift(case, &receipt.key, receipt.moved, amount);
+        documents.extend(payment(case, receipt, amount, series)?);
     }
     Ok(documents)
 }
 
-/// The part of `whole` that `cumulated` (buyer's currency) is of the order, rounded half up.
-pub(super) fn share(case: &Case<'_>, whole: Decimal, cumulated: Decimal) -> Decimal {
-    if case.presentment_total.is_zero() {
-        return Decimal::ZERO;
+/// What a sales receipt recorded of this receipt itself.
+fn in_receipt(series: &Series, receipt: &Receipt) -> Option<Decimal> {
+    let is_it = |one: &&Document| {
+        one.kind() == DocumentKind::SalesReceipt
+            && one
+                .itemised()
+                .and_then(|body| body.cash.as_ref())
+                .is_some_and(|cash| cash.reference == receipt.reference)
+    };
+    series.sales.iter().find(is_it).map(|one| one.total)
+}
+
+/// One receipt, spread over the documents that it pays.
+fn payment(case: &Case<'_>, receipt: &Receipt, amount: Decimal, series: &mut Series) -> Result<Vec<Document>, Hold> {
+    let account = case.payment_account(&receipt.gateway)?;
+    let mut documents: Vec<Document> = Vec::new();
+    let left = series.fill(amount, |sale, part| {
+        let key = receipt.key.part(u32::try_from(documents.len()).unwrap_or(0) + 1);
+        let reference = receipt.reference.clone();
+        let settlement = Settlement { settles: sale.key.clone(), from: None, account: account.clone(), reference };
+        documents.push(document(case, key, receipt.date, part, Content::Payment(settlement)));
+    });
+    if left.is_zero() {
+        return Ok(documents);
     }
-    if cumulated == case.presentment_total {
-        return whole;
+    let text = format!("{}: {} more than what is open", receipt.key, case.currency.show(left));
+    Err(Hold::new(HoldReason::OrderInconsistent, text))
+}
+
+/// Writes down what really moved at another rate than the sale's.
+pub(super) fn note_drift(case: &mut Case<'_>, key: &DocumentKey, moved: Option<Decimal>, booked: Decimal) {
+    let Some(moved) = moved.filter(|_| case.side == Side::Shop && !case.order.one_currency()) else { return };
+    if moved != booked {
+        let (booked, moved) = (case.currency.show(booked), case.currency.show(moved));
+        case.writer.note(key, "amount_set", "fx_drift", &booked, &moved);
     }
-    case.currency.round(whole * cumulated / case.presentment_total)
 }
 
 /// A transaction's amount in the buyer's currency.
@@ -114,7 +173,7 @@ pub(super) fn presentment_amount(case: &Case<'_>, one: &Transaction) -> Result<D
         None => Ok(one.amount.0),
         Some(currency) if currency == presentment => Ok(one.amount.0),
         Some(currency) if currency == shop => {
-            let total = case.order.total(crate::shopify::money::Side::Shop).unwrap_or_default();
+            let total = case.order.total(Side::Shop).unwrap_or_default();
             if total.is_zero() {
                 return Ok(Decimal::ZERO);
             }
@@ -127,21 +186,29 @@ pub(super) fn presentment_amount(case: &Case<'_>, one: &Transaction) -> Result<D
     }
 }
 
-/// What the order itself says was paid, in the buyer's currency.
-fn said_to_be_paid(case: &Case<'_>) -> Decimal {
-    match case.order.financial_status.as_deref() {
-        Some("paid" | "partially_refunded" | "refunded") => case.presentment_total,
-        Some("partially_paid") => {
-            let total = case.order.total(crate::shopify::money::Side::Shop).unwrap_or_default();
-            let paid = (total - case.order.outstanding()).max(Decimal::ZERO).min(total);
-            if total.is_zero() {
-                Decimal::ZERO
-            } else {
-                case.order.presentment_currency().round(case.presentment_total * paid / total)
-            }
-        }
-        _ => Decimal::ZERO,
+/// What the order itself says was ever paid, in the buyer's currency: what it comes to now, less what is outstanding, and
+/// what went back.
+fn said_to_be_paid(case: &Case<'_>, returns: &Returns<'_>) -> Decimal {
+    let order = case.order;
+    let status = order.financial_status.as_deref().unwrap_or("");
+    if !matches!(status, "paid" | "partially_paid" | "partially_refunded" | "refunded") {
+        return Decimal::ZERO;
     }
+    let rounding = order.cash_rounding(Side::Presentment);
+    let whole = case.presentment_total - rounding;
+    let now =
+        order.current_total(Side::Presentment).unwrap_or(if status == "refunded" { Decimal::ZERO } else { whole });
+    let shop_total = order.total(Side::Shop).unwrap_or_default();
+    let outstanding = match (order.one_currency(), shop_total.is_zero()) {
+        (true, _) | (_, true) => order.outstanding(),
+        _ => order.presentment_currency().round(order.outstanding() * whole / shop_total),
+    };
+    let net = (now - outstanding).max(Decimal::ZERO);
+    // Only refunds that these figures know of.
+    let known = |id| case.input.state.snapshot_refunds.contains(id);
+    let returned: Decimal = returns.paid.iter().filter(|one| known(&one.refund.id)).map(|one| one.money).sum();
+    let said = (net + returned).min(whole);
+    if said.is_zero() { said } else { said + rounding }
 }
 
 /// A payment that Shopify speaks of without naming its transaction. Only one gateway can be inferred.
@@ -161,5 +228,6 @@ fn inferred(case: &mut Case<'_>, amount: Decimal) -> Result<Receipt, Hold> {
     let key = DocumentKey::payment(INFERRED);
     let shown = case.order.presentment_currency().show(amount);
     case.writer.note(&key, "financial_status", "payment_inferred", "no transaction received", &shown);
-    Ok(Receipt { key, reference: case.order.id.0.clone(), gateway, date: sale_date(case.order), amount })
+    let (reference, date) = (case.order.id.0.clone(), sale_date(case.order));
+    Ok(Receipt { key, reference, gateway, date, amount, moved: None })
 }

@@ -1,249 +1,314 @@
-//! Money that went back. A refund is what its successful transactions are; its lines only say what for
-//! (facts/shopify §2.5).
+//! Money that went back: for each refund whose money moved, a credit of what it takes back, to the cent of that money
+//! (facts/shopify §2.5). Lines say what for; where they and the money differ, a line of its own says so.
 
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::payments::{presentment_amount, share};
-use super::sale::{account, close, document, net, tax_mode};
+use super::lines::{account, conversions, single, tax_mode};
+use super::payments::{note_drift, presentment_amount};
+use super::returns::{Returned, Returns, Taken, taken};
+use super::rounding::{bound, close};
+use super::sale::{Target, booked_amount, share};
 use super::tax::{line_taxes, untaxed};
-use super::{Case, missing, number};
+use super::{Case, document, number, split};
 use crate::books::document::{
     Cash, Content, Document, DocumentKey, Itemised, Line, LineRole, LineTax, Settlement, TaxMode,
 };
-use crate::books::hold::{Hold, HoldReason};
+use crate::books::hold::Hold;
 use crate::books::rules::RefundStyle;
 use crate::books::text::Field;
+use crate::shopify::Transaction;
 use crate::shopify::money::Side;
-use crate::shopify::{Refund, Transaction};
 
-/// The documents of all refunds whose money has moved, oldest first.
-pub(super) fn refunds(case: &mut Case<'_>, sale: &Document) -> Result<Vec<Document>, Hold> {
-    let state = case.input.state;
-    let mut moved: Vec<(&Refund, Vec<&Transaction>, Decimal)> = Vec::new();
-    for refund in state.refunds.values() {
-        let all: Vec<&Transaction> = state.transactions_of(refund).collect();
-        if all.iter().any(|one| one.kind == "refund" && one.is_pending()) {
-            continue;
-        }
-        let returned: Vec<&Transaction> = all.into_iter().filter(|one| one.is_refund()).collect();
-        let money = returned.iter().map(|one| presentment_amount(case, one)).sum::<Result<Decimal, Hold>>()?;
-        if money > Decimal::ZERO {
-            moved.push((refund, returned, money));
-        }
-    }
-    moved.sort_by_key(|(refund, ..)| (refund.processed_at.or(refund.created_at), refund.id.clone()));
+/// The documents of all refunds whose money has moved: those that are booked first, then the oldest.
+pub(super) fn refunds(
+    case: &mut Case<'_>,
+    sale: &Itemised,
+    target: &Target,
+    returns: &Returns<'_>,
+) -> Result<Vec<Document>, Hold> {
+    let mut paid: Vec<&Returned<'_>> = returns.paid.iter().collect();
+    paid.sort_by_key(|one| case.input.booked.parts_of(&key_of(one)).is_empty());
+    let mut waiting: Vec<&Returned<'_>> = if target.waiting { returns.unpaid.iter().collect() } else { Vec::new() };
     let mut documents = Vec::new();
     let mut cumulated = Decimal::ZERO;
-    for (refund, returned, money) in moved {
-        let before = share(case, sale.total, cumulated);
-        cumulated += money;
-        let amount = share(case, sale.total, cumulated) - before;
-        let whole = before.is_zero() && cumulated == case.presentment_total;
-        documents.extend(one_refund(case, sale, refund, &returned, amount, whole)?);
+    for one in paid {
+        let before = share(case, target.booked, cumulated, target.presentment);
+        cumulated += one.money;
+        let amount = share(case, target.booked, cumulated, target.presentment) - before;
+        let paid_for = claimed(one, &mut waiting);
+        if frozen(case, one, &mut documents) || amount <= Decimal::ZERO {
+            continue;
+        }
+        let whole = before.is_zero() && cumulated == target.presentment;
+        let body = if whole { sale.clone() } else { lines_of(case, one, &paid_for, amount)? };
+        documents.extend(one_refund(case, sale, one, body, amount)?);
     }
     Ok(documents)
 }
 
+fn key_of(one: &Returned<'_>) -> DocumentKey {
+    DocumentKey::credit(one.refund.id.as_str())
+}
+
+/// What was booked of a refund stays as it is, if the refund stands in the books.
+fn frozen(case: &Case<'_>, one: &Returned<'_>, documents: &mut Vec<Document>) -> bool {
+    let parts = case.input.booked.parts_of(&key_of(one));
+    // A credit note whose payments are not all booked is worked out again: it comes out the same.
+    let complete = case.input.rules.refund_style() == RefundStyle::Receipt
+        || one
+            .transactions
+            .iter()
+            .all(|tx| !case.input.booked.parts_of(&DocumentKey::refund(tx.id.as_str())).is_empty());
+    if parts.is_empty() || !complete {
+        return false;
+    }
+    documents.extend(parts.into_iter().cloned());
+    for tx in &one.transactions {
+        documents.extend(case.input.booked.parts_of(&DocumentKey::refund(tx.id.as_str())).into_iter().cloned());
+    }
+    true
+}
+
+/// Goods that were taken off earlier without money, as far as this refund's money beyond its own lines pays for them.
+fn claimed<'a, 'b>(one: &Returned<'_>, waiting: &mut Vec<&'b Returned<'a>>) -> Vec<&'b Returned<'a>> {
+    let mut left = one.money - one.value;
+    let mut claimed = Vec::new();
+    waiting.retain(|candidate| {
+        let fits = candidate.value > Decimal::ZERO && candidate.value <= left;
+        if fits {
+            left -= candidate.value;
+            claimed.push(*candidate);
+        }
+        !fits
+    });
+    claimed
+}
+
 fn one_refund(
     case: &mut Case<'_>,
-    sale: &Document,
-    refund: &Refund,
-    returned: &[&Transaction],
+    sale: &Itemised,
+    one: &Returned<'_>,
+    mut body: Itemised,
     amount: Decimal,
-    whole: bool,
 ) -> Result<Vec<Document>, Hold> {
-    let key = DocumentKey::credit(refund.id.as_str());
-    let at = refund.processed_at.or(refund.created_at);
-    let date = at.map_or(case.date, |at| at.date_naive());
-    let mut body = if whole { mirror(sale)? } else { partial(case, &key, refund, amount)? };
-    body.number = number::credit(sale.number(), refund.id.as_str());
+    let key = key_of(one);
+    let date = one.refund.at().map_or(case.date, |at| at.date_naive());
+    body.number = number::credit(&sale.number, one.refund.id.as_str());
     body.due_date = date;
+    let moneys = moneys(case, one, amount)?;
     match case.input.rules.refund_style() {
         RefundStyle::Receipt => {
-            let account = case.payment_account(single_gateway(refund, returned)?)?;
-            body.cash = Some(Cash { account, reference: refund.id.0.clone() });
-            Ok(vec![document(case, key, date, amount, Content::RefundReceipt(body))])
+            // One receipt for each account that the money leaves.
+            let shares: Vec<(Option<Cash>, Decimal)> =
+                by_account(moneys).into_iter().map(|(cash, part)| (Some(cash), part)).collect();
+            let bodies = divide(case, body, shares)?;
+            credits(case, &key, date, bodies, Content::RefundReceipt)
         }
         RefundStyle::CreditNoteAndPayment => {
-            let mut documents = vec![document(case, key.clone(), date, amount, Content::CreditNote(body))];
-            documents.extend(paid_out(case, &key, returned, amount, date)?);
+            let mut documents = credits(case, &key, date, vec![(body, None, amount)], Content::CreditNote)?;
+            let paid_out = paid_out(case, &documents, moneys, date);
+            documents.extend(paid_out);
             Ok(documents)
         }
     }
 }
 
-/// One payment out per transaction; together exactly the credit note.
-fn paid_out(
-    case: &Case<'_>,
-    credit: &DocumentKey,
-    returned: &[&Transaction],
-    total: Decimal,
-    date: chrono::NaiveDate,
-) -> Result<Vec<Document>, Hold> {
-    let amounts = returned.iter().map(|one| presentment_amount(case, one)).collect::<Result<Vec<_>, Hold>>()?;
-    let money: Decimal = amounts.iter().sum();
+/// Money that left: its transaction, account and booked amount.
+struct Money<'a> {
+    transaction: &'a Transaction,
+    account: String,
+    amount: Decimal,
+}
+
+/// Each transaction's share of the refund; together exactly the refund.
+fn moneys<'a>(case: &mut Case<'_>, one: &Returned<'a>, total: Decimal) -> Result<Vec<Money<'a>>, Hold> {
     let (mut cumulated, mut booked) = (Decimal::ZERO, Decimal::ZERO);
-    let mut documents = Vec::new();
-    for (one, amount) in returned.iter().zip(amounts) {
-        cumulated += amount;
-        let upto = if cumulated == money { total } else { case.currency.round(total * cumulated / money) };
-        let part = upto - booked;
+    let mut all = Vec::new();
+    for transaction in &one.transactions {
+        cumulated += presentment_amount(case, transaction)?;
+        let upto = share(case, total, cumulated, one.money);
+        let amount = upto - booked;
         booked = upto;
-        if part.is_zero() {
-            continue;
+        let moved = transaction.amount_set.map(|set| set.on(Side::Shop));
+        note_drift(case, &DocumentKey::refund(transaction.id.as_str()), moved, amount);
+        if amount > Decimal::ZERO {
+            all.push(Money { transaction, account: case.payment_account(&transaction.gateway)?, amount });
         }
-        let settlement = Settlement {
-            settles: credit.clone(),
-            from: None,
-            account: case.payment_account(&one.gateway)?,
-            reference: one.id.0.clone(),
-        };
-        let date = one.at().map_or(date, |at| at.date_naive());
-        let key = DocumentKey::refund(one.id.as_str());
-        documents.push(document(case, key, date, part, Content::RefundPayment(settlement)));
+    }
+    Ok(all)
+}
+
+fn by_account(moneys: Vec<Money<'_>>) -> Vec<(Cash, Decimal)> {
+    let mut all: Vec<(Cash, Decimal)> = Vec::new();
+    for money in moneys {
+        match all.iter_mut().find(|(cash, _)| cash.account == money.account) {
+            Some((_, amount)) => *amount += money.amount,
+            None => {
+                let reference = money.transaction.id.0.clone();
+                all.push((Cash { account: money.account, reference }, money.amount));
+            }
+        }
+    }
+    all
+}
+
+type Share = (Itemised, Option<Cash>, Decimal);
+
+/// Divides a credit among the accounts that its money leaves: line by line, the one at the border in two.
+fn divide(case: &Case<'_>, body: Itemised, shares: Vec<(Option<Cash>, Decimal)>) -> Result<Vec<Share>, Hold> {
+    let mut rest = body;
+    let mut all = Vec::new();
+    let count = shares.len();
+    for (at, (cash, amount)) in shares.into_iter().enumerate() {
+        if at + 1 == count {
+            all.push((rest.clone(), cash, amount));
+        } else {
+            let (part, left) = split::at_amount(&rest, amount, case.currency);
+            rest = left;
+            all.push((part, cash, amount));
+        }
+    }
+    Ok(all)
+}
+
+/// Credits as documents; one that is too long for a document is split, its parts carry on the numbers.
+fn credits(
+    case: &mut Case<'_>,
+    key: &DocumentKey,
+    date: NaiveDate,
+    shares: Vec<Share>,
+    content: impl Fn(Itemised) -> Content,
+) -> Result<Vec<Document>, Hold> {
+    let mut documents: Vec<Document> = Vec::new();
+    let base = shares.first().map(|(body, ..)| body.number.clone()).unwrap_or_default();
+    for (body, cash, amount) in shares {
+        let parts = split::parts(case, body)?;
+        let (count, mut left) = (parts.len(), amount);
+        for (at, mut body) in parts.into_iter().enumerate() {
+            let part = u32::try_from(documents.len()).unwrap_or(0) + 1;
+            let key = key.part(part);
+            let total = if at + 1 == count { left } else { body.sum(case.currency) };
+            left -= total;
+            close(case, &key, &mut body, total, conversions(case))?;
+            body.number = number::part(&base, part);
+            body.number = number::replacement(&body.number, case.input.booked.generation(&key));
+            body.cash.clone_from(&cash);
+            documents.push(document(case, key, date, total, content(body)));
+        }
     }
     Ok(documents)
 }
 
-fn single_gateway<'a>(refund: &Refund, returned: &[&'a Transaction]) -> Result<&'a str, Hold> {
-    match returned {
-        [first, rest @ ..] if rest.iter().all(|one| one.gateway == first.gateway) => Ok(&first.gateway),
-        _ => Err(Hold::new(
-            HoldReason::RefundUnbalanced,
-            format!("refund {} went back through several gateways", refund.id.0),
-        )),
-    }
-}
-
-/// The refund of a whole order takes back exactly what the sale charged.
-fn mirror(sale: &Document) -> Result<Itemised, Hold> {
-    sale.itemised().cloned().ok_or_else(|| Hold::new(HoldReason::RefundUnbalanced, "the sale has no lines"))
-}
-
-/// The refund of a part: its lines and delivery, if they come to the money that moved.
-fn partial(case: &mut Case<'_>, key: &DocumentKey, refund: &Refund, amount: Decimal) -> Result<Itemised, Hold> {
-    if case.side == Side::Shop && !case.order.one_currency() {
-        let text = format!("refund {} returns a part of an order in another currency", refund.id.0);
-        return Err(Hold::new(HoldReason::RefundUnbalanced, text));
-    }
-    let mode = tax_mode(case);
-    let mut closest: Option<Decimal> = None;
-    for basis in [Basis::AsOrder, Basis::Net] {
-        let lines = lines(case, key, refund, mode, basis)?;
-        let body = Itemised {
-            number: String::new(),
-            due_date: case.date,
-            tax_mode: mode,
-            tax_total: lines.iter().map(|line| line.tax.amount).sum(),
-            lines,
-            cash: None,
-        };
-        let sum = super::sale::sum(case, &body);
-        if sum == amount && !body.lines.is_empty() {
-            let mut body = body;
-            close(case, key, &mut body, amount, 0)?;
-            return Ok(body);
+/// One payment out per transaction, spread over the parts of the credit note.
+fn paid_out(case: &Case<'_>, credits: &[Document], moneys: Vec<Money<'_>>, date: NaiveDate) -> Vec<Document> {
+    let mut open: Vec<Decimal> = credits.iter().map(|one| one.total).collect();
+    let mut documents = Vec::new();
+    for money in moneys {
+        let (mut left, mut part) = (money.amount, 0);
+        for (credit, open) in credits.iter().zip(&mut open) {
+            let amount = left.min(*open);
+            if amount <= Decimal::ZERO {
+                continue;
+            }
+            *open -= amount;
+            left -= amount;
+            part += 1;
+            let settlement = Settlement {
+                settles: credit.key.clone(),
+                from: None,
+                account: money.account.clone(),
+                reference: money.transaction.id.0.clone(),
+            };
+            let key = DocumentKey::refund(money.transaction.id.as_str()).part(part);
+            let date = money.transaction.at().map_or(date, |at| at.date_naive());
+            documents.push(document(case, key, date, amount, Content::RefundPayment(settlement)));
         }
-        closest.get_or_insert(sum);
     }
-    let show = |amount| case.currency.show(amount);
-    let text = format!(
-        "refund {}: its lines come to {}, its money to {}",
-        refund.id.0,
-        show(closest.unwrap_or_default()),
-        show(amount)
-    );
-    Err(Hold::new(HoldReason::RefundUnbalanced, text))
+    documents
 }
 
-/// Whether a refund line's `subtotal` follows the order's price convention or is always without tax: sources disagree,
-/// so both are tried against the money.
-#[derive(Clone, Copy, PartialEq)]
-enum Basis {
-    AsOrder,
-    Net,
+/// What a refund takes back, made to come to its money.
+fn lines_of(
+    case: &mut Case<'_>,
+    one: &Returned<'_>,
+    paid_for: &[&Returned<'_>],
+    amount: Decimal,
+) -> Result<Itemised, Hold> {
+    let key = key_of(one);
+    let mode = tax_mode(case);
+    let mut lines = Vec::new();
+    for source in std::iter::once(&one).chain(paid_for) {
+        for entry in taken(case, source.refund, source.reading, Side::Presentment)? {
+            returned_line(case, &key, mode, &entry, &mut lines)?;
+        }
+    }
+    let difference = amount - super::lines::sum(case, mode, &lines);
+    if difference.abs() > bound(case, conversions(case)) {
+        lines.push(difference_line(case, &key, difference, lines.len())?);
+    }
+    let tax_total = lines.iter().map(|line| line.tax.amount).sum();
+    Ok(Itemised { number: String::new(), due_date: case.date, tax_mode: mode, lines, tax_total, cash: None })
 }
 
-fn lines(
+/// A line for what was taken back, at the sale's rate.
+fn returned_line(
     case: &mut Case<'_>,
     key: &DocumentKey,
-    refund: &Refund,
     mode: TaxMode,
-    basis: Basis,
-) -> Result<Vec<Line>, Hold> {
-    let (order, side, one) = (case.order, case.side, case.order.one_currency());
-    let mut lines = Vec::new();
-    for (index, item) in refund.refund_line_items.iter().enumerate() {
-        let at = |field: &str| format!("refund_line_items[{index}].{field}");
-        let subtotal = item.subtotal(side, one).ok_or_else(|| missing(&at("subtotal_set")))?;
-        let tax = item.tax(side, one).ok_or_else(|| missing(&at("total_tax_set")))?;
-        let sold = order.line_items.iter().find(|line| line.id == item.line_item_id);
-        let (name, role) = match sold {
-            Some(sold) if sold.gift_card => (sold.name.as_deref().unwrap_or(&sold.title), LineRole::GiftCards),
-            Some(sold) if sold.is_tip() => (sold.name.as_deref().unwrap_or(&sold.title), LineRole::Tips),
-            Some(sold) => (sold.name.as_deref().unwrap_or(&sold.title), LineRole::Sales),
-            None => ("Returned goods", LineRole::Sales),
-        };
-        let text = format!("{} × {name}", item.quantity.0.normalize());
-        let text = case.writer.first_that_fits(key, Field::LineDescription, &at("name"), &[&text, "Returned goods"]);
-        let like = line_taxes(case, sold.map_or(&[], |sold| &sold.tax_lines))?.own;
-        let gross = order.taxes_included && basis == Basis::AsOrder;
-        lines.extend(returned_line(case, role, text, subtotal, LineTax { amount: tax, ..like }, mode, gross)?);
+    entry: &Taken<'_>,
+    lines: &mut Vec<Line>,
+) -> Result<(), Hold> {
+    let (with_tax, all_tax) = (booked_amount(case, entry.with_tax), booked_amount(case, entry.tax));
+    if with_tax.is_zero() && all_tax.is_zero() {
+        return Ok(());
     }
-    if let Some((amount, tax)) = returned_shipping(case, refund)? {
-        let taxes = order.shipping_lines.first().map_or(&[][..], |line| &line.tax_lines);
-        let like = if tax.is_zero() { untaxed(case) } else { line_taxes(case, taxes)?.own };
-        let tax = LineTax { amount: tax, ..like };
-        lines.extend(returned_line(case, LineRole::Shipping, "Shipping".into(), amount, tax, mode, false)?);
-    }
-    Ok(lines)
-}
-
-/// `gross`: the amount contains its tax.
-fn returned_line(
-    case: &Case<'_>,
-    role: LineRole,
-    description: String,
-    amount: Decimal,
-    tax: LineTax,
-    mode: TaxMode,
-    gross: bool,
-) -> Result<Option<Line>, Hold> {
-    if amount.is_zero() && tax.amount.is_zero() {
-        return Ok(None);
-    }
-    let with_tax = if gross { amount } else { amount + tax.amount };
-    let tax = if tax.amount.is_zero() { untaxed(case) } else { tax };
-    let line = Line {
-        role,
-        source: role.setting().to_owned(),
-        description,
+    let sold = line_taxes(case, entry.taxes)?;
+    let sold_tax = sold.own.amount + sold.marketplace;
+    let tax =
+        if sold_tax.is_zero() { Decimal::ZERO } else { case.currency.round(all_tax * sold.own.amount / sold_tax) };
+    let remitted = if sold.marketplace.is_zero() { Decimal::ZERO } else { all_tax - tax };
+    let kind = if tax.is_zero() { untaxed(case) } else { LineTax { amount: tax, ..sold.own } };
+    let text = if entry.quantity == Decimal::ONE {
+        entry.name.clone()
+    } else {
+        format!("{} × {}", entry.quantity.normalize(), entry.name)
+    };
+    let own = with_tax - remitted;
+    lines.push(Line {
+        role: entry.role,
+        source: entry.source.clone(),
+        description: case.writer.first_that_fits(key, Field::LineDescription, "name", &[&text, "Returned goods"]),
         more: Vec::new(),
         quantity: Decimal::ONE,
-        unit_price: with_tax,
+        unit_price: if mode == TaxMode::Inclusive { own } else { own - tax },
         discount: Decimal::ZERO,
-        account: account(case, role)?,
-        tax,
-    };
-    Ok(Some(if mode == TaxMode::Inclusive { line } else { net(line, with_tax) }))
+        account: account(case, entry.role)?,
+        tax: kind,
+    });
+    if !remitted.is_zero() {
+        let (role, text) = (LineRole::MarketplaceTax, "Tax collected and remitted by the marketplace");
+        lines.push(single(case, role, role.setting(), text, remitted)?);
+    }
+    Ok(())
 }
 
-/// Delivery given back, counted once: the newer list if the refund has it, else the older adjustments. Without tax.
-fn returned_shipping(case: &Case<'_>, refund: &Refund) -> Result<Option<(Decimal, Decimal)>, Hold> {
-    let (side, one) = (case.side, case.order.one_currency());
-    let adjustments = refund.order_adjustments.iter().filter(|one| one.kind == "shipping_refund");
-    let (mut amount, mut tax) = (Decimal::ZERO, Decimal::ZERO);
-    for adjustment in adjustments {
-        amount -= adjustment.amount(side, one).ok_or_else(|| missing("order_adjustments[].amount_set"))?;
-        tax -= adjustment.tax(side, one).ok_or_else(|| missing("order_adjustments[].tax_amount_set"))?;
-    }
-    if amount.is_zero() {
-        amount = refund
-            .refund_shipping_lines
-            .iter()
-            .filter_map(|line| line.subtotal_amount_set)
-            .map(|set| set.on(side))
-            .sum();
-    }
-    Ok((!amount.is_zero()).then_some((amount, tax)))
+/// Money beyond the lines, or kept back from them. Cents are rounding; what the buyer had overpaid comes off that; the
+/// rest is named for what it is.
+fn difference_line(case: &mut Case<'_>, key: &DocumentKey, difference: Decimal, lines: usize) -> Result<Line, Hold> {
+    let shown = case.currency.show(difference);
+    let cash = case.order.refund_cash_rounding(case.side);
+    let (role, source, text) = if !cash.is_zero() && difference.abs() == cash.abs() {
+        (LineRole::Rounding, "cash_rounding", "Cash rounding")
+    } else if lines > 0 && difference.abs() <= bound(case, lines) {
+        (LineRole::Rounding, "refund_rounding", "Rounding")
+    } else if difference == case.overpaid && lines == 0 {
+        (LineRole::Overpayments, "overpayments", "Paid beyond the order's total")
+    } else if difference > Decimal::ZERO {
+        (LineRole::RefundDifferences, "refund_differences", "Refund beyond the returned goods")
+    } else {
+        (LineRole::RefundDifferences, "refund_differences", "Kept back: a fee, or an exchange")
+    };
+    case.writer.note(key, "transactions", source, "", &shown);
+    single(case, role, source, text, difference)
 }

@@ -1,80 +1,83 @@
-//! The sale: gross lines, their discounts and taxes, delivery and what else Shopify charged, adding up to the cent.
+//! What an order's sale ought to come to now, and the lines that say so.
+//!
+//! The total follows from one rule: what was received plus what the buyer still owes. An order that was never changed
+//! comes to its total. What was taken off before it was paid for comes off the sale; what was taken off after that stays
+//! in it until a refund pays it back; what was paid beyond the total is owed back, on an account of its own.
 
 use rust_decimal::Decimal;
 
-use super::payments::Payments;
-use super::tax::{line_taxes, untaxed};
-use super::{Case, missing, number};
-use crate::books::document::{Content, Document, DocumentKey, Itemised, Line, LineRole, Standing, TaxMode};
+use super::lines::{conversions, sale_lines, single, sum, tax_mode};
+use super::returns::{Returns, Taken, taken};
+use super::rounding::bound;
+use super::{Case, number};
+use crate::books::document::{DocumentKey, Itemised, Line, LineRole};
 use crate::books::hold::{Hold, HoldReason};
-use crate::books::text::Field;
-use crate::shopify::Order;
 use crate::shopify::money::Side;
-use crate::shopify::order::{LineItem, ShippingLine};
 
-/// The most that a rounding line may ever be (design, rulings): 0.50 of a two-decimal currency.
-const LARGEST_ROUNDING: i64 = 50;
+/// What the sale ought to come to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Target {
+    /// In the buyer's currency.
+    pub presentment: Decimal,
+    /// In the currency that is booked.
+    pub booked: Decimal,
+    /// True if something was taken off before it was paid for: those lines leave the sale.
+    pub reduced: bool,
+    /// True if what was taken off is paid already and waits for its refund.
+    pub waiting: bool,
+    /// True if more was paid than the order ever came to.
+    pub overpaid: bool,
+}
 
-/// The invoice of an order, without regard to whether it was paid or cancelled.
-pub(super) fn sale(case: &mut Case<'_>) -> Result<Document, Hold> {
+/// `received` is all that was ever paid, in the buyer's currency.
+pub(super) fn target(case: &Case<'_>, received: Decimal, returns: &Returns<'_>) -> Result<Target, Hold> {
+    let whole = case.presentment_total;
+    let mut taken_off = returns.unpaid_value(case)?;
+    if case.order.cancelled_at.is_some() {
+        taken_off = taken_off.max(whole);
+    }
+    let after = (whole - taken_off).max(Decimal::ZERO);
+    let presentment = received.max(after);
+    Ok(Target {
+        presentment,
+        booked: share(case, case.total, presentment, whole),
+        reduced: presentment < whole,
+        waiting: taken_off > Decimal::ZERO && presentment >= whole,
+        overpaid: presentment > whole,
+    })
+}
+
+/// The part of `amount` that `part` is of `whole`, rounded half up to what is booked.
+pub(super) fn share(case: &Case<'_>, amount: Decimal, part: Decimal, whole: Decimal) -> Decimal {
+    if part == whole {
+        return amount;
+    }
+    if case.is_one_to_one() {
+        return part;
+    }
+    if whole.is_zero() { Decimal::ZERO } else { case.currency.round(amount * part / whole) }
+}
+
+/// The sale as it ought to be now, as if nothing had been booked yet.
+pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) -> Result<Itemised, Hold> {
     let key = DocumentKey::sale();
-    let tax_mode = tax_mode(case);
-    let lines = lines(case, &key, tax_mode)?;
+    let mode = tax_mode(case);
+    let mut lines = sale_lines(case, &key)?;
+    if target.reduced {
+        for one in gone_lines(case, returns)? {
+            take_off(case, &mut lines, &one);
+        }
+    }
+    let difference = target.booked - sum(case, mode, &lines);
+    if difference.abs() > bound(case, conversions(case)) {
+        lines.push(difference_line(case, target, difference)?);
+    }
     if lines.is_empty() {
         return Err(Hold::new(HoldReason::OrderInconsistent, "the order has no lines with a quantity"));
     }
-    let order = case.order;
-    let mut body = Itemised {
-        number: number::sale(&case.stamp.number_prefix, &order.name, order.id.as_str()),
-        due_date: due_date(case),
-        tax_mode,
-        tax_total: lines.iter().map(|line| line.tax.amount).sum(),
-        lines,
-        cash: None,
-    };
-    let conversions = if case.side == Side::Shop && !order.one_currency() { amounts_of(order) } else { 0 };
-    check_identity(case, &body, conversions)?;
-    close(case, &key, &mut body, case.total, conversions)?;
-    Ok(document(case, key, case.date, case.total, Content::Invoice(body)))
-}
-
-/// The sale as it ought to count: an order that was cancelled before any money moved ought not to.
-pub(super) fn with_standing(mut sale: Document, order: &Order, paid: &Payments) -> Document {
-    if order.cancelled_at.is_some() && paid.documents.is_empty() && !paid.awaits_transactions {
-        sale.standing = Standing::Void;
-    }
-    sale
-}
-
-/// A document of this order.
-pub(super) fn document(
-    case: &Case<'_>,
-    key: DocumentKey,
-    date: chrono::NaiveDate,
-    total: Decimal,
-    content: Content,
-) -> Document {
-    Document {
-        key,
-        standing: Standing::Live,
-        currency: case.currency,
-        conversion: None,
-        date,
-        total,
-        party: case.party.clone(),
-        order_id: case.order.id.0.clone(),
-        order_name: case.order_name.clone(),
-        content,
-    }
-}
-
-/// The order's own convention, where the ledger can express it.
-pub(super) fn tax_mode(case: &Case<'_>) -> TaxMode {
-    if case.order.taxes_included && case.input.rules.accepts(TaxMode::Inclusive) {
-        TaxMode::Inclusive
-    } else {
-        TaxMode::Exclusive
-    }
+    let tax_total = lines.iter().map(|line| line.tax.amount).sum();
+    let number = number::sale(&case.stamp.number_prefix, &case.order.name, case.order.id.as_str());
+    Ok(Itemised { number, due_date: due_date(case), tax_mode: mode, lines, tax_total, cash: None })
 }
 
 /// Due when the last instalment of the payment terms is, else at once.
@@ -84,222 +87,68 @@ fn due_date(case: &Case<'_>) -> chrono::NaiveDate {
     last.unwrap_or(case.date).max(case.date)
 }
 
-fn lines(case: &mut Case<'_>, key: &DocumentKey, mode: TaxMode) -> Result<Vec<Line>, Hold> {
-    let order = case.order;
-    let mut lines = Vec::new();
-    let mut marketplace = Decimal::ZERO;
-    let mut tips = Decimal::ZERO;
-    for (index, item) in order.line_items.iter().enumerate() {
-        if item.quantity.0 <= Decimal::ZERO {
-            continue;
-        }
-        let (line, remitted) = goods(case, key, mode, index, item)?;
-        marketplace += remitted;
-        if line.role == LineRole::Tips {
-            tips += line.amount(case.currency);
-        }
-        lines.push(line);
+/// What left the order before it was paid for, on the side that is booked.
+fn gone_lines<'a>(case: &Case<'a>, returns: &Returns<'a>) -> Result<Vec<Taken<'a>>, Hold> {
+    let mut all = Vec::new();
+    for refund in &returns.unpaid {
+        all.extend(taken(case, refund.refund, refund.reading, case.side)?);
     }
-    for (index, item) in order.shipping_lines.iter().enumerate().filter(|(_, line)| !line.is_removed) {
-        let (line, remitted) = shipping(case, key, mode, index, item)?;
-        marketplace += remitted;
-        lines.push(line);
+    for gone in &returns.gone {
+        all.push(gone.taken(case, case.side)?);
     }
-    let tips_left = order.tips(case.side) - tips;
-    for (role, text, amount) in [
-        (LineRole::Tips, "Tip", if tips.is_zero() { tips_left } else { Decimal::ZERO }),
-        (LineRole::Duties, "Import duties", order.duties(case.side)),
-        (LineRole::Fees, "Additional fees", order.additional_fees(case.side)),
-        (LineRole::MarketplaceTax, "Tax collected and remitted by the marketplace", marketplace),
-        (LineRole::Rounding, "Cash rounding", order.cash_rounding(case.side)),
-    ] {
-        if !amount.is_zero() {
-            lines.push(single(case, role, text, amount)?);
-        }
-    }
-    let most = case.input.rules.most_lines();
-    if lines.len() > most {
-        let text = format!("{} lines, where one document may have {most}", lines.len());
-        return Err(Hold::new(HoldReason::TooManyLines, text));
-    }
-    Ok(lines)
+    Ok(all)
 }
 
-fn goods(
-    case: &mut Case<'_>,
-    key: &DocumentKey,
-    mode: TaxMode,
-    index: usize,
-    item: &LineItem,
-) -> Result<(Line, Decimal), Hold> {
-    let (side, one) = (case.side, case.order.one_currency());
-    let at = |field: &str| format!("line_items[{index}].{field}");
-    let price = item.unit_price(side, one).ok_or_else(|| missing(&at("price_set")))?;
-    let discount = item.discount(side, one).ok_or_else(|| missing(&at("discount_allocations[].amount_set")))?;
-    let role = if item.is_tip() {
-        LineRole::Tips
-    } else if item.gift_card {
-        LineRole::GiftCards
+/// Takes units off their line. What is left keeps its price; discount and tax shrink by what Shopify says left with them.
+fn take_off(case: &Case<'_>, lines: &mut Vec<Line>, one: &Taken<'_>) {
+    let Some(at) = lines.iter().position(|line| line.source == one.source) else { return };
+    let line = lines[at].clone();
+    let on_top = tax_mode(case) == crate::books::TaxMode::Exclusive;
+    // Tax that a marketplace remits is not on the line.
+    let tax = if line.tax.amount.is_zero() { Decimal::ZERO } else { one.tax };
+    let amount = line.amount(case.currency) - if on_top { one.with_tax - one.tax } else { one.with_tax };
+    let tax = line.tax.amount - tax;
+    let quantity = line.quantity - one.quantity;
+    if amount.is_zero() && tax.is_zero() && quantity <= Decimal::ZERO {
+        lines.remove(at);
+        return;
+    }
+    let discount = case.currency.round(quantity * line.unit_price) - amount;
+    let tax = crate::books::LineTax { amount: tax, ..line.tax.clone() };
+    lines[at] = if quantity > Decimal::ZERO && discount >= Decimal::ZERO && line.quantity != Decimal::ONE {
+        Line { quantity, discount, tax, ..line }
     } else {
-        LineRole::Sales
+        let tax_amount = tax.amount;
+        Line { tax, ..line }.as_one(amount, tax_amount)
     };
-    let name = item.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&item.title);
-    let (sku, id) = (item.sku.as_deref().unwrap_or(""), format!("Item {}", item.id.0));
-    let description = case.writer.first_that_fits(key, Field::LineDescription, &at("name"), &[name, sku, &id]);
-    let taxes = line_taxes(case, &item.tax_lines)?;
-    let line = Line {
-        role,
-        source: format!("line:{}", item.id.0),
-        description,
-        more: Vec::new(),
-        quantity: item.quantity.0,
-        unit_price: price,
-        discount,
-        account: account(case, role)?,
-        tax: taxes.own,
-    };
-    Ok((checked(case, mode, line, &at("discount_allocations"))?, taxes.marketplace))
 }
 
-fn shipping(
-    case: &mut Case<'_>,
-    key: &DocumentKey,
-    mode: TaxMode,
-    index: usize,
-    item: &ShippingLine,
-) -> Result<(Line, Decimal), Hold> {
-    let (side, one) = (case.side, case.order.one_currency());
-    let at = |field: &str| format!("shipping_lines[{index}].{field}");
-    let price = item.price(side, one).ok_or_else(|| missing(&at("price_set")))?;
-    let discount = item.discount(side, one).ok_or_else(|| missing(&at("discount_allocations[].amount_set")))?;
-    let title = if item.title.is_empty() { String::new() } else { format!("Shipping: {}", item.title) };
-    let description = case.writer.first_that_fits(key, Field::LineDescription, &at("title"), &[&title, "Shipping"]);
-    let taxes = line_taxes(case, &item.tax_lines)?;
-    let line = Line {
-        role: LineRole::Shipping,
-        source: format!("shipping:{}", item.id.as_ref().map_or_else(|| index.to_string(), |id| id.0.clone())),
-        description,
-        more: Vec::new(),
-        quantity: Decimal::ONE,
-        unit_price: price,
-        discount,
-        account: account(case, LineRole::Shipping)?,
-        tax: taxes.own,
-    };
-    Ok((checked(case, mode, line, &at("discount_allocations"))?, taxes.marketplace))
-}
-
-/// A line of one amount without tax.
-pub(super) fn single(case: &Case<'_>, role: LineRole, text: &str, amount: Decimal) -> Result<Line, Hold> {
-    Ok(Line {
-        role,
-        source: role.setting().to_owned(),
-        description: text.to_owned(),
-        more: Vec::new(),
-        quantity: Decimal::ONE,
-        unit_price: amount,
-        discount: Decimal::ZERO,
-        account: account(case, role)?,
-        tax: untaxed(case),
-    })
-}
-
-pub(super) fn account(case: &Case<'_>, role: LineRole) -> Result<String, Hold> {
-    case.input.settings.lines.account(role).map(str::to_owned).ok_or_else(|| {
-        let text = format!("lines.{} is missing, and this order has such a line", role.setting());
-        Hold::new(HoldReason::AccountUnmapped, text)
-    })
-}
-
-/// Refuses a line below zero, and turns prices that contain tax into net ones for a ledger that takes no others.
-fn checked(case: &Case<'_>, mode: TaxMode, line: Line, field: &str) -> Result<Line, Hold> {
-    let amount = line.amount(case.currency);
-    if amount < Decimal::ZERO || line.discount < Decimal::ZERO {
-        let text = format!("{field}: the discount of {} is larger than the line", case.currency.show(line.discount));
+/// What the total has beyond its lines: money owed back to the buyer, or something that left without a line.
+fn difference_line(case: &mut Case<'_>, target: &Target, difference: Decimal) -> Result<Line, Hold> {
+    let shown = case.currency.show(difference);
+    let (role, source, text) = if target.overpaid {
+        (LineRole::Overpayments, "overpayments", "Paid beyond the order's total")
+    } else if target.reduced || target.waiting {
+        (LineRole::RefundDifferences, "refund_differences", "Exchanged, or not yet refunded")
+    } else {
+        let text = format!("the sale ought to come to {}, its lines miss {shown}", case.currency.show(target.booked));
         return Err(Hold::new(HoldReason::OrderInconsistent, text));
-    }
-    if mode == TaxMode::Inclusive || !case.order.taxes_included || line.tax.amount.is_zero() {
-        return Ok(line);
-    }
-    Ok(net(line, amount))
-}
-
-/// The line as one net amount: the tax inside its price comes out.
-pub(super) fn net(line: Line, gross: Decimal) -> Line {
-    let description = if line.quantity == Decimal::ONE {
-        line.description
-    } else {
-        format!("{} × {}", line.quantity.normalize(), line.description)
     };
-    let unit_price = gross - line.tax.amount;
-    Line { description, quantity: Decimal::ONE, unit_price, discount: Decimal::ZERO, ..line }
+    case.writer.note(&DocumentKey::sale(), "current_total_price", source, "", &shown);
+    single(case, role, source, text, difference)
 }
 
-/// How many of Shopify's amounts were converted one by one when the shop's side is booked.
-fn amounts_of(order: &Order) -> usize {
-    let goods = order.line_items.iter().map(|line| 2 + line.tax_lines.len());
-    let shipping = order.shipping_lines.iter().map(|line| 2 + line.tax_lines.len());
-    goods.chain(shipping).sum()
-}
-
-/// The sum of lines and, where it comes on top, their tax.
-pub(super) fn sum(case: &Case<'_>, body: &Itemised) -> Decimal {
-    let lines: Decimal = body.lines.iter().map(|line| line.amount(case.currency)).sum();
-    if body.tax_mode == TaxMode::Exclusive { lines + body.tax_total } else { lines }
-}
-
-/// Shopify's own figures have to add up. Only where they were converted from the buyer's currency one by one may the
-/// parts miss the total by their rounding.
-fn check_identity(case: &Case<'_>, body: &Itemised, conversions: usize) -> Result<(), Hold> {
-    let sum = sum(case, body);
-    let difference = case.total - sum;
-    if difference.abs() <= bound(case, conversions) {
-        return Ok(());
+/// All of Shopify's amounts of one refund, converted to the currency that is booked at the sale's rate.
+pub(super) fn booked_amount(case: &Case<'_>, presentment: Decimal) -> Decimal {
+    if case.is_one_to_one() || case.presentment_total.is_zero() {
+        return presentment;
     }
-    let show = |amount| case.currency.show(amount);
-    let text = format!(
-        "lines, delivery and tax come to {}, the order's total is {} (difference {})",
-        show(sum),
-        show(case.total),
-        show(difference)
-    );
-    Err(Hold::new(HoldReason::OrderInconsistent, text))
+    case.currency.round(presentment * case.total / case.presentment_total)
 }
 
-/// One minor unit per amount, never above [`LARGEST_ROUNDING`] minor units.
-fn bound(case: &Case<'_>, amounts: usize) -> Decimal {
-    let units = i64::try_from(amounts).unwrap_or(LARGEST_ROUNDING).min(LARGEST_ROUNDING);
-    case.currency.minor_unit() * Decimal::from(units)
-}
-
-/// Makes the ledger's own arithmetic reach `expected`: what its model predicts to be missing becomes an explicit
-/// rounding line, at most one minor unit per taxed line (and per converted amount). More is a hold.
-pub(super) fn close(
-    case: &mut Case<'_>,
-    key: &DocumentKey,
-    body: &mut Itemised,
-    expected: Decimal,
-    conversions: usize,
-) -> Result<(), Hold> {
-    let predicted = case.input.rules.predict_total(body, case.currency);
-    let difference = expected - predicted;
-    if difference.is_zero() {
-        return Ok(());
+impl Case<'_> {
+    /// True if the buyer's currency is the one that is booked.
+    pub(super) fn is_one_to_one(&self) -> bool {
+        self.order.one_currency() || self.side == Side::Presentment
     }
-    let taxed = body.lines.iter().filter(|line| !line.tax.amount.is_zero()).count();
-    let show = |amount| case.currency.show(amount);
-    if difference.abs() > bound(case, taxed + conversions) {
-        let ledger = case.input.rules.ledger().title();
-        let text = format!("{ledger} would compute {}, the order's total is {}", show(predicted), show(expected));
-        return Err(Hold::new(HoldReason::TotalMismatch, text));
-    }
-    body.lines.push(single(case, LineRole::Rounding, "Rounding", difference)?);
-    let rule = if conversions > 0 { "conversion_rounding" } else { "ledger_rounding" };
-    case.writer.note(key, "total_price", rule, &show(predicted), &show(expected));
-    let reached = case.input.rules.predict_total(body, case.currency);
-    if reached != expected {
-        let text = format!("with a rounding line the ledger would compute {}, not {}", show(reached), show(expected));
-        return Err(Hold::new(HoldReason::TotalMismatch, text));
-    }
-    Ok(())
 }

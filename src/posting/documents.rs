@@ -10,6 +10,7 @@ use crate::books::document::{Document, DocumentKey, DocumentKind};
 use crate::books::money::parse_amount;
 use crate::journal::{self, DocumentRecord};
 use crate::ledgers::{Operation, Posted};
+use crate::normalize::{Booked, BookedDocument};
 use crate::platform::time::iso;
 use crate::platform::{Row, Sql, SqlError};
 
@@ -20,6 +21,8 @@ pub enum PostedState {
     Posted,
     /// It was voided or deleted.
     Voided,
+    /// It was voided, and a person said that it may be replaced.
+    Retired,
 }
 
 /// A document as it stands in the ledger.
@@ -50,7 +53,11 @@ fn read(row: &Row) -> Result<(DocumentKey, Record), SqlError> {
     let posted: Posted = serde_json::from_str(&row.text("posted")?).map_err(|_| failed("posted"))?;
     let state = row.text("state")?;
     let record = Record {
-        state: if matches!(state.as_str(), "posted" | "updated") { PostedState::Posted } else { PostedState::Voided },
+        state: match state.as_str() {
+            "posted" | "updated" => PostedState::Posted,
+            "retired" => PostedState::Retired,
+            _ => PostedState::Voided,
+        },
         document: serde_json::from_str(&row.text("document")?).map_err(|_| failed("document"))?,
         generation: row.int("generation")?,
         updates: row.int("updates")?,
@@ -61,6 +68,23 @@ fn read(row: &Row) -> Result<(DocumentKey, Record), SqlError> {
         posted,
     };
     Ok((DocumentKey::stored(row.text("document_key")?), record))
+}
+
+/// The same, as normalisation reads it.
+pub fn booked(posted: &BTreeMap<DocumentKey, Record>) -> Booked {
+    let one = |record: &Record| BookedDocument {
+        document: record.document.clone(),
+        stands: record.state == PostedState::Posted,
+        generation: u32::try_from(record.generation).unwrap_or(1),
+    };
+    Booked(posted.iter().map(|(key, record)| (key.clone(), one(record))).collect())
+}
+
+/// A person looked at an order: documents that were voided for a wrong total may be replaced.
+pub fn retire(sql: &dyn Sql, order: &OrderRef) -> Result<(), SqlError> {
+    let statement = "UPDATE documents SET state = 'retired'
+         WHERE connection = ? AND order_id = ? AND state IN ('voided', 'deleted') AND proof = 'differs'";
+    sql.exec(statement, &order.params()).map(drop)
 }
 
 /// An order's documents in the ledger.
@@ -97,7 +121,7 @@ pub fn record(
                  generation = CASE WHEN ?12 = 'update' THEN generation ELSE generation + 1 END,
                  updates = CASE WHEN ?12 = 'update' THEN updates + 1 ELSE 0 END,
                  state = CASE WHEN ?12 = 'update' THEN 'updated' ELSE 'posted' END
-             WHERE ?12 = 'update' OR state IN ('voided', 'deleted')",
+             WHERE ?12 = 'update' OR state IN ('voided', 'deleted', 'retired')",
             &[
                 connection,
                 order_id,
@@ -144,7 +168,7 @@ fn publish(sql: &dyn Sql, order: &OrderRef, key: &DocumentKey) -> Result<(), Sql
         expected_total: row.text("expected_total")?,
         ledger_total: row.text("ledger_total")?,
         proof: row.text("proof")?,
-        state: row.text("state")?,
+        state: row.text("state")?.replace("retired", "voided"),
         posted_at: row.text("posted_at")?,
     };
     journal::append(sql, &journal::Record::Document(entry))

@@ -25,5 +25,5 @@ mod writes;
 pub use books::Books;
 pub use inbox::{Incoming, Received};
 pub use orders::OrderRef;
-pub use plan::{Plan, Step, plan};
+pub use plan::{PostedDocuments, Step, plan};
 pub use view::{BooksStatus, OrderView};

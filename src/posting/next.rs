@@ -10,7 +10,7 @@ use super::documents::{self, Record};
 use super::inbox;
 use super::orders::{self, Ending, OrderRef, OrderRow};
 use super::parties::{self, Known};
-use super::plan::{Plan, Step, plan};
+use super::plan::{PostedDocuments, Step, plan};
 use super::writes::{self, LoggedWrite, NewWrite, Open};
 use crate::books::document::{Document, DocumentKey, Party};
 use crate::books::hold::{Hold, HoldReason};
@@ -119,12 +119,15 @@ impl Desk<'_> {
         }
         let waited = self.now() - self.row.first_seen_at;
         let heard = inbox::transactions_seen(self.books.platform.sql, &self.connection.id)?;
+        let posted = documents::posted(self.books.platform.sql, &self.row.at)?;
+        let booked = documents::booked(&posted);
         let input = Input {
             state: &self.state,
             settings: self.settings,
             rules: self.ledger,
             shop: &self.connection.shop,
             stamp: self.row.stamp.as_ref(),
+            booked: &booked,
             may_infer: !heard || waited >= TRANSACTIONS_GRACE,
         };
         match normalize::desired(&input) {
@@ -137,31 +140,27 @@ impl Desk<'_> {
                 let text = "a refund, payment or edit arrived, but the order itself never did";
                 self.end(Ending::Held(Hold::new(HoldReason::OrderUnknown, text)))
             }
-            Ok(Desired::Documents(documents)) => self.pursue(&documents, claims),
+            Ok(Desired::Documents(documents)) => self.pursue(&documents, &posted, claims),
         }
     }
 
-    fn pursue(&self, desired: &Documents, claims: &mut BTreeSet<String>) -> Result<Action, SqlError> {
+    fn pursue(
+        &self,
+        desired: &Documents,
+        posted: &PostedDocuments,
+        claims: &mut BTreeSet<String>,
+    ) -> Result<Action, SqlError> {
         self.remember(desired)?;
-        let posted = documents::posted(self.books.platform.sql, &self.row.at)?;
-        let plan = match plan(&desired.documents, &posted) {
-            Ok(plan) => plan,
+        let steps = match plan(&desired.documents, posted) {
+            Ok(steps) => steps,
             Err(hold) => return self.end(Ending::Held(hold)),
         };
-        match plan {
-            Plan { steps, nothing_ever } if steps.is_empty() => {
-                if nothing_ever {
-                    self.end(Ending::Ignored("cancelled_before_posting"))
-                } else if desired.awaits_transactions {
-                    self.end(Ending::Later(self.row.first_seen_at + TRANSACTIONS_GRACE))
-                } else {
-                    self.end(Ending::Synced)
-                }
-            }
-            Plan { steps, .. } => match steps[0] {
-                Step::Create(document) => self.create(document, &posted, claims),
-                Step::Void(document) => self.void(document, &posted),
-            },
+        match steps.first() {
+            None if desired.awaits_transactions => self.end(Ending::Later(self.row.first_seen_at + TRANSACTIONS_GRACE)),
+            None => self.end(Ending::Synced),
+            Some(Step::Create(document)) => self.write(Operation::Create, document, posted, claims),
+            Some(Step::Update(document)) => self.write(Operation::Update, document, posted, claims),
+            Some(Step::Void(document)) => self.void(document, posted),
         }
     }
 
@@ -212,8 +211,9 @@ impl Desk<'_> {
         journal::append(sql, &journal::Record::Adjustment(record))
     }
 
-    fn create(
+    fn write(
         &self,
+        operation: Operation,
         document: &Document,
         posted: &BTreeMap<DocumentKey, Record>,
         claims: &mut BTreeSet<String>,
@@ -229,8 +229,10 @@ impl Desk<'_> {
             return Ok(self.find_or_create_party(&document.party, identity, known, claims));
         };
         let links = posted.iter().map(|(key, record)| (key.clone(), record.posted.clone())).collect();
-        let look_before = document.itemised().is_some() && self.is_older_than_the_object()?;
-        self.log(Operation::Create, document, &party_id, None, &links, &references, look_before)
+        let is_new = operation == Operation::Create;
+        let look_before = is_new && document.itemised().is_some() && self.is_older_than_the_object()?;
+        let existing = posted.get(&document.key).map(|record| &record.posted).filter(|_| !is_new);
+        self.log(operation, document, &party_id, existing, &links, &references, look_before)
     }
 
     fn void(&self, document: &Document, posted: &BTreeMap<DocumentKey, Record>) -> Result<Action, SqlError> {

@@ -142,6 +142,7 @@ pub fn release(sql: &dyn Sql, at: &OrderRef, now: DateTime<Utc>) -> Result<bool,
          WHERE connection = ?1 AND order_id = ?2 AND order_id NOT LIKE 'event:%' RETURNING order_id",
         &[connection, order_id, iso(now).into()],
     )?;
+    super::documents::retire(sql, at)?;
     publish(sql, at)?;
     Ok(!changed.is_empty())
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::documents::{PostedState, Record};
-use crate::books::document::{Document, DocumentKey, Standing};
+use crate::books::document::{Document, DocumentKey, DocumentKind, Standing};
 use crate::books::hold::{Hold, HoldReason};
 
 /// One write that is missing.
@@ -12,55 +12,69 @@ use crate::books::hold::{Hold, HoldReason};
 pub enum Step<'a> {
     /// The document is not in the ledger.
     Create(&'a Document),
+    /// The document is in the ledger, nothing is attached to it, and it ought to say something else.
+    Update(&'a Document),
     /// The document is in the ledger and ought not to count.
     Void(&'a Document),
 }
 
-/// What is missing between desire and reality.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan<'a> {
-    /// The writes, in the order in which they depend on each other.
-    pub steps: Vec<Step<'a>>,
-    /// True if nothing ought to stand and nothing ever did.
-    pub nothing_ever: bool,
-}
+/// What was written of an order, by document key.
+pub type PostedDocuments = BTreeMap<DocumentKey, Record>;
 
-/// Compares. A difference that no write of ours may settle is a hold.
-pub fn plan<'a>(desired: &'a [Document], posted: &BTreeMap<DocumentKey, Record>) -> Result<Plan<'a>, Hold> {
+/// Compares. Returns the writes that are missing, in the order in which they depend on each other. A difference that no
+/// write of ours may settle is a hold.
+pub fn plan<'a>(desired: &'a [Document], posted: &'a PostedDocuments) -> Result<Vec<Step<'a>>, Hold> {
     let mut steps = Vec::new();
+    // What ought not to be there goes first: it may hold a number that is needed.
+    let wanted = |key: &DocumentKey| desired.iter().any(|document| document.key == *key);
+    for (key, record) in posted.iter().filter(|(key, record)| record.state == PostedState::Posted && !wanted(key)) {
+        if is_settled(key, posted) || record.document.settlement().is_some() {
+            return Err(changed(format!("{key} was posted, and the order no longer calls for it")));
+        }
+        steps.push(Step::Void(&record.document));
+    }
     for document in desired {
         let step = match posted.get(&document.key) {
             None => (document.standing == Standing::Live).then_some(Step::Create(document)),
-            Some(record) => compare(document, record)?,
+            Some(record) => compare(document, record, is_settled(&document.key, posted))?,
         };
         steps.extend(step);
     }
-    let wanted = |key: &DocumentKey| desired.iter().any(|document| document.key == *key);
-    if let Some((key, _)) = posted.iter().find(|(key, record)| record.state == PostedState::Posted && !wanted(key)) {
-        return Err(changed(format!("{key} was posted, and the order no longer calls for it")));
-    }
-    let nothing_ever = posted.is_empty() && desired.iter().all(|document| document.standing == Standing::Void);
-    Ok(Plan { steps, nothing_ever })
+    Ok(steps)
 }
 
-fn compare<'a>(document: &'a Document, record: &Record) -> Result<Option<Step<'a>>, Hold> {
+/// True if money or a credit that stands in the ledger is attached to the document.
+fn is_settled(key: &DocumentKey, posted: &PostedDocuments) -> bool {
+    posted.values().filter(|record| record.state == PostedState::Posted).any(|record| {
+        record.document.settlement().is_some_and(|money| money.settles == *key || money.from.as_ref() == Some(key))
+    })
+}
+
+fn compare<'a>(document: &'a Document, record: &Record, settled: bool) -> Result<Option<Step<'a>>, Hold> {
     let (expected, actual) =
         (document.currency.show(record.expected_total), document.currency.show(record.ledger_total));
+    let may_change = !settled && document.kind() == DocumentKind::Invoice && record.document.kind() == document.kind();
     match (document.standing, record.state) {
-        // A total that the ledger computed otherwise must not stay in the books: out with it, then a person looks.
+        // A total that the ledger computed otherwise must not stay: it is written anew once, then it goes out and a
+        // person looks.
+        (Standing::Live, PostedState::Posted) if !record.exact && may_change && record.updates == 0 => {
+            Ok(Some(Step::Update(document)))
+        }
         (_, PostedState::Posted) if !record.exact => Ok(Some(Step::Void(document))),
-        (_, _) if !record.exact => {
+        (_, PostedState::Voided) if !record.exact => {
             let text = format!("{}: expected {expected}, the ledger made it {actual}; it was voided", document.key);
             Err(Hold::new(HoldReason::ProofDiffers, text))
         }
         (Standing::Void, PostedState::Posted) => Ok(Some(Step::Void(document))),
-        (Standing::Void, PostedState::Voided) => Ok(None),
-        (Standing::Live, PostedState::Voided) => {
-            Err(changed(format!("{} was voided, and the order now calls for it again", document.key)))
-        }
+        (Standing::Void, PostedState::Voided | PostedState::Retired) => Ok(None),
+        // The order calls for it again: a new one, under a number of its own.
+        (Standing::Live, PostedState::Voided | PostedState::Retired) => Ok(Some(Step::Create(document))),
         (Standing::Live, PostedState::Posted) => {
-            if record.expected_total == document.total && record.currency == document.currency.code() {
+            if record.document.same_money(document) {
                 return Ok(None);
+            }
+            if may_change {
+                return Ok(Some(Step::Update(document)));
             }
             let now = document.currency.show(document.total);
             Err(changed(format!("{} was posted as {expected}, the order now calls for {now}", document.key)))

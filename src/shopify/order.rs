@@ -40,6 +40,9 @@ pub struct Order {
     /// True if prices contain their tax.
     #[serde(default, deserialize_with = "null_as_empty")]
     pub taxes_included: bool,
+    /// True if prices contain import duties.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub duties_included: bool,
     /// `paid`, `pending`, …; null is possible.
     #[serde(default)]
     pub financial_status: Option<String>,
@@ -62,12 +65,17 @@ pub struct Order {
     original_total_additional_fees_set: Option<MoneySet>,
     #[serde(default)]
     total_cash_rounding_payment_adjustment_set: Option<MoneySet>,
+    #[serde(default)]
+    total_cash_rounding_refund_adjustment_set: Option<MoneySet>,
     /// The goods.
     #[serde(default, deserialize_with = "null_as_empty")]
     pub line_items: Vec<LineItem>,
     /// Delivery; removed ones stay in the list.
     #[serde(default, deserialize_with = "null_as_empty")]
     pub shipping_lines: Vec<ShippingLine>,
+    /// The company that bought, where the shop sells to businesses.
+    #[serde(default)]
+    pub company: Option<Company>,
     /// Who bought; null at the point of sale and for drafts.
     #[serde(default)]
     pub customer: Option<Customer>,
@@ -148,6 +156,11 @@ impl Order {
         self.total_cash_rounding_payment_adjustment_set.map(|set| set.on(side)).unwrap_or_default()
     }
 
+    /// What cash refunds were rounded by, on one side.
+    pub fn refund_cash_rounding(&self, side: Side) -> Decimal {
+        self.total_cash_rounding_refund_adjustment_set.map(|set| set.on(side)).unwrap_or_default()
+    }
+
     /// Country of the destination: shipping address, else billing address.
     pub fn country(&self) -> Option<&str> {
         let shipping = self.shipping_address.as_ref().and_then(|one| one.country_code.as_deref());
@@ -217,6 +230,9 @@ pub struct LineItem {
     price: Amount,
     #[serde(default)]
     price_set: Option<MoneySet>,
+    /// The product; null for custom items and for products that were deleted since.
+    #[serde(default)]
+    product_id: Option<serde::de::IgnoredAny>,
     /// True for a gift card sold: a liability.
     #[serde(default, deserialize_with = "null_as_empty")]
     pub gift_card: bool,
@@ -237,6 +253,11 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D:
 }
 
 impl LineItem {
+    /// What people call it: title and variant, or the title alone.
+    pub fn title(&self) -> &str {
+        self.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&self.title)
+    }
+
     /// The unit price before discounts.
     pub fn unit_price(&self, side: Side, one_currency: bool) -> Option<Decimal> {
         pick(&self.price_set, Some(self.price), side, one_currency)
@@ -247,9 +268,10 @@ impl LineItem {
         discount_of(&self.discount_allocations, side, one_currency)
     }
 
-    /// True for a gratuity.
+    /// True for a gratuity: Shopify marks it by a key that no other line has; without the key (GraphQL) it is the line
+    /// `Tip` of no product (facts/shopify §2.4).
     pub fn is_tip(&self) -> bool {
-        self.tip_payment_gateway || self.tip_payment_method
+        self.tip_payment_gateway || self.tip_payment_method || (self.title == "Tip" && self.product_id.is_none())
     }
 }
 
@@ -285,6 +307,14 @@ impl ShippingLine {
     pub fn discount(&self, side: Side, one_currency: bool) -> Option<Decimal> {
         discount_of(&self.discount_allocations, side, one_currency)
     }
+}
+
+/// A company that buys as a business.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Company {
+    /// Shopify's id.
+    #[serde(default)]
+    pub id: Option<Id>,
 }
 
 /// Who bought. Everything may be missing.

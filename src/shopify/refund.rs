@@ -30,9 +30,32 @@ pub struct Refund {
     /// The money.
     #[serde(default, deserialize_with = "null_as_empty")]
     pub transactions: Vec<Transaction>,
+    /// Import duties that it gives back.
+    #[serde(default)]
+    total_duties_set: Option<MoneySet>,
+    /// Additional fees that it gives back.
+    #[serde(default)]
+    total_additional_fees_set: Option<MoneySet>,
     /// Differences, and before 2024-10 delivery.
     #[serde(default, deserialize_with = "null_as_empty")]
     pub order_adjustments: Vec<OrderAdjustment>,
+}
+
+impl Refund {
+    /// When it happened, as Shopify's reports see it.
+    pub fn at(&self) -> Option<DateTime<FixedOffset>> {
+        self.processed_at.or(self.created_at)
+    }
+
+    /// Import duties given back, on one side.
+    pub fn duties(&self, side: Side) -> Decimal {
+        self.total_duties_set.map(|set| set.on(side)).unwrap_or_default()
+    }
+
+    /// Additional fees given back, on one side.
+    pub fn additional_fees(&self, side: Side) -> Decimal {
+        self.total_additional_fees_set.map(|set| set.on(side)).unwrap_or_default()
+    }
 }
 
 /// Goods taken back.

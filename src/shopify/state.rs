@@ -1,7 +1,7 @@
 //! All that is known of one order: the newest snapshot, refunds by id, transactions by id. Merging is commutative and
 //! repeatable: whatever the order of arrival, the same news gives the same state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::money::Id;
 use super::order::Order;
@@ -13,6 +13,8 @@ use super::transaction::Transaction;
 pub struct OrderState {
     /// The newest whole order, if one has arrived.
     pub snapshot: Option<Order>,
+    /// The refunds that the snapshot knew of: its figures include them.
+    pub snapshot_refunds: BTreeSet<Id>,
     /// Refunds, from the snapshot and from their own deliveries.
     pub refunds: BTreeMap<Id, Refund>,
     /// Transactions, from wherever they were seen.
@@ -24,6 +26,7 @@ pub struct OrderState {
 impl OrderState {
     /// Takes in the newest snapshot (the caller keeps only the newest).
     pub fn add_order(&mut self, mut order: Order) {
+        self.snapshot_refunds = order.refunds.iter().map(|refund| refund.id.clone()).collect();
         for refund in std::mem::take(&mut order.refunds) {
             self.add_refund(refund);
         }
@@ -38,7 +41,10 @@ impl OrderState {
         for transaction in &refund.transactions {
             self.add_transaction(transaction.clone());
         }
-        self.refunds.entry(refund.id.clone()).or_insert(refund);
+        let known = self.refunds.get(&refund.id);
+        if known.is_none_or(|known| fullness(&refund) > fullness(known)) {
+            self.refunds.insert(refund.id.clone(), refund);
+        }
     }
 
     /// Takes in a transaction; a final status replaces an open one, never the other way round.
@@ -60,6 +66,12 @@ impl OrderState {
         receipts.sort_by_key(|one| (one.at(), one.id.as_str().len(), one.id.clone()));
         receipts
     }
+}
+
+/// A refund only ever grows: the fuller of two bodies is the later one.
+fn fullness(refund: &Refund) -> (usize, usize, usize) {
+    let settled = refund.transactions.iter().filter(|one| !one.is_pending()).count();
+    (settled, refund.transactions.len(), refund.refund_line_items.len() + refund.order_adjustments.len())
 }
 
 /// Success is the last word; a failure can still be followed by nothing; an open status by either.

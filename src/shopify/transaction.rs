@@ -3,7 +3,7 @@
 use chrono::{DateTime, FixedOffset};
 use serde::Deserialize;
 
-use super::money::{Amount, Id, null_as_empty};
+use super::money::{Amount, Id, MoneySet, null_as_empty};
 use crate::books::money::Currency;
 
 /// Money that moved, or tried to.
@@ -22,6 +22,12 @@ pub struct Transaction {
     pub status: String,
     /// In the currency that the buyer paid with.
     pub amount: Amount,
+    /// What a cash payment was rounded by (±), where it was.
+    #[serde(default)]
+    pub amount_rounding: Option<Amount>,
+    /// The amount on both sides, at the rate at which the money really moved; webhooks do not carry it, the Admin API does.
+    #[serde(default)]
+    pub amount_set: Option<MoneySet>,
     /// That currency; null in some bodies.
     #[serde(default)]
     pub currency: Option<Currency>,

@@ -1,0 +1,204 @@
+//! The difference between what a sale ought to be and what was booked of it, line by line: an added line in full, a line
+//! that grew by what it grew, a line that is gone as its own taking back. Only money counts: texts, accounts and tax
+//! codes of what was booked stay as they were.
+
+use rust_decimal::Decimal;
+
+use crate::books::document::{Itemised, Line, TaxMode};
+use crate::books::money::Currency;
+
+/// Sources of lines that only close a sum: they are no part of what was sold.
+const CLOSING: &str = "rounding";
+
+/// What is known of one line over several documents.
+struct Sum<'a> {
+    quantity: Decimal,
+    amount: Decimal,
+    tax: Decimal,
+    /// The latest line of it: price, account, tax code.
+    line: &'a Line,
+}
+
+/// Sums by source, in the order of first appearance. A credit note counts below zero.
+fn sums<'a>(bodies: &[(&'a Itemised, bool)], currency: Currency) -> Vec<(&'a str, Sum<'a>)> {
+    let mut all: Vec<(&str, Sum<'_>)> = Vec::new();
+    for (body, is_credit) in bodies {
+        let sign = if *is_credit { -Decimal::ONE } else { Decimal::ONE };
+        for line in body.lines.iter().filter(|line| line.source != CLOSING) {
+            let units = if line.amount(currency) < Decimal::ZERO { -line.quantity } else { line.quantity };
+            let (amount, tax) = (sign * line.amount(currency), sign * line.tax.amount);
+            match all.iter_mut().find(|(source, _)| *source == line.source) {
+                Some((_, sum)) => {
+                    sum.quantity += sign * units;
+                    sum.amount += amount;
+                    sum.tax += tax;
+                }
+                None => all.push((&line.source, Sum { quantity: sign * units, amount, tax, line })),
+            }
+        }
+    }
+    all
+}
+
+/// The lines by which `wanted` differs from what was booked (documents, and whether each is a credit).
+pub(super) fn delta(wanted: &Itemised, booked: &[(&Itemised, bool)], currency: Currency) -> Vec<Line> {
+    let now = sums(&[(wanted, false)], currency);
+    let before = sums(booked, currency);
+    let mut lines = Vec::new();
+    for (source, new) in &now {
+        match before.iter().find(|(known, _)| known == source) {
+            Some((_, old)) => lines.extend(change(old, new, wanted.tax_mode, currency)),
+            None => lines.extend(wanted.lines.iter().filter(|line| line.source == *source).cloned()),
+        }
+    }
+    for (_, old) in before.iter().filter(|(source, _)| !now.iter().any(|(known, _)| known == source)) {
+        lines.extend(part_of(old.line, -old.quantity, -old.amount, -old.tax));
+    }
+    lines
+}
+
+/// What changed of one line.
+fn change(old: &Sum<'_>, new: &Sum<'_>, mode: TaxMode, currency: Currency) -> Vec<Line> {
+    let (quantity, amount, tax) = (new.quantity - old.quantity, new.amount - old.amount, new.tax - old.tax);
+    if amount.is_zero() && tax.is_zero() {
+        return Vec::new();
+    }
+    if fits(new.line, amount, tax, mode, currency) && old.line.tax.rate == new.line.tax.rate {
+        return part_of(new.line, quantity, amount, tax).into_iter().collect();
+    }
+    // Another rate, or another tax on the same amount: the old line goes and the new one comes, each with its own tax.
+    let gone = part_of(old.line, -old.quantity, -old.amount, -old.tax);
+    let come = part_of(new.line, new.quantity, new.amount, new.tax);
+    gone.into_iter().chain(come).collect()
+}
+
+/// True if this much tax belongs to this much of a line, to a minor unit.
+fn fits(line: &Line, amount: Decimal, tax: Decimal, mode: TaxMode, currency: Currency) -> bool {
+    let rate = line.tax.rate;
+    let expected = match mode {
+        TaxMode::Exclusive => amount * rate,
+        TaxMode::Inclusive => amount * rate / (Decimal::ONE + rate),
+    };
+    if tax.is_zero() { line.tax.amount.is_zero() } else { (expected - tax).abs() <= currency.minor_unit() }
+}
+
+/// So many units of a line for so much, with so much tax; below zero where it is taken back.
+fn part_of(line: &Line, quantity: Decimal, amount: Decimal, tax: Decimal) -> Option<Line> {
+    if amount.is_zero() && tax.is_zero() {
+        return None;
+    }
+    let tax_part = crate::books::LineTax { amount: tax, ..line.tax.clone() };
+    let price = if amount < Decimal::ZERO { -line.unit_price.abs() } else { line.unit_price.abs() };
+    let units = quantity.abs();
+    if !units.is_zero() && units * price == amount {
+        let discount = Decimal::ZERO;
+        return Some(Line {
+            quantity: units,
+            unit_price: price,
+            discount,
+            tax: tax_part,
+            more: Vec::new(),
+            ..line.clone()
+        });
+    }
+    let shown = Line { quantity: if units.is_zero() { Decimal::ONE } else { units }, more: Vec::new(), ..line.clone() };
+    Some(shown.as_one(amount, tax))
+}
+
+/// True if the lines move nothing anywhere: every account and tax code nets to nothing.
+pub(super) fn is_nothing(lines: &[Line], currency: Currency) -> bool {
+    let mut accounts: std::collections::BTreeMap<(&str, &str), (Decimal, Decimal)> = std::collections::BTreeMap::new();
+    for line in lines {
+        let sums = accounts.entry((&line.account, &line.tax.code)).or_default();
+        sums.0 += line.amount(currency);
+        sums.1 += line.tax.amount;
+    }
+    accounts.values().all(|(amount, tax)| amount.is_zero() && tax.is_zero())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::books::document::{LineRole, LineTax};
+    use chrono::NaiveDate;
+
+    fn usd() -> Currency {
+        "USD".parse().unwrap()
+    }
+    fn d(text: &str) -> Decimal {
+        text.parse().unwrap()
+    }
+    fn line(source: &str, quantity: &str, price: &str, discount: &str, tax: &str, rate: &str) -> Line {
+        Line {
+            role: LineRole::Sales,
+            source: source.into(),
+            description: source.into(),
+            more: Vec::new(),
+            quantity: d(quantity),
+            unit_price: d(price),
+            discount: d(discount),
+            account: "200".into(),
+            tax: LineTax { amount: d(tax), rate: d(rate), code: rate.into() },
+        }
+    }
+    fn body(lines: Vec<Line>) -> Itemised {
+        let tax_total = lines.iter().map(|line| line.tax.amount).sum();
+        let due_date = NaiveDate::default();
+        Itemised { number: "S-1".into(), due_date, tax_mode: TaxMode::Exclusive, lines, tax_total, cash: None }
+    }
+    fn show(lines: &[Line]) -> Vec<String> {
+        let one = |line: &Line| {
+            format!(
+                "{} {} x {} - {} tax {}",
+                line.source, line.quantity, line.unit_price, line.discount, line.tax.amount
+            )
+        };
+        lines.iter().map(one).collect()
+    }
+
+    #[test]
+    fn what_did_not_change_makes_no_line() {
+        let sale = body(vec![line("a", "2", "10", "1", "3.80", "0.2")]);
+        assert!(delta(&sale, &[(&sale, false)], usd()).is_empty());
+    }
+
+    #[test]
+    fn an_added_line_is_added_in_full_and_more_units_as_what_they_are() {
+        let before = body(vec![line("a", "2", "10", "0", "4", "0.2")]);
+        let after = body(vec![line("a", "3", "10", "0", "6", "0.2"), line("b", "1", "5", "0", "1", "0.2")]);
+        let lines = delta(&after, &[(&before, false)], usd());
+        assert_eq!(show(&lines), ["a 1 x 10 - 0 tax 2", "b 1 x 5 - 0 tax 1"]);
+    }
+
+    #[test]
+    fn fewer_units_and_lines_that_are_gone_are_taken_back() {
+        let before = body(vec![line("a", "3", "10", "0", "6", "0.2"), line("b", "1", "5", "0", "1", "0.2")]);
+        let after = body(vec![line("a", "1", "10", "0", "2", "0.2")]);
+        let lines = delta(&after, &[(&before, false)], usd());
+        assert_eq!(show(&lines), ["a 2 x -10 - 0 tax -4", "b 1 x -5 - 0 tax -1"]);
+    }
+
+    #[test]
+    fn another_tax_on_the_same_goods_replaces_the_line() {
+        let before = body(vec![line("a", "1", "10", "0", "2", "0.2")]);
+        let after = body(vec![line("a", "1", "10", "0", "0.50", "0.05")]);
+        let lines = delta(&after, &[(&before, false)], usd());
+        assert_eq!(show(&lines), ["a 1 x -10 - 0 tax -2", "a 1 x 10 - 0 tax 0.50"]);
+    }
+
+    #[test]
+    fn earlier_adjustments_count_credits_below_zero() {
+        let sale = body(vec![line("a", "3", "10", "0", "6", "0.2")]);
+        let credit = body(vec![line("a", "1", "10", "0", "2", "0.2")]);
+        let after = body(vec![line("a", "2", "10", "0", "4", "0.2")]);
+        assert!(delta(&after, &[(&sale, false), (&credit, true)], usd()).is_empty());
+    }
+
+    #[test]
+    fn a_swap_on_one_account_and_code_moves_nothing() {
+        let lines = [line("a", "1", "-10", "0", "-2", "0.2"), line("b", "1", "10", "0", "2", "0.2")];
+        assert!(is_nothing(&lines, usd()));
+        let lines = [line("a", "1", "-10", "0", "-2", "0.2"), line("b", "1", "10", "0", "0.50", "0.05")];
+        assert!(!is_nothing(&lines, usd()));
+    }
+}

@@ -1,0 +1,73 @@
+//! What stands in the ledger for an order already. Money makes a document final: what was paid is never rewritten, later
+//! changes become documents of their own; what nothing settles yet may still follow the order.
+
+use std::collections::BTreeMap;
+
+use crate::books::document::{Document, DocumentKey, DocumentKind};
+
+/// A document that was written once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BookedDocument {
+    /// As it was last written.
+    pub document: Document,
+    /// False if it was voided or deleted since.
+    pub stands: bool,
+    /// 1 for the first of its key, 2 for the one that replaced a voided one, and so on.
+    pub generation: u32,
+}
+
+/// An order's documents in the ledger, by key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Booked(pub BTreeMap<DocumentKey, BookedDocument>);
+
+impl Booked {
+    /// True if nothing was ever written.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Every document that stands.
+    pub fn standing(&self) -> impl Iterator<Item = &Document> {
+        self.0.values().filter(|one| one.stands).map(|one| &one.document)
+    }
+
+    /// The standing documents of one key and its parts, in order.
+    pub fn parts_of(&self, key: &DocumentKey) -> Vec<&Document> {
+        let mut parts: Vec<&Document> = self.standing().filter(|one| one.key.whole() == key.as_str()).collect();
+        parts.sort_by_key(|one| one.key.part_number());
+        parts
+    }
+
+    /// The sale and what adjusted it, in the order in which they came to be.
+    pub fn sales(&self) -> Vec<&Document> {
+        let mut sales: Vec<&Document> = self
+            .standing()
+            .filter(|one| one.itemised().is_some() && (one.key.is_sale() || one.key.adjustment_number().is_some()))
+            .collect();
+        sales.sort_by_key(|one| (one.key.adjustment_number().unwrap_or(0), one.key.part_number()));
+        sales
+    }
+
+    /// True if money or a credit is attached to the document: then its amounts are final.
+    pub fn is_settled(&self, key: &DocumentKey) -> bool {
+        self.standing().any(|one| {
+            (one.key == *key && one.kind() == DocumentKind::SalesReceipt)
+                || one.settlement().is_some_and(|money| money.settles == *key || money.from.as_ref() == Some(key))
+        })
+    }
+
+    /// True if anything of the sale is final.
+    pub fn is_final(&self) -> bool {
+        self.sales().iter().any(|one| one.key.adjustment_number().is_some() || self.is_settled(&one.key))
+    }
+
+    /// Which one of its key the next document written under it is.
+    pub fn generation(&self, key: &DocumentKey) -> u32 {
+        self.0.get(key).map_or(1, |one| if one.stands { one.generation } else { one.generation + 1 })
+    }
+
+    /// The number that the next adjustment gets.
+    pub fn next_adjustment(&self) -> u32 {
+        self.0.keys().filter_map(DocumentKey::adjustment_number).max().unwrap_or(0) + 1
+    }
+}

@@ -1,0 +1,337 @@
+//! What came back, and whether money followed it (facts/shopify §2.5). A refund object is not money: only its successful
+//! transactions are. One without money took something off the order before it was paid for, or waits for its money.
+
+use rust_decimal::Decimal;
+
+use super::lines::{role_of, shipping_source};
+use super::payments::presentment_amount;
+use super::{Case, missing};
+use crate::books::document::LineRole;
+use crate::books::hold::Hold;
+use crate::shopify::money::Side;
+use crate::shopify::order::{LineItem, TaxLine};
+use crate::shopify::refund::RefundShippingLine;
+use crate::shopify::{Refund, Transaction};
+
+/// Something taken back of one line.
+#[derive(Debug, Clone)]
+pub(super) struct Taken<'a> {
+    /// The line's source, as in the sale.
+    pub source: String,
+    pub role: LineRole,
+    /// What the line is called; not yet fit for a ledger.
+    pub name: String,
+    pub quantity: Decimal,
+    /// What it comes to, its tax included.
+    pub with_tax: Decimal,
+    /// The tax in it.
+    pub tax: Decimal,
+    /// The taxes of the line that it is of.
+    pub taxes: &'a [TaxLine],
+}
+
+/// A refund, and what it is to the books. Amounts in the buyer's currency.
+pub(super) struct Returned<'a> {
+    pub refund: &'a Refund,
+    /// Successful refund transactions.
+    pub transactions: Vec<&'a Transaction>,
+    /// Their sum.
+    pub money: Decimal,
+    /// What its lines come to, tax included.
+    pub value: Decimal,
+    /// What Shopify says was kept back of that (below zero: given beyond it).
+    pub discrepancy: Decimal,
+    /// How its figures are to be read.
+    pub reading: Reading,
+}
+
+impl Returned<'_> {
+    /// What it took off the order without paying for it: an exchange, or goods that were not paid yet.
+    fn unpaid(&self) -> Decimal {
+        (self.value - self.discrepancy - self.money).max(Decimal::ZERO)
+    }
+}
+
+/// Everything that was taken off an order.
+pub(super) struct Returns<'a> {
+    /// Refunds whose money moved, oldest first.
+    pub paid: Vec<Returned<'a>>,
+    /// Refunds without money, oldest first.
+    pub unpaid: Vec<Returned<'a>>,
+    /// What is gone although no refund says so, in the buyer's currency.
+    pub gone: Vec<Gone<'a>>,
+}
+
+/// Units that an edit took away without leaving a refund.
+pub(super) struct Gone<'a> {
+    item: &'a LineItem,
+    quantity: Decimal,
+}
+
+impl Returns<'_> {
+    /// What was taken off the order without being paid back, buyer's currency.
+    pub fn unpaid_value(&self, case: &Case<'_>) -> Result<Decimal, Hold> {
+        let mut value: Decimal = self.paid.iter().chain(&self.unpaid).map(Returned::unpaid).sum();
+        for gone in &self.gone {
+            value += gone.taken(case, Side::Presentment)?.with_tax;
+        }
+        Ok(value)
+    }
+}
+
+/// How a refund's figures are to be read: sources disagree, so every reading is held against the money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reading {
+    /// `subtotal` of goods is without tax even where prices contain it.
+    net_goods: bool,
+    /// Delivery is given back with its tax on top.
+    shipping_tax: bool,
+    /// A subtotal of 0.00 on goods that cost something stands for their share (facts/shopify §0.3).
+    fill: bool,
+}
+
+const fn reading(net_goods: bool, shipping_tax: bool, fill: bool) -> Reading {
+    Reading { net_goods, shipping_tax, fill }
+}
+
+/// The usual reading first.
+const READINGS: [Reading; 8] = [
+    reading(false, false, false),
+    reading(false, true, false),
+    reading(true, false, false),
+    reading(true, true, false),
+    reading(false, false, true),
+    reading(false, true, true),
+    reading(true, false, true),
+    reading(true, true, true),
+];
+
+/// Sorts an order's refunds.
+pub(super) fn returns<'a>(case: &Case<'a>) -> Result<Returns<'a>, Hold> {
+    let state = case.input.state;
+    let (mut paid, mut unpaid) = (Vec::new(), Vec::new());
+    for refund in state.refunds.values() {
+        let all: Vec<&Transaction> = state.transactions_of(refund).collect();
+        if all.iter().any(|one| one.kind == "refund" && one.is_pending()) {
+            continue;
+        }
+        let transactions: Vec<&Transaction> = all.into_iter().filter(|one| one.is_refund()).collect();
+        let money = transactions.iter().map(|one| presentment_amount(case, one)).sum::<Result<Decimal, Hold>>()?;
+        let reading = if money.is_zero() { READINGS[4] } else { closest(case, refund, money)? };
+        let value = value(case, refund, reading)?;
+        let discrepancy = discrepancy(case, refund)?;
+        let one = Returned { refund, transactions, money, value, discrepancy, reading };
+        if money.is_zero() { unpaid.push(one) } else { paid.push(one) }
+    }
+    let age = |one: &Returned<'_>| (one.refund.at(), one.refund.id.as_str().len(), one.refund.id.clone());
+    paid.sort_by_key(age);
+    unpaid.sort_by_key(age);
+    reread(case, &paid, &mut unpaid)?;
+    Ok(Returns { paid, unpaid, gone: gone(case) })
+}
+
+/// The reading of a refund under which its lines come closest to the money that moved.
+fn closest(case: &Case<'_>, refund: &Refund, money: Decimal) -> Result<Reading, Hold> {
+    let discrepancy = discrepancy(case, refund)?;
+    let mut best: Option<(Decimal, Reading)> = None;
+    for reading in READINGS {
+        let value = value(case, refund, reading)?;
+        let miss = (money - value).abs().min((money - value + discrepancy).abs());
+        if best.is_none_or(|(least, _)| miss < least) {
+            best = Some((miss, reading));
+        }
+    }
+    Ok(best.map_or(READINGS[0], |(_, reading)| reading))
+}
+
+/// Refunds without money are read so that the order's present total follows from them, if any reading does that.
+fn reread<'a>(case: &Case<'a>, paid: &[Returned<'a>], unpaid: &mut [Returned<'a>]) -> Result<(), Hold> {
+    let Some(current) = case.order.current_total(Side::Presentment) else { return Ok(()) };
+    if unpaid.is_empty() {
+        return Ok(());
+    }
+    let total = case.order.total(Side::Presentment).unwrap_or_default();
+    let returned: Decimal = paid.iter().map(|one| one.value).sum();
+    for reading in READINGS {
+        let values =
+            unpaid.iter().map(|one| value(case, one.refund, reading)).collect::<Result<Vec<Decimal>, Hold>>()?;
+        if total - returned - values.iter().sum::<Decimal>() == current {
+            for (one, value) in unpaid.iter_mut().zip(values) {
+                one.reading = reading;
+                one.value = value;
+            }
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Everything that a refund's lines come to, in the buyer's currency.
+fn value(case: &Case<'_>, refund: &Refund, reading: Reading) -> Result<Decimal, Hold> {
+    Ok(taken(case, refund, reading, Side::Presentment)?.iter().map(|one| one.with_tax).sum())
+}
+
+/// What Shopify says that the money is below (above zero) or beyond (below zero) the lines. Pending and settled notes of
+/// the same difference cancel each other: they are netted.
+fn discrepancy(case: &Case<'_>, refund: &Refund) -> Result<Decimal, Hold> {
+    let (side, one) = (Side::Presentment, case.order.one_currency());
+    let mut sum = Decimal::ZERO;
+    for adjustment in refund.order_adjustments.iter().filter(|one| one.kind != "shipping_refund") {
+        sum += adjustment.amount(side, one).ok_or_else(|| missing("order_adjustments[].amount_set"))?;
+        sum += adjustment.tax(side, one).ok_or_else(|| missing("order_adjustments[].tax_amount_set"))?;
+    }
+    Ok(sum)
+}
+
+/// What a refund takes back, line by line.
+pub(super) fn taken<'a>(
+    case: &Case<'a>,
+    refund: &Refund,
+    reading: Reading,
+    side: Side,
+) -> Result<Vec<Taken<'a>>, Hold> {
+    let (order, one) = (case.order, case.order.one_currency());
+    let mut all = Vec::new();
+    for (index, item) in refund.refund_line_items.iter().enumerate() {
+        let at = |field: &str| format!("refund_line_items[{index}].{field}");
+        let mut subtotal = item.subtotal(side, one).ok_or_else(|| missing(&at("subtotal_set")))?;
+        let mut tax = item.tax(side, one).ok_or_else(|| missing(&at("total_tax_set")))?;
+        let sold = order.line_items.iter().find(|line| line.id == item.line_item_id);
+        if let Some(sold) = sold.filter(|_| reading.fill && subtotal.is_zero()) {
+            (subtotal, tax) = share_of(case, sold, item.quantity.0, side)?;
+        }
+        let on_top = !order.taxes_included || reading.net_goods;
+        all.push(Taken {
+            source: format!("line:{}", item.line_item_id.0),
+            role: sold.map_or(LineRole::Sales, role_of),
+            name: sold.map_or("Returned goods", LineItem::title).to_owned(),
+            quantity: item.quantity.0,
+            with_tax: if on_top { subtotal + tax } else { subtotal },
+            tax,
+            taxes: sold.map_or(&[], |sold| &sold.tax_lines),
+        });
+    }
+    all.extend(taken_shipping(case, refund, reading, side)?);
+    for (role, name, amount) in [
+        (LineRole::Duties, "Import duties", refund.duties(side)),
+        (LineRole::Fees, "Additional fees", refund.additional_fees(side)),
+    ] {
+        if !amount.is_zero() {
+            all.push(whole(role, name, amount));
+        }
+    }
+    Ok(all)
+}
+
+fn whole(role: LineRole, name: &str, amount: Decimal) -> Taken<'static> {
+    Taken {
+        source: role.setting().to_owned(),
+        role,
+        name: name.to_owned(),
+        quantity: Decimal::ONE,
+        with_tax: amount,
+        tax: Decimal::ZERO,
+        taxes: &[],
+    }
+}
+
+/// The share of some units in a line: subtotal in the order's own convention, and tax.
+fn share_of(case: &Case<'_>, sold: &LineItem, quantity: Decimal, side: Side) -> Result<(Decimal, Decimal), Hold> {
+    let one = case.order.one_currency();
+    let currency = case.order.currency_of(side);
+    let price = sold.unit_price(side, one).ok_or_else(|| missing("line_items[].price_set"))?;
+    let discount = sold.discount(side, one).ok_or_else(|| missing("line_items[].discount_allocations"))?;
+    let tax = sold.tax_lines.iter().map(|line| line.amount(side, one)).sum::<Option<Decimal>>();
+    let tax = tax.ok_or_else(|| missing("line_items[].tax_lines[].price_set"))?;
+    if sold.quantity.0.is_zero() {
+        return Ok((Decimal::ZERO, Decimal::ZERO));
+    }
+    let share = |whole: Decimal| currency.round(whole * quantity / sold.quantity.0);
+    Ok((share(price * sold.quantity.0 - discount), share(tax)))
+}
+
+/// Delivery given back, counted once: older bodies have it as adjustments, newer ones as lines, some as both.
+fn taken_shipping<'a>(case: &Case<'a>, refund: &Refund, reading: Reading, side: Side) -> Result<Vec<Taken<'a>>, Hold> {
+    let one = case.order.one_currency();
+    let lines = &case.order.shipping_lines;
+    let (mut amount, mut tax) = (Decimal::ZERO, Decimal::ZERO);
+    for adjustment in refund.order_adjustments.iter().filter(|one| one.kind == "shipping_refund") {
+        amount -= adjustment.amount(side, one).ok_or_else(|| missing("order_adjustments[].amount_set"))?;
+        tax -= adjustment.tax(side, one).ok_or_else(|| missing("order_adjustments[].tax_amount_set"))?;
+    }
+    let place = |line: Option<&RefundShippingLine>| {
+        let wanted = line.and_then(|line| line.shipping_line_id.as_ref());
+        wanted.and_then(|id| lines.iter().position(|one| one.id.as_ref() == Some(id))).unwrap_or(0)
+    };
+    let entry = |index: usize, with_tax: Decimal, tax: Decimal| Taken {
+        source: shipping_source(case.order, index),
+        role: LineRole::Shipping,
+        name: "Shipping".to_owned(),
+        quantity: Decimal::ONE,
+        with_tax,
+        tax,
+        taxes: lines.get(index).map_or(&[][..], |line| &line.tax_lines),
+    };
+    if !amount.is_zero() {
+        return Ok(vec![entry(place(refund.refund_shipping_lines.first()), amount + tax, tax)]);
+    }
+    let mut all = Vec::new();
+    for line in &refund.refund_shipping_lines {
+        let amount = line.subtotal_amount_set.map(|set| set.on(side)).unwrap_or_default();
+        let index = place(Some(line));
+        let tax = tax_with(case, index, amount, reading, side)?;
+        if !amount.is_zero() {
+            let with_tax = if reading.shipping_tax { amount + tax } else { amount };
+            all.push(entry(index, with_tax, tax));
+        }
+    }
+    Ok(all)
+}
+
+/// The tax that goes with a part of a delivery: on top of it, or (where prices contain tax) inside it.
+fn tax_with(case: &Case<'_>, index: usize, amount: Decimal, reading: Reading, side: Side) -> Result<Decimal, Hold> {
+    let one = case.order.one_currency();
+    let Some(line) = case.order.shipping_lines.get(index) else { return Ok(Decimal::ZERO) };
+    let price = line.price(side, one).ok_or_else(|| missing("shipping_lines[].price_set"))?;
+    let discount = line.discount(side, one).ok_or_else(|| missing("shipping_lines[].discount_allocations"))?;
+    let tax = line.tax_lines.iter().map(|tax| tax.amount(side, one)).sum::<Option<Decimal>>();
+    let tax = tax.ok_or_else(|| missing("shipping_lines[].tax_lines[].price_set"))?;
+    let charged = price - discount;
+    let whole = match (case.order.taxes_included, reading.shipping_tax) {
+        (true, true) => charged - tax,
+        (true, false) => charged,
+        (false, true) => charged,
+        // Without its tax on top the delivery is given back without tax.
+        (false, false) => return Ok(Decimal::ZERO),
+    };
+    Ok(if whole.is_zero() { Decimal::ZERO } else { case.order.currency_of(side).round(tax * amount / whole) })
+}
+
+/// Units that are no longer there although no refund took them.
+fn gone<'a>(case: &Case<'a>) -> Vec<Gone<'a>> {
+    let refunded = |item: &LineItem| -> Decimal {
+        let refunds = case.input.state.refunds.values().flat_map(|refund| &refund.refund_line_items);
+        refunds.filter(|one| one.line_item_id == item.id).map(|one| one.quantity.0).sum()
+    };
+    let left = |item: &'a LineItem| {
+        let quantity = item.quantity.0 - item.current_quantity?.0 - refunded(item);
+        (quantity > Decimal::ZERO).then_some(Gone { item, quantity })
+    };
+    case.order.line_items.iter().filter_map(left).collect()
+}
+
+impl<'a> Gone<'a> {
+    /// As something taken back.
+    pub fn taken(&self, case: &Case<'_>, side: Side) -> Result<Taken<'a>, Hold> {
+        let (subtotal, tax) = share_of(case, self.item, self.quantity, side)?;
+        Ok(Taken {
+            source: format!("line:{}", self.item.id.0),
+            role: role_of(self.item),
+            name: self.item.title().to_owned(),
+            quantity: self.quantity,
+            with_tax: if case.order.taxes_included { subtotal } else { subtotal + tax },
+            tax,
+            taxes: &self.item.tax_lines,
+        })
+    }
+}

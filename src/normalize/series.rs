@@ -1,0 +1,182 @@
+//! The documents of a sale: the sale itself (in parts, where it is too long for one document), and what adjusted it after
+//! money had made it final.
+
+use rust_decimal::Decimal;
+
+use super::adjust::{delta, is_nothing};
+use super::lines::conversions;
+use super::payments::Receipts;
+use super::rounding::close;
+use super::sale::Target;
+use super::split;
+use super::{Case, document, number};
+use crate::books::document::{Cash, Content, Document, DocumentKey, DocumentKind, Itemised, Settlement};
+use crate::books::hold::Hold;
+use crate::books::rules::RefundStyle;
+use crate::config::SaleDocument;
+
+/// The documents of a sale, and how much of each is still open.
+pub(super) struct Series {
+    /// Invoices and sales receipts, oldest first.
+    pub sales: Vec<Document>,
+    /// What is open of each: its total less credits and payments.
+    pub open: Vec<Decimal>,
+    /// Credits that adjusted it, and their applications.
+    pub credits: Vec<Document>,
+}
+
+impl Series {
+    /// Takes up to `amount` of what is open, document by document; `f` is told document and part.
+    pub fn fill(&mut self, mut amount: Decimal, mut f: impl FnMut(&Document, Decimal)) -> Decimal {
+        for (sale, open) in self.sales.iter().zip(&mut self.open) {
+            let part = amount.min(*open);
+            if part > Decimal::ZERO {
+                f(sale, part);
+                *open -= part;
+                amount -= part;
+            }
+        }
+        amount
+    }
+
+    /// Counts a settlement that stands already.
+    pub fn count(&mut self, settlement: &Document) {
+        let settles = settlement.settlement().map(|money| &money.settles);
+        if let Some(at) = self.sales.iter().position(|sale| Some(&sale.key) == settles) {
+            self.open[at] -= settlement.total;
+        }
+    }
+}
+
+/// The sale as documents. Nothing booked, or nothing final yet: the whole sale as it is now. Final: what was booked, and a
+/// further document for the difference.
+pub(super) fn series(
+    case: &mut Case<'_>,
+    wanted: Itemised,
+    target: &Target,
+    receipts: &Receipts,
+) -> Result<Series, Hold> {
+    let booked = case.input.booked;
+    if !booked.is_final() {
+        let sales = fresh(case, wanted, target, receipts)?;
+        let open = open_amounts(&sales);
+        return Ok(Series { sales, open, credits: Vec::new() });
+    }
+    let frozen: Vec<Document> = booked.sales().into_iter().cloned().collect();
+    let (mut credits, mut sales): (Vec<Document>, Vec<Document>) =
+        frozen.iter().cloned().partition(|one| one.kind() == DocumentKind::CreditNote);
+    match adjustment(case, &wanted, target, &frozen)? {
+        Some(one) if one.kind() == DocumentKind::CreditNote => credits.push(one),
+        Some(one) => sales.push(one),
+        None => {}
+    }
+    let open = open_amounts(&sales);
+    let mut series = Series { sales, open, credits };
+    let paid = booked.standing().filter(|one| one.kind() == DocumentKind::Payment);
+    paid.for_each(|one| series.count(one));
+    apply_credits(case, &mut series);
+    Ok(series)
+}
+
+fn open_amounts(sales: &[Document]) -> Vec<Decimal> {
+    let open = |one: &Document| if one.kind() == DocumentKind::SalesReceipt { Decimal::ZERO } else { one.total };
+    sales.iter().map(open).collect()
+}
+
+/// The sale as if nothing were booked. A part whose earlier document was voided gets a number of its own.
+fn fresh(case: &mut Case<'_>, wanted: Itemised, target: &Target, receipts: &Receipts) -> Result<Vec<Document>, Hold> {
+    let parts = split::parts(case, wanted)?;
+    let count = parts.len();
+    let mut left = target.booked;
+    let mut documents = Vec::new();
+    for (at, mut body) in (1u32..).zip(parts) {
+        let key = DocumentKey::sale().part(at);
+        let total = if at as usize == count { left } else { body.sum(case.currency) };
+        left -= total;
+        close(case, &key, &mut body, total, conversions(case))?;
+        body.number = number::replacement(&body.number, case.input.booked.generation(&key));
+        let content = match receipts.single(case, target, count) {
+            Some(cash) => {
+                body.cash = Some(cash);
+                Content::SalesReceipt(body)
+            }
+            None => Content::Invoice(body),
+        };
+        documents.push(document(case, key, case.date, total, content));
+    }
+    Ok(documents)
+}
+
+impl Receipts {
+    /// The one tender that paid a whole sale at once, where the settings want a sales receipt for that.
+    fn single(&self, case: &Case<'_>, target: &Target, parts: usize) -> Option<Cash> {
+        let wanted = case.input.settings.sale_document == SaleDocument::Receipt
+            && case.input.rules.refund_style() == RefundStyle::Receipt
+            && parts == 1
+            && case.input.booked.sales().is_empty();
+        match self.list.as_slice() {
+            [one] if wanted && one.amount == target.presentment => {
+                let account = case.payment_account(&one.gateway).ok()?;
+                Some(Cash { account, reference: one.reference.clone() })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What the sale has become beyond, or below, what was booked.
+fn adjustment(
+    case: &mut Case<'_>,
+    wanted: &Itemised,
+    target: &Target,
+    frozen: &[Document],
+) -> Result<Option<Document>, Hold> {
+    let bodies: Vec<(&Itemised, bool)> =
+        frozen.iter().filter_map(|one| Some((one.itemised()?, one.kind() == DocumentKind::CreditNote))).collect();
+    let lines = delta(wanted, &bodies, case.currency);
+    let total_of = |one: &Document| if one.kind() == DocumentKind::CreditNote { -one.total } else { one.total };
+    let difference = target.booked - frozen.iter().map(total_of).sum::<Decimal>();
+    if lines.is_empty() && difference.is_zero() || difference.is_zero() && is_nothing(&lines, case.currency) {
+        return Ok(None);
+    }
+    let credit = difference < Decimal::ZERO;
+    let currency = case.currency;
+    let lines = if credit { lines.into_iter().map(|line| line.reversed(currency)).collect() } else { lines };
+    let key = DocumentKey::adjustment(case.input.booked.next_adjustment());
+    let date = case.order.updated_at.map_or(case.date, |at| at.date_naive()).max(case.date);
+    let sale_number = frozen.first().map_or("", |one| one.number());
+    let number = number::adjustment(sale_number, case.order.id.as_str(), case.input.booked.next_adjustment());
+    let mut body = Itemised { number, due_date: date, lines, ..wanted.clone() };
+    body.tax_total = body.tax_of_lines();
+    let total = difference.abs();
+    close(case, &key, &mut body, total, conversions(case))?;
+    let show = |amount: Decimal| case.currency.show(amount);
+    case.writer.note(&key, "total_price", "edited", &show(target.booked - difference), &show(target.booked));
+    let content = if credit { Content::CreditNote(body) } else { Content::Invoice(body) };
+    Ok(Some(document(case, key, date, total, content)))
+}
+
+/// Each credit is applied to what is open. What was applied before stays so.
+fn apply_credits(case: &Case<'_>, series: &mut Series) {
+    let booked: Vec<Document> =
+        case.input.booked.standing().filter(|one| one.kind() == DocumentKind::Application).cloned().collect();
+    booked.iter().for_each(|one| series.count(one));
+    let mut applications = Vec::new();
+    for credit in series.credits.clone() {
+        let of_it = |one: &&Document| one.settlement().and_then(|money| money.from.as_ref()) == Some(&credit.key);
+        let applied: Vec<Document> = booked.iter().filter(of_it).cloned().collect();
+        let left = credit.total - applied.iter().map(|one| one.total).sum::<Decimal>();
+        applications.extend(applied);
+        series.fill(left, |sale, part| {
+            let settlement = Settlement {
+                settles: sale.key.clone(),
+                from: Some(credit.key.clone()),
+                account: String::new(),
+                reference: credit.number().to_owned(),
+            };
+            let key = DocumentKey::apply(&credit.key, &sale.key);
+            applications.push(document(case, key, credit.date, part, Content::Application(settlement)));
+        });
+    }
+    series.credits.extend(applications);
+}
