@@ -93,111 +93,152 @@ impl HoldReason {
 
     /// The code in tables and addresses.
     pub fn code(self) -> &'static str {
-        match self {
-            HoldReason::Unreadable => "unreadable",
-            HoldReason::TopicMismatch => "topic_mismatch",
-            HoldReason::OrderInconsistent => "order_inconsistent",
-            HoldReason::CurrencyUnusable => "currency_unusable",
-            HoldReason::TaxUnmapped => "tax_unmapped",
-            HoldReason::AccountUnmapped => "account_unmapped",
-            HoldReason::TotalMismatch => "total_mismatch",
-            HoldReason::TooManyLines => "too_many_lines",
-            HoldReason::RefundUnbalanced => "refund_unbalanced",
-            HoldReason::PaymentSplitUnknown => "payment_split_unknown",
-            HoldReason::ChangedAfterPosting => "changed_after_posting",
-            HoldReason::OrderUnknown => "order_unknown",
-            HoldReason::NumberTaken => "number_taken",
-            HoldReason::ProofDiffers => "proof_differs",
-            HoldReason::Refused => "refused",
-            HoldReason::SettingsRefused => "settings_refused",
-            HoldReason::PeriodClosed => "period_closed",
-            HoldReason::SubscriptionEnded => "subscription_ended",
-            HoldReason::Reconnect => "reconnect",
-            HoldReason::Crashed => "crashed",
-            HoldReason::RetriesExhausted => "retries_exhausted",
-            HoldReason::SettingsInvalid => "settings_invalid",
-            HoldReason::AppUninstalled => "app_uninstalled",
-            HoldReason::PrivacyRequest => "privacy_request",
-            HoldReason::ShopifyChanged => "shopify_changed",
-            HoldReason::BeforeStartDate => "before_start_date",
-        }
+        self.row().0
+    }
+
+    /// What happened, in one sentence.
+    pub fn meaning(self) -> &'static str {
+        self.row().1
     }
 
     /// What to do about it, in one sentence.
     pub fn remedy(self) -> &'static str {
+        self.row().2
+    }
+
+    /// The catalogue: code, what happened, what to do. `docs/holds.md` is written from it.
+    fn row(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            HoldReason::Unreadable => {
-                "The delivery is kept as it came. Open the order in Shopify and save it again; a fresh delivery replaces this one."
-            }
-            HoldReason::TopicMismatch => {
-                "Check in Shopify which app or notification sends this webhook; correct its topic or remove it."
-            }
-            HoldReason::OrderInconsistent => {
-                "Compare the order in Shopify with the figures named here; enter it by hand, or release it after Shopify corrected it."
-            }
-            HoldReason::CurrencyUnusable => {
-                "Check the order's currency in Shopify and the currency setting of the connection."
-            }
-            HoldReason::TaxUnmapped => {
-                "Add the named tax to `taxes` in the connection's settings and deploy; the order then goes on by itself."
-            }
-            HoldReason::AccountUnmapped => {
-                "Add the named key to `lines` or `payments` in the connection's settings and deploy; the order then goes on by itself."
-            }
-            HoldReason::TotalMismatch => {
-                "Compare the two totals; enter the order by hand if Shopify's own figures do not add up."
-            }
-            HoldReason::TooManyLines => {
-                "Enter the order by hand: it has more lines than one document of this ledger may have."
-            }
-            HoldReason::RefundUnbalanced => {
-                "Enter the refund by hand: its money and its lines differ by the amount named here."
-            }
-            HoldReason::PaymentSplitUnknown => {
-                "Subscribe to order_transactions/create in Shopify, so that each payment's amount is known, then replay the order."
-            }
-            HoldReason::ChangedAfterPosting => {
-                "Correct the posted documents in the ledger to the order's present state, then release the order."
-            }
-            HoldReason::OrderUnknown => "Open the order in Shopify and save it, so that its data is sent again.",
-            HoldReason::NumberTaken => {
-                "A document with this number exists that is not ours: renumber it in the ledger, or choose another number_prefix."
-            }
-            HoldReason::ProofDiffers => {
-                "Compare the document in the ledger with the expected total and correct it there, then release the order."
-            }
-            HoldReason::Refused => {
-                "Read the ledger's message, correct the cause there or in Shopify, then release the order."
-            }
-            HoldReason::SettingsRefused => {
-                "Create or reactivate what is named here in the ledger, or correct the connection's settings; then release the order."
-            }
-            HoldReason::PeriodClosed => {
-                "Open the period in the ledger, or set closed_period = \"first_open_day\"; then release the order."
-            }
-            HoldReason::SubscriptionEnded => "Renew the ledger's subscription; the order goes on after a release.",
-            HoldReason::Reconnect => "Connect the ledger again; waiting orders then go on.",
-            HoldReason::Crashed => {
-                "Report this order to the maintainers: processing it crashed twice. All other orders go on."
-            }
-            HoldReason::RetriesExhausted => {
-                "The ledger did not answer for seven days: check its status and the connection, then release the order."
-            }
-            HoldReason::SettingsInvalid => {
-                "Correct the connection's settings as named here and deploy; the order then goes on by itself."
-            }
-            HoldReason::AppUninstalled => {
-                "Install the app again in Shopify, or remove this connection from the settings."
-            }
-            HoldReason::ShopifyChanged => {
-                "Enter the order by hand, or update this program: Shopify sent a value here that it does not know."
-            }
-            HoldReason::BeforeStartDate => {
-                "Enter this payment or refund on the invoice that the earlier integration made, or leave it out."
-            }
-            HoldReason::PrivacyRequest => {
-                "Answer it within 30 days: the delivery kept here names the customer; posted documents are kept by law."
-            }
+            HoldReason::Unreadable => (
+                "unreadable",
+                "A delivery could not be read: it is no JSON, or a field is not what it has to be.",
+                "The delivery is kept as it came. Open the order in Shopify and save it again; a fresh delivery replaces this one.",
+            ),
+            HoldReason::TopicMismatch => (
+                "topic_mismatch",
+                "A delivery's topic and its signed body do not belong together.",
+                "Check in Shopify which app or notification sends this webhook; correct its topic or remove it.",
+            ),
+            HoldReason::OrderInconsistent => (
+                "order_inconsistent",
+                "The order's own figures do not add up, or one of them is missing.",
+                "Compare the order in Shopify with the figures named here; enter it by hand, or release it after Shopify corrected it.",
+            ),
+            HoldReason::CurrencyUnusable => (
+                "currency_unusable",
+                "The order is in a currency that cannot be booked as the connection's settings want it.",
+                "Check the order's currency in Shopify and the currency setting of the connection, then release the order.",
+            ),
+            HoldReason::TaxUnmapped => (
+                "tax_unmapped",
+                "A tax of the order has no entry in the connection's settings.",
+                "Add the named tax to `taxes` in the connection's settings and deploy; the order then goes on by itself.",
+            ),
+            HoldReason::AccountUnmapped => (
+                "account_unmapped",
+                "The settings do not say where a line or a payment of the order goes.",
+                "Add the named key to `lines` or `payments` in the connection's settings and deploy; the order then goes on by itself.",
+            ),
+            HoldReason::TotalMismatch => (
+                "total_mismatch",
+                "The ledger's own arithmetic would not reach the order's total, by more than rounding explains.",
+                "Compare the two totals; enter the order by hand if Shopify's own figures do not add up.",
+            ),
+            HoldReason::TooManyLines => (
+                "too_many_lines",
+                "The order has more lines than one document may have, and cannot be split into several that are each above zero.",
+                "Enter the order by hand, or allow more lines with `most_lines` in the connection's settings.",
+            ),
+            HoldReason::RefundUnbalanced => (
+                "refund_unbalanced",
+                "A refund's money and its lines do not come to the same.",
+                "Enter the refund by hand: its money and its lines differ by the amount named here.",
+            ),
+            HoldReason::PaymentSplitUnknown => (
+                "payment_split_unknown",
+                "Several gateways took part in the payment, and Shopify did not say how much went through each.",
+                "Subscribe to order_transactions/create in Shopify, so that each payment's amount is known, then replay the order.",
+            ),
+            HoldReason::ChangedAfterPosting => (
+                "changed_after_posting",
+                "The order changed after its documents were posted, in a way that must not be followed automatically.",
+                "Correct the posted documents in the ledger to the order's present state, then release the order.",
+            ),
+            HoldReason::OrderUnknown => (
+                "order_unknown",
+                "A refund or a payment arrived whose order was never seen.",
+                "Open the order in Shopify and save it, so that its data is sent again.",
+            ),
+            HoldReason::NumberTaken => (
+                "number_taken",
+                "The ledger has another document under the order's number.",
+                "A document with this number exists that is not ours: renumber it in the ledger, or choose another number_prefix.",
+            ),
+            HoldReason::ProofDiffers => (
+                "proof_differs",
+                "The ledger stored another total than was expected.",
+                "Compare the document in the ledger with the expected total and correct it there, then release the order.",
+            ),
+            HoldReason::Refused => (
+                "refused",
+                "The ledger refused the data.",
+                "Read the ledger's message, correct the cause there or in Shopify, then release the order.",
+            ),
+            HoldReason::SettingsRefused => (
+                "settings_refused",
+                "An account, item, tax code or currency of the settings does not exist in the ledger, or may not be used.",
+                "Create or reactivate what is named here in the ledger, or correct the connection's settings; then release the order.",
+            ),
+            HoldReason::PeriodClosed => (
+                "period_closed",
+                "The document's date lies in a period that is closed in the ledger.",
+                "Open the period in the ledger, or set closed_period = \"first_open_day\"; then release the order.",
+            ),
+            HoldReason::SubscriptionEnded => (
+                "subscription_ended",
+                "The ledger's subscription has ended, or does not include what is needed.",
+                "Renew the ledger's subscription; the order goes on after a release.",
+            ),
+            HoldReason::Reconnect => (
+                "reconnect",
+                "The ledger no longer accepts this program's authorisation.",
+                "Connect the ledger again; waiting orders then go on.",
+            ),
+            HoldReason::Crashed => (
+                "crashed",
+                "Processing this order crashed twice.",
+                "Report this order to the maintainers: processing it crashed twice. All other orders go on.",
+            ),
+            HoldReason::RetriesExhausted => (
+                "retries_exhausted",
+                "The ledger did not accept the order's documents for seven days, without refusing them.",
+                "The ledger did not answer for seven days: check its status and the connection, then release the order.",
+            ),
+            HoldReason::SettingsInvalid => (
+                "settings_invalid",
+                "The connection's settings cannot be read.",
+                "Correct the connection's settings as named here and deploy; the order then goes on by itself.",
+            ),
+            HoldReason::AppUninstalled => (
+                "app_uninstalled",
+                "Shopify says that the app was removed from the shop: deliveries will stop.",
+                "Install the app again in Shopify, or remove this connection from the settings.",
+            ),
+            HoldReason::PrivacyRequest => (
+                "privacy_request",
+                "Shopify asks about somebody's personal data, or asks to erase it.",
+                "Answer it within 30 days: the delivery kept here names the customer; posted documents are kept by law.",
+            ),
+            HoldReason::ShopifyChanged => (
+                "shopify_changed",
+                "Shopify sent a value that this version does not know, where it decides about money.",
+                "Enter the order by hand, or update this program: Shopify sent a value here that it does not know.",
+            ),
+            HoldReason::BeforeStartDate => (
+                "before_start_date",
+                "Money moved for an order that is older than the connection's start date.",
+                "Enter this payment or refund on the invoice that the earlier integration made, or leave it out.",
+            ),
         }
     }
 }

@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::document::{Itemised, TaxMode};
+use super::document::{Itemised, Line, TaxMode};
 use super::money::Currency;
 use super::text::{Field, TextRule};
 
@@ -59,8 +59,11 @@ pub trait LedgerRules {
     fn ledger(&self) -> LedgerName;
     /// Length and characters of a field.
     fn text(&self, field: Field) -> TextRule;
-    /// The most lines of one document.
+    /// The most rows that one document may have.
     fn most_lines(&self) -> usize;
+    /// How many rows a line makes in this ledger: its further pieces of description, and where the ledger knows no
+    /// discount on a line, the discount too.
+    fn rows(&self, line: &Line) -> usize;
     /// How refunds are recorded.
     fn refund_style(&self) -> RefundStyle;
     /// How tax is told.

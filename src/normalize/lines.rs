@@ -10,7 +10,6 @@ use crate::books::document::{DocumentKey, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
 use crate::books::money::round_half_up;
 use crate::books::rules::TaxModel;
-use crate::books::text::Field;
 use crate::shopify::Order;
 use crate::shopify::money::Side;
 use crate::shopify::order::{LineItem, ShippingLine, TaxLine};
@@ -143,13 +142,13 @@ fn goods(
     let discount = item.discount(side, one).ok_or_else(|| missing(&at("discount_allocations[].amount_set")))?;
     let role = role_of(item);
     let (sku, id) = (item.sku.as_deref().unwrap_or(""), format!("Item {}", item.id.0));
-    let description = case.writer.first_that_fits(key, Field::LineDescription, &at("name"), &[item.title(), sku, &id]);
+    let (description, more) = case.writer.description(key, &at("name"), &[item.title(), sku, &id]);
     let taxes = line_taxes(case, &item.tax_lines)?;
     let line = Line {
         role,
         source: format!("line:{}", item.id.0),
         description,
-        more: Vec::new(),
+        more,
         quantity: item.quantity.0,
         unit_price: price,
         discount,
@@ -191,12 +190,12 @@ fn shipping(
     let price = item.price(side, one).ok_or_else(|| missing(&at("price_set")))?;
     let discount = item.discount(side, one).ok_or_else(|| missing(&at("discount_allocations[].amount_set")))?;
     let title = if item.title.is_empty() { String::new() } else { format!("Shipping: {}", item.title) };
-    let description = case.writer.first_that_fits(key, Field::LineDescription, &at("title"), &[&title, "Shipping"]);
+    let (description, more) = case.writer.description(key, &at("title"), &[&title, "Shipping"]);
     let line = Line {
         role: LineRole::Shipping,
         source: shipping_source(case.order, index),
         description,
-        more: Vec::new(),
+        more,
         quantity: Decimal::ONE,
         unit_price: price,
         discount,

@@ -16,7 +16,6 @@ use crate::books::document::{
 };
 use crate::books::hold::Hold;
 use crate::books::rules::RefundStyle;
-use crate::books::text::Field;
 use crate::shopify::Transaction;
 use crate::shopify::money::Side;
 
@@ -275,11 +274,12 @@ fn returned_line(
         format!("{} × {}", entry.quantity.normalize(), entry.name)
     };
     let own = with_tax - remitted;
+    let (description, more) = case.writer.description(key, "name", &[&text, "Returned goods"]);
     lines.push(Line {
         role: entry.role,
         source: entry.source.clone(),
-        description: case.writer.first_that_fits(key, Field::LineDescription, "name", &[&text, "Returned goods"]),
-        more: Vec::new(),
+        description,
+        more,
         quantity: Decimal::ONE,
         unit_price: if mode == TaxMode::Inclusive { own } else { own - tax },
         discount: Decimal::ZERO,

@@ -1,27 +1,95 @@
-//! Documents in parts.
+//! Documents in parts: one that has more lines than its ledger takes, or whose money takes several ways. The parts add up
+//! to the whole exactly; every line is in one of them, in its order. The caller closes each part to its own total, with a
+//! rounding line of its own where the ledger's arithmetic asks for one.
 
 use rust_decimal::Decimal;
 
-use super::Case;
+use super::{Case, number};
 use crate::books::document::{Itemised, Line, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
 use crate::books::money::Currency;
 
-/// A document in as many parts as the ledger's limit of lines asks for.
+/// A document in as many parts as the ledger's limit of rows asks for, or the settings' own; one row of each part is kept
+/// for rounding.
 pub(super) fn parts(case: &Case<'_>, body: Itemised) -> Result<Vec<Itemised>, Hold> {
-    let most = case.input.rules.most_lines();
-    if body.lines.len() > most {
-        let text = format!("{} lines, where one document may have {most}", body.lines.len());
-        return Err(Hold::new(HoldReason::TooManyLines, text));
+    let rules = case.input.rules;
+    let set = case.input.settings.most_lines.map_or(usize::MAX, |most| most.saturating_sub(1));
+    split(body, rules.most_lines().min(set), case.currency, &|line| rules.rows(line))
+}
+
+/// `whole` in as few parts of at most `most` rows as its order of lines allows. A line stays in one piece, its
+/// description's further lines and its discount with it; no part comes to less than zero. The first part keeps the
+/// number, the others are `…-2`, `…-3`. A document that is short enough is its own only part.
+///
+/// # Errors
+/// `too_many_lines` where lines below zero stand so that there are no such parts, or a single line is too long.
+fn split(
+    whole: Itemised,
+    most: usize,
+    currency: Currency,
+    rows_of: &dyn Fn(&Line) -> usize,
+) -> Result<Vec<Itemised>, Hold> {
+    let rows: Vec<usize> = whole.lines.iter().map(rows_of).collect();
+    let count: usize = rows.iter().sum();
+    if count <= most {
+        return Ok(vec![whole]);
     }
-    Ok(vec![body])
+    let worths: Vec<Decimal> = whole.lines.iter().map(|line| worth(line, whole.tax_mode, currency)).collect();
+    let ends = ends(&worths, &rows, most).ok_or_else(|| {
+        let text = format!("{count} lines, which cannot be split into documents of at most {most} above zero");
+        Hold::new(HoldReason::TooManyLines, text)
+    })?;
+    let (mut parts, mut from, mut tax_left) = (Vec::new(), 0, whole.tax_total);
+    for (part, end) in (1..).zip(ends) {
+        let lines = whole.lines[from..end].to_vec();
+        let tax_of_lines = lines.iter().map(|line| line.tax.amount).sum();
+        // The last one takes what the whole has beyond its lines.
+        let tax_total = if end == whole.lines.len() { tax_left } else { tax_of_lines };
+        tax_left -= tax_total;
+        parts.push(Itemised { number: number::part(&whole.number, part), lines, tax_total, ..whole.clone() });
+        from = end;
+    }
+    Ok(parts)
+}
+
+/// A line with the tax that comes on top of it.
+fn worth(line: &Line, mode: TaxMode, currency: Currency) -> Decimal {
+    line.amount(currency) + if mode == TaxMode::Exclusive { line.tax.amount } else { Decimal::ZERO }
+}
+
+/// Where each part ends. From the back, for every line: the longest part that may begin there and leaves a rest that can
+/// be split too.
+fn ends(worths: &[Decimal], rows: &[usize], most: usize) -> Option<Vec<usize>> {
+    let count = worths.len();
+    let mut next: Vec<Option<usize>> = vec![None; count + 1];
+    next[count] = Some(count);
+    for from in (0..count).rev() {
+        let (mut used, mut sum) = (0, Decimal::ZERO);
+        for at in from..count {
+            used += rows[at];
+            sum += worths[at];
+            if used > most {
+                break;
+            }
+            if sum >= Decimal::ZERO && next[at + 1].is_some() {
+                next[from] = Some(at + 1);
+            }
+        }
+    }
+    let mut ends = Vec::new();
+    let mut from = 0;
+    while from < count {
+        from = next[from]?;
+        ends.push(from);
+    }
+    Some(ends)
 }
 
 /// The first lines of a document that come to exactly `amount`, and the rest; the line at the border is divided, its tax in
 /// proportion.
 pub(super) fn at_amount(body: &Itemised, amount: Decimal, currency: Currency) -> (Itemised, Itemised) {
     let on_top = body.tax_mode == TaxMode::Exclusive;
-    let worth = |line: &Line| line.amount(currency) + if on_top { line.tax.amount } else { Decimal::ZERO };
+    let worth = |line: &Line| worth(line, body.tax_mode, currency);
     let (mut first, mut second) = (Vec::new(), Vec::new());
     let mut left = amount;
     // What takes something off goes first, so that neither part ends below zero.
@@ -47,3 +115,6 @@ pub(super) fn at_amount(body: &Itemised, amount: Decimal, currency: Currency) ->
     };
     (with(first), with(second))
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::text::{EmojiPolicy, clean};
+use super::text::{EmojiPolicy, TextChange, clean, pieces};
 use crate::books::document::DocumentKey;
 use crate::books::rules::LedgerRules;
 use crate::books::text::Field;
@@ -44,17 +44,49 @@ impl<'a> Writer<'a> {
     pub fn fit(&mut self, key: &DocumentKey, field: Field, name: &str, text: &str) -> String {
         let personal = matches!(field, Field::PartyName | Field::GivenName | Field::FamilyName | Field::Email);
         let cleaned = clean(text, &self.rules.text(field), self.emoji);
-        for change in &cleaned.changes {
-            self.notes.push(Adjustment {
-                document_key: key.clone(),
-                field: name.to_owned(),
-                rule: change.rule(),
-                before: text.to_owned(),
-                after: cleaned.text.clone(),
-                personal,
-            });
-        }
+        self.changed(key, name, &cleaned.changes, text, &cleaned.text, personal);
         cleaned.text
+    }
+
+    fn changed(
+        &mut self,
+        key: &DocumentKey,
+        name: &str,
+        changes: &[TextChange],
+        before: &str,
+        after: &str,
+        personal: bool,
+    ) {
+        self.notes.extend(changes.iter().map(|change| Adjustment {
+            document_key: key.clone(),
+            field: name.to_owned(),
+            rule: change.rule(),
+            before: before.to_owned(),
+            after: after.to_owned(),
+            personal,
+        }));
+    }
+
+    /// A line's text: the first of `candidates` that is not empty once fitted. What goes beyond the field's length is not
+    /// cut: it comes second, in pieces that go into [`Line::more`](crate::books::Line).
+    pub fn description(&mut self, key: &DocumentKey, name: &str, candidates: &[&str]) -> (String, Vec<String>) {
+        let rule = self.rules.text(Field::LineDescription);
+        for (rank, candidate) in candidates.iter().enumerate() {
+            let found = pieces(candidate, &rule, self.emoji);
+            self.changed(key, name, &found.changes, candidate, &found.pieces.join("\n"), false);
+            let mut lines = found.pieces.into_iter();
+            let Some(first) = lines.next() else { continue };
+            let more: Vec<String> = lines.collect();
+            if rank > 0 && !candidates[0].is_empty() {
+                self.note(key, name, "empty_name", candidates[0], &first);
+            }
+            if !more.is_empty() {
+                let after = format!("{} lines of at most {} characters", more.len() + 1, rule.max);
+                self.note(key, name, "description_split", candidate, &after);
+            }
+            return (first, more);
+        }
+        (String::new(), Vec::new())
     }
 
     /// The first of `candidates` that is not empty once fitted; a note says when the first choice fell away.
@@ -85,7 +117,7 @@ impl<'a> Writer<'a> {
 
     /// The order's name as a ledger can show it.
     pub fn name_of(&mut self, order: &Order) -> String {
-        let name = clean(&order.name, &self.rules.text(Field::Reference), self.emoji).text;
+        let name = clean(&order.name, &self.rules.text(Field::OrderName), self.emoji).text;
         if name.is_empty() { order.id.0.clone() } else { name }
     }
 

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 
 use super::oauth::{self, Credentials};
 use super::{FoundParty, Ledger, Outcome, Posted, RateLimit, Recovery, Reference, ReferenceKind, WireRequest, Write};
-use crate::books::document::{Document, Itemised, Party, TaxMode};
+use crate::books::document::{Document, Itemised, Line, Party, TaxMode};
 use crate::books::money::Currency;
 use crate::books::rules::{LedgerName, LedgerRules, RefundStyle, TaxModel};
 use crate::books::text::{Field, TextRule};
@@ -20,7 +20,7 @@ mod query;
 mod read;
 #[cfg(test)]
 mod tests;
-mod text;
+pub mod text;
 
 /// The host of the Accounting API.
 const API: &str = "https://quickbooks.api.intuit.com";
@@ -71,12 +71,17 @@ impl LedgerRules for QuickBooks {
     }
 
     fn text(&self, field: Field) -> TextRule {
-        text::rule(field)
+        text::row(field).rule
     }
 
-    /// 750 lines on a taxable invoice (facts/quickbooks §2); a discounted line takes two, and one is kept for rounding.
+    /// 750 lines on a taxable invoice (facts/quickbooks §2); every document is held to it.
     fn most_lines(&self) -> usize {
-        374
+        750
+    }
+
+    /// A discount is a line of its own.
+    fn rows(&self, line: &Line) -> usize {
+        1 + line.more.len() + usize::from(!line.discount.is_zero())
     }
 
     fn refund_style(&self) -> RefundStyle {

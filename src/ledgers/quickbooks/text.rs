@@ -1,22 +1,64 @@
-//! What QuickBooks' text fields take (facts/quickbooks §2: Intuit's API reference).
+//! What QuickBooks' text fields take. Intuit does not say what its limits count, nor what becomes of characters above
+//! U+FFFF and of control characters (facts/quickbooks §2): UTF-16 units, and their absence, are the safe readings.
 
-use crate::books::text::{Field, LengthUnit, TextRule};
+use crate::books::text::{Field, FieldRow, TextRule};
 
-/// The rule of a field. QuickBooks does not say what its limits count nor what becomes of characters above U+FFFF;
-/// UTF-16 units and their absence are the safe readings.
-pub fn rule(field: Field) -> TextRule {
-    let line =
-        |max| TextRule { max, unit: LengthUnit::Utf16, forbidden: &[], astral: false, multiline: false, ascii: false };
-    // Colon, tab and newline are refused in names (error 2040): the colon separates a customer from its sub-customer.
-    let name = |max| TextRule { forbidden: &[':'], ..line(max) };
+const CUSTOMER: &str = "Intuit API reference, Customer";
+const SALES: &str = "Intuit API reference, Invoice, SalesReceipt, CreditMemo, RefundReceipt";
+
+/// Colon, tab and newline are refused in names (error 2040): the colon separates a customer from its sub-customer.
+const NAME: &[char] = &[':'];
+
+/// The row of a field.
+pub const fn row(field: Field) -> FieldRow {
     match field {
-        Field::PartyName => name(500),  // Customer.DisplayName
-        Field::GivenName => name(100),  // Customer.GivenName
-        Field::FamilyName => name(100), // Customer.FamilyName
-        Field::Email => line(100),      // PrimaryEmailAddr.Address
-        Field::LineDescription => TextRule { multiline: true, ..line(4000) }, // Line.Description
-        Field::DocumentNumber => TextRule { ascii: true, ..line(21) }, // DocNumber
-        Field::Reference => line(21),   // PaymentRefNum
-        Field::Note => TextRule { multiline: true, ..line(4000) }, // PrivateNote
+        Field::PartyName => FieldRow {
+            at: "Customer.DisplayName",
+            rule: TextRule::line(470).without(NAME),
+            limit: Some(500),
+            source: "Intuit API reference, Customer; 30 are kept for a currency and a Shopify id behind the name",
+        },
+        Field::GivenName => FieldRow {
+            at: "Customer.GivenName",
+            rule: TextRule::line(100).without(NAME),
+            limit: Some(100),
+            source: CUSTOMER,
+        },
+        Field::FamilyName => FieldRow {
+            at: "Customer.FamilyName",
+            rule: TextRule::line(100).without(NAME),
+            limit: Some(100),
+            source: CUSTOMER,
+        },
+        Field::Email => FieldRow {
+            at: "Customer.PrimaryEmailAddr.Address",
+            rule: TextRule::ascii(100),
+            limit: Some(100),
+            source: "Intuit API reference, Customer (RFC 822); a doubtful address is left out",
+        },
+        Field::LineDescription => FieldRow {
+            at: "Line.Description",
+            rule: TextRule::text(3970),
+            limit: Some(4000),
+            source: "Intuit API reference, Line; 30 are kept for a quantity before the text",
+        },
+        Field::DocumentNumber => {
+            FieldRow { at: "DocNumber", rule: TextRule::ascii(21), limit: Some(21), source: SALES }
+        }
+        Field::Reference => {
+            FieldRow { at: "PrivateNote", rule: TextRule::text(4000), limit: Some(4000), source: SALES }
+        }
+        Field::OrderName => FieldRow {
+            at: "PrivateNote",
+            rule: TextRule::line(100),
+            limit: None,
+            source: "our own: long enough for every name that people use",
+        },
+        Field::PaymentReference => FieldRow {
+            at: "PaymentRefNum",
+            rule: TextRule::ascii(21),
+            limit: Some(21),
+            source: "Intuit API reference, SalesReceipt; for Payment it states none, for RefundReceipt 100",
+        },
     }
 }

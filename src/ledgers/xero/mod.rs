@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 
 use super::oauth::{self, Credentials};
 use super::{FoundParty, Ledger, Outcome, Posted, RateLimit, Recovery, Reference, ReferenceKind, WireRequest, Write};
-use crate::books::document::{Document, DocumentKind, Itemised, Party, TaxMode};
+use crate::books::document::{Document, DocumentKind, Itemised, Line, Party, TaxMode};
 use crate::books::money::Currency;
 use crate::books::rules::{LedgerName, LedgerRules, RefundStyle, TaxModel};
 use crate::books::text::{Field, TextRule};
@@ -18,7 +18,7 @@ pub mod faults;
 mod read;
 #[cfg(test)]
 mod tests;
-mod text;
+pub mod text;
 
 /// The host of the Accounting API.
 const API: &str = "https://api.xero.com";
@@ -54,12 +54,17 @@ impl LedgerRules for Xero {
     }
 
     fn text(&self, field: Field) -> TextRule {
-        text::rule(field)
+        text::row(field).rule
     }
 
     /// "Any number" says Xero; its body limit of 3.5 MB is reached by no order of 1,000 lines of 3,000 characters.
     fn most_lines(&self) -> usize {
         1_000
+    }
+
+    /// A discount stands on its line.
+    fn rows(&self, line: &Line) -> usize {
+        1 + line.more.len()
     }
 
     fn refund_style(&self) -> RefundStyle {

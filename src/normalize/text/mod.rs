@@ -1,6 +1,13 @@
 //! The text policy: what a shop's text becomes so that a ledger takes it. Idempotent, linear, and every change has a
 //! name; nothing is altered that the field would take as it is.
 
+mod emoji;
+mod pieces;
+#[cfg(test)]
+mod tests;
+
+pub use pieces::{Pieces, pieces};
+
 use serde::Deserialize;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 use unicode_segmentation::UnicodeSegmentation;
@@ -160,7 +167,7 @@ impl Work<'_> {
         }
         let mut out = String::with_capacity(text.len());
         for cluster in text.graphemes(true) {
-            let Some(name) = emoji_name(cluster) else {
+            let Some(name) = emoji::name(cluster) else {
                 out.push_str(cluster);
                 continue;
             };
@@ -179,7 +186,7 @@ impl Work<'_> {
             }
         }
         if self.changes.iter().any(|change| matches!(change, TextChange::EmojiNamed | TextChange::EmojiRemoved)) {
-            out = tidy_after_emoji(&out);
+            out = emoji::tidy(&out);
         }
         out
     }
@@ -280,151 +287,4 @@ fn is_mark(letter: char) -> bool {
 /// What only joins or varies other characters is no loss.
 fn is_joiner(letter: char) -> bool {
     matches!(letter, '\u{200D}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0020}'..='\u{E007F}' | '\u{1F3FB}'..='\u{1F3FF}')
-}
-
-/// The name of an emoji; plain digits and signs such as © and ™ are none.
-fn emoji_name(cluster: &str) -> Option<&'static str> {
-    if cluster.chars().count() == 1 && cluster.chars().all(|one| one.is_ascii() || matches!(one, '©' | '®' | '™')) {
-        return None;
-    }
-    let bare = |text: &str| text.chars().filter(|one| *one != '\u{FE0F}' && *one != '\u{FE0E}').collect::<String>();
-    let plain = bare(cluster);
-    if plain.chars().all(|one| one.is_ascii() || matches!(one, '©' | '®' | '™')) && !plain.contains('\u{20E3}') {
-        return None;
-    }
-    if let Some(found) = emojis::get(cluster).or_else(|| emojis::get(&plain)) {
-        return Some(found.name());
-    }
-    // An unknown combination is named after its first part; what is no emoji at all has none.
-    let first = plain.chars().next()?;
-    let mut buffer = [0u8; 4];
-    emojis::get(first.encode_utf8(&mut buffer)).map(|found| found.name())
-}
-
-/// Joins what taking emoji out left open: no space before punctuation, none doubled.
-fn tidy_after_emoji(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        let after_space = out.ends_with(' ');
-        if letter == ' ' && (after_space || out.is_empty()) {
-            continue;
-        }
-        if after_space && matches!(letter, ',' | '.' | ';' | '!' | '?' | ')' | '\n') {
-            out.pop();
-        }
-        out.push(letter);
-    }
-    out.trim_end().to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::books::text::LengthUnit;
-    use proptest::prelude::*;
-
-    const NAME: TextRule = TextRule {
-        max: 60,
-        unit: LengthUnit::Utf16,
-        forbidden: &[':', '<', '>'],
-        astral: false,
-        multiline: false,
-        ascii: false,
-    };
-    const NOTE: TextRule = TextRule { max: 40, multiline: true, forbidden: &[], ..NAME };
-    const NUMBER: TextRule = TextRule { max: 21, ascii: true, forbidden: &[], ..NAME };
-
-    fn named(text: &str) -> String {
-        clean(text, &NAME, EmojiPolicy::Name).text
-    }
-
-    fn rules(text: &str) -> Vec<&'static str> {
-        clean(text, &NAME, EmojiPolicy::Name).changes.into_iter().map(TextChange::rule).collect()
-    }
-
-    #[test]
-    fn emoji_are_written_out_as_one_word_each_whatever_they_are_made_of() {
-        assert_eq!(named("Mug🚀Red"), "Mug rocket Red");
-        assert_eq!(named("Mug 🚀 to the moon ☕"), "Mug rocket to the moon hot beverage");
-        assert_eq!(named("🎁"), "wrapped gift");
-        assert_eq!(named("Poster 🏳️‍🌈!"), "Poster rainbow flag!");
-        assert!(named("👩‍🚀 hat").starts_with("woman astronaut"), "{}", named("👩‍🚀 hat"));
-        assert_eq!(rules("Mug 🚀"), ["emoji_named"]);
-    }
-
-    #[test]
-    fn emoji_can_be_left_out_or_kept_where_the_field_takes_them() {
-        assert_eq!(clean("Mug🚀Red ☕", &NAME, EmojiPolicy::Strip).text, "Mug Red");
-        let wide = TextRule { astral: true, ..NAME };
-        assert_eq!(clean("Mug 🚀", &wide, EmojiPolicy::Keep).text, "Mug 🚀");
-        assert_eq!(clean("Mug 🚀 ☕", &NAME, EmojiPolicy::Keep).text, "Mug ☕");
-    }
-
-    #[test]
-    fn digits_and_signs_are_no_emoji() {
-        assert_eq!(named("A1 #2 * © ® ™"), "A1 #2 * © ® ™");
-        assert!(rules("A1 #2 * © ® ™").is_empty());
-    }
-
-    #[test]
-    fn letters_of_every_script_survive_and_marks_are_composed() {
-        for text in ["مريم الأندلسي", "Đặng Thị Hà", "שלום", "猫の器", "Ænima – Ōkami’s"]
-        {
-            assert_eq!(named(text), text);
-        }
-        assert_eq!(named("Ame\u{301}lie"), "Amélie");
-        assert_eq!(rules("Ame\u{301}lie"), ["composed"]);
-    }
-
-    #[test]
-    fn invisible_marks_and_control_characters_go() {
-        assert_eq!(named("\u{202b}الأندلسي\u{202c}"), "الأندلسي");
-        assert_eq!(named("a\u{0}b\u{1f}c\u{7f}d\u{85}e\u{feff}f\u{ffff}"), "abcdef");
-        assert_eq!(clean("one\n\ttwo\u{2028}three", &NOTE, EmojiPolicy::Name).text, "one\ntwo\nthree");
-        assert_eq!(named("one\ntwo\tthree"), "one two three");
-    }
-
-    #[test]
-    fn what_a_field_refuses_is_replaced_readably() {
-        assert_eq!(named("Rob:Barnett"), "Rob-Barnett");
-        assert_eq!(named("O'Neil <sen.>"), "O'Neil sen.");
-        assert_eq!(named("  two   spaces "), "two spaces");
-    }
-
-    #[test]
-    fn characters_beyond_the_basic_plane_get_their_plain_twin() {
-        assert_eq!(named("𝒜𝓃𝓃𝒶"), "Anna");
-        assert_eq!(named("𠮷野家"), "?野家");
-        assert_eq!(clean("Café №7 🚀", &NUMBER, EmojiPolicy::Strip).text, "Cafe No7");
-    }
-
-    #[test]
-    fn a_cut_falls_between_characters_as_people_see_them() {
-        let long = "e\u{301}\u{323}".repeat(100);
-        let cut = clean(&long, &NAME, EmojiPolicy::Name);
-        assert!(cut.text.ends_with('…') && NAME.length(&cut.text) <= NAME.max);
-        assert!(cut.changes.contains(&TextChange::Shortened));
-        assert_eq!(clean("ABCDEFGHIJKLMNOPQRSTUVWXYZ", &NUMBER, EmojiPolicy::Name).text, "ABCDEFGHIJKLMNOPQR...");
-        let megabyte = "🚀x ".repeat(1 << 18);
-        assert!(NAME.length(&named(&megabyte)) <= NAME.max);
-    }
-
-    proptest! {
-        #[test]
-        fn cleaning_is_idempotent_and_always_fits(text in "\\PC{0,80}|[\\x00-\\x20🚀☕️a:<>é\u{202b}\u{200d}👩‍🚀\u{1F3FB}\u{20E3}1]{0,60}") {
-            for rule in [NAME, NOTE, NUMBER, TextRule { astral: true, ..NAME }] {
-                for policy in [EmojiPolicy::Name, EmojiPolicy::Strip, EmojiPolicy::Keep] {
-                    let once = clean(&text, &rule, policy);
-                    prop_assert!(rule.length(&once.text) <= rule.max);
-                    prop_assert!(!once.text.contains(rule.forbidden));
-                    prop_assert!(!once.text.chars().any(|one| is_control(one) && one != '\n'));
-                    prop_assert!(rule.astral || !once.text.chars().any(is_astral));
-                    prop_assert!(!rule.ascii || once.text.chars().all(is_plain));
-                    let twice = clean(&once.text, &rule, policy);
-                    prop_assert_eq!(&twice.text, &once.text);
-                    prop_assert!(twice.changes.is_empty());
-                }
-            }
-        }
-    }
 }

@@ -1,0 +1,118 @@
+//! Documents that are written from the code: a table in `docs/` can never say anything else than the program does.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use tillproof::books::text::{Field, FieldRow, LengthUnit};
+use tillproof::books::{HoldReason, LedgerName};
+use tillproof::ledgers::{quickbooks, xero};
+
+/// Compares `docs/<name>` with what the code says; with `UPDATE_DOCS=1` in the environment it is written anew.
+fn generated(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, text).unwrap();
+        return;
+    }
+    let standing = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        standing == text,
+        "docs/{name} does not say what the code does: write it anew with `UPDATE_DOCS=1 cargo test --test docs`, and \
+         read the difference before you commit it"
+    );
+}
+
+/// A table with a heading.
+fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+    let mut out = line(&head.iter().map(|cell| cell.to_string()).collect::<Vec<_>>());
+    out += &line(&vec!["---".to_owned(); head.len()]);
+    rows.iter().for_each(|row| out += &line(row));
+    out
+}
+
+const LIMITS: &str = "# What fits where
+
+A shop's texts are made to fit the ledger's fields before anything is sent. Nothing is altered that the field would take
+as it is, and every change is written down in `adjustments`, with the text before and after it.
+
+* Letters and their marks are composed (NFC). Control characters and invisible direction marks are taken out.
+* No text begins or ends with a space or has two in a row; a text of one line has no tabs or line ends.
+* Emoji become their names (`emoji = \"name\"`), go (`\"strip\"`) or stay where the field takes them (`\"keep\"`).
+* Characters that a field refuses are replaced: `:` by `-`, `\"` by `'`, others by a space. Characters above U+FFFF are
+  replaced by their plain twin, or by `?`; so are those that are no ASCII where only ASCII is taken.
+* A text that is too long is cut between characters as people see them, and ends in `…`. Only a line's description is
+  never cut: it goes on in further lines without an amount. A text of more than 25 fields' length is cut after all.
+* A name that has nothing left falls back to the SKU and the id, a customer's to the e-mail address and the id.
+* Lengths are counted in UTF-16 units: neither vendor says what it counts, and these are never fewer than characters.
+";
+
+fn limits_of(ledger: LedgerName, row: fn(Field) -> FieldRow) -> String {
+    let describe = |field: Field| {
+        let FieldRow { at, rule, limit, source } = row(field);
+        let LengthUnit::Utf16 = rule.unit;
+        let refused: Vec<String> = rule.forbidden.iter().map(|one| format!("`{one}`")).collect();
+        let takes = match (rule.ascii, rule.astral) {
+            (true, _) => "printable ASCII",
+            (false, false) => "up to U+FFFF",
+            (false, true) => "everything",
+        };
+        let limit = limit.map_or("not stated".to_owned(), |limit| limit.to_string());
+        let lines = if rule.multiline { "several" } else { "one" };
+        let cells = [field.title(), &format!("`{}`", at.replace(", ", "`, `")), &rule.max.to_string(), &limit, lines];
+        let more = [takes, &refused.join(" "), source];
+        cells.iter().chain(&more).map(|cell| cell.to_string()).collect()
+    };
+    let rows: Vec<Vec<String>> = Field::ALL.into_iter().map(describe).collect();
+    let head = ["text", "field", "longest", "the ledger's limit", "lines", "characters", "refused", "source"];
+    format!("\n## {}\n\n{}", ledger.title(), table(&head, &rows))
+}
+
+#[test]
+fn the_limits_are_those_of_the_code() {
+    let mut text = LIMITS.to_owned();
+    text += &limits_of(LedgerName::QuickBooks, quickbooks::text::row);
+    text += &limits_of(LedgerName::Xero, xero::text::row);
+    generated("limits.md", &text);
+}
+
+#[test]
+fn nothing_longer_than_a_ledgers_own_limit_is_sent() {
+    for row in [quickbooks::text::row, xero::text::row] {
+        for row in Field::ALL.map(row) {
+            assert!(row.limit.is_none_or(|limit| row.rule.max <= limit), "{}", row.at);
+        }
+        // "Shopify order <20 digits> (<name>)"
+        assert!(row(Field::Reference).rule.max >= 38 + row(Field::OrderName).rule.max);
+    }
+}
+
+#[test]
+fn the_holds_are_those_of_the_code() {
+    let mut text = String::from(
+        "# Why an order waits\n\nAn order that cannot be booked safely is held: nothing more of it is posted until a person \
+         has looked. The reason and the remedy stand on the order's page and in the view `needs_attention`; all other \
+         orders go on.\n\n",
+    );
+    let rows: Vec<Vec<String>> = HoldReason::ALL
+        .iter()
+        .map(|reason| vec![format!("`{}`", reason.code()), reason.meaning().into(), reason.remedy().into()])
+        .collect();
+    write!(text, "{}", table(&["reason", "what happened", "what to do"], &rows)).unwrap();
+    generated("holds.md", &text);
+}
+
+#[test]
+fn every_reason_has_a_code_of_its_own_and_says_what_happened_and_what_to_do() {
+    let mut codes: Vec<&str> = HoldReason::ALL.iter().map(|reason| reason.code()).collect();
+    codes.sort();
+    codes.dedup();
+    assert_eq!(codes.len(), HoldReason::ALL.len());
+    for reason in HoldReason::ALL {
+        let json = serde_json::to_string(&reason).unwrap();
+        assert_eq!(json, format!("\"{}\"", reason.code()), "the stored name is the code");
+        for sentence in [reason.meaning(), reason.remedy()] {
+            assert!(sentence.ends_with('.') && !sentence.contains('\n') && !sentence.contains('|'), "{sentence}");
+        }
+    }
+}
