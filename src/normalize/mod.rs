@@ -10,7 +10,7 @@ use crate::books::hold::{Hold, HoldReason};
 use crate::books::rules::LedgerRules;
 use crate::config::{CurrencySide, SaleDocument, Settings, ZeroTotal};
 use crate::shopify::money::Side;
-use crate::shopify::{Order, OrderState};
+use crate::shopify::{Order, OrderState, drift};
 
 mod adjust;
 mod booked;
@@ -122,6 +122,9 @@ pub fn desired(input: &Input<'_>) -> Result<Desired, Hold> {
     };
     if let Some(ignored) = left_out(input, order)? {
         return Ok(Desired::Ignored(ignored));
+    }
+    if let Some(what) = drift::unsafe_value(input.state) {
+        return Err(Hold::new(HoldReason::ShopifyChanged, what));
     }
     let mut case = Case::new(input, order)?;
     let returns = returns::returns(&case)?;

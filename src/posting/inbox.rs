@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 
+use super::changes;
 use super::orders::{self, OrderRef};
 use super::schema::{meta, set_meta};
 use crate::books::hold::HoldReason;
@@ -45,7 +46,7 @@ pub fn transactions_seen_key(connection: &str) -> String {
 /// Takes `incoming` in.
 pub fn receive(sql: &dyn Sql, now: DateTime<Utc>, incoming: &Incoming<'_>) -> Result<Received, SqlError> {
     let sha256 = delivery::body_hash(incoming.body);
-    let news = delivery::read(&incoming.delivery.topic, &incoming.connection.shop, incoming.body);
+    let (news, drifts) = delivery::read_watching(incoming.delivery, &incoming.connection.shop, incoming.body);
     transaction(sql, |sql| {
         if let Some(seq) = known(sql, incoming, &sha256)? {
             sql.exec("UPDATE events SET deliveries = deliveries + 1 WHERE seq = ?", &[seq.into()])?;
@@ -53,6 +54,7 @@ pub fn receive(sql: &dyn Sql, now: DateTime<Utc>, incoming: &Incoming<'_>) -> Re
             return Ok(Received::Duplicate);
         }
         let seq = store(sql, now, incoming, &sha256, news.as_ref().ok().and_then(News::order_id))?;
+        changes::note(sql, now, &incoming.connection.id, &drifts)?;
         match &news {
             Ok(news) => merge(sql, now, incoming, seq, &sha256, news)?,
             Err(problem) => hold_event(sql, now, incoming, seq, reason_of(problem), &problem.to_string())?,

@@ -9,6 +9,7 @@ mod apply;
 mod books;
 mod breaker;
 mod budget;
+mod changes;
 mod documents;
 mod inbox;
 mod next;

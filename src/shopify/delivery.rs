@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::drift::{self, Drift};
 use super::money::Id;
 use super::order::Order;
 use super::refund::Refund;
@@ -164,6 +165,22 @@ struct OnlyId {
 /// Reads a body as its topic says, after checking that it looks like that topic. The topics that erase need their own
 /// fields and this shop's domain in the signed body.
 pub fn read(topic: &str, shop: &str, body: &[u8]) -> Result<News, Unreadable> {
+    read_with(topic, shop, body, |_, _| ())
+}
+
+/// As [`read`], and how the body differs from what this program was written against. Shopify's own sample tells nothing.
+pub fn read_watching(delivery: &Delivery, shop: &str, body: &[u8]) -> (Result<News, Unreadable>, Vec<Drift>) {
+    let mut drifts = Vec::new();
+    let news = read_with(&delivery.topic, shop, body, |topic, value| {
+        drifts = drift::drift(topic, &delivery.api_version, value);
+    });
+    if matches!(news, Ok(News::Sample)) {
+        drifts.clear();
+    }
+    (news, drifts)
+}
+
+fn read_with(topic: &str, shop: &str, body: &[u8], watch: impl FnOnce(Topic, &Value)) -> Result<News, Unreadable> {
     let kind = Topic::parse(topic);
     if kind == Topic::Other {
         return Ok(News::Other);
@@ -174,6 +191,7 @@ pub fn read(topic: &str, shop: &str, body: &[u8]) -> Result<News, Unreadable> {
     if !fits(kind, looks) {
         return Err(Unreadable::TopicMismatch { topic: topic.chars().take(60).collect(), body: looks.describe() });
     }
+    watch(kind, &value);
     match kind {
         Topic::Order => {
             let order: Order = typed(value)?;

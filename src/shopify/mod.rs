@@ -2,6 +2,7 @@
 //! does not matter and exactly what does. Knows nothing of ledgers; decides nothing about documents.
 
 pub mod delivery;
+pub mod drift;
 pub mod money;
 pub mod order;
 pub mod refund;

@@ -1,0 +1,51 @@
+//! Shopify changes something: it is said once, nothing is dropped in silence, and money that could be misread is held.
+
+use serde_json::json;
+
+use crate::support::{Bench, Company, Story};
+
+#[test]
+fn what_is_new_at_shopify_is_said_once_and_the_orders_go_on() {
+    let bench = Bench::new(Company::XeroUk);
+    for name in ["simple", "free_shipping"] {
+        let mut story = Story::read(name);
+        story.deliveries[0].1["line_items"][0]["surcharge"] = json!("Jane Doe");
+        story.deliveries[0].1["financial_status"] = json!("half_paid");
+        bench.tell(&story);
+        bench.run();
+        assert_eq!(bench.state(&story.order_id()).0, "synced", "{name}");
+    }
+    let alerts = bench.journal("SELECT * FROM alerts ORDER BY message");
+    let messages: Vec<&str> = alerts.iter().map(|alert| alert["message"].as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "the field `surcharge` is new, and it stands where money does (first seen at `line_items[0].surcharge`; this is said once)",
+            "the value `half_paid` of `financial_status` is not known (first seen at `financial_status`; this is said once)",
+        ]
+    );
+    assert!(alerts.iter().all(|alert| alert["kind"] == "shopify_changed" && alert["connection"] == "main"));
+}
+
+#[test]
+fn no_order_as_it_always_was_says_that_shopify_changed() {
+    let bench = Bench::new(Company::XeroUk);
+    Story::all().iter().for_each(|story| bench.tell(story));
+    bench.run();
+    assert!(bench.journal("SELECT * FROM alerts WHERE kind = 'shopify_changed'").is_empty());
+}
+
+#[test]
+fn a_payment_whose_status_is_not_known_holds_the_order_until_it_is() {
+    let bench = Bench::new(Company::XeroUk);
+    let mut story = Story::read("simple");
+    let settled = story.deliveries.iter().position(|(topic, _)| topic == "order_transactions/create").unwrap();
+    story.deliveries[settled].1["status"] = json!("cleared");
+    bench.tell(&story);
+    bench.run();
+    assert_eq!(bench.state(&story.order_id()), ("held".to_owned(), "shopify_changed".to_owned()));
+    assert!(bench.ledger(Company::XeroUk).is_empty(), "nothing is posted of it");
+    bench.tell(&Story::read("simple"));
+    bench.run();
+    assert_eq!(bench.state(&story.order_id()).0, "synced");
+}
