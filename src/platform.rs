@@ -212,6 +212,8 @@ pub enum CipherError {
     #[error("TOKEN_KEY must be 32 bytes in base64 (make one with: openssl rand -base64 32)")]
     Key,
     /// The text was sealed with another key, or damaged.
-    #[error("a stored token cannot be decrypted with the present TOKEN_KEY; connect the ledger again")]
+    #[error(
+        "a stored token cannot be decrypted with the present TOKEN_KEY; put the earlier key into TOKEN_KEY_PREVIOUS, or connect the ledger again"
+    )]
     Sealed,
 }

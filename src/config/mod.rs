@@ -55,7 +55,7 @@ pub fn connections(variables: &Variables) -> Vec<Connection> {
         .iter()
         .filter_map(|(name, value)| Some(connection(name, name.strip_prefix(CONNECTION_PREFIX)?, value)))
         .collect();
-    refuse_shared_prefixes(&mut all);
+    refuse_contradictions(&mut all);
     all
 }
 
@@ -68,7 +68,12 @@ fn connection(name: &str, id: &str, value: &Value) -> Connection {
     let (shop, books) = (text("shop"), text("books"));
     let version = Sha256::digest(value.to_string()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let books = if books.is_empty() { id.clone() } else { books };
-    Connection { settings: settings(name, value), shop, books, version, id }
+    let mut settings = settings(name, value);
+    if settings.is_ok() && !is_label(&books) {
+        let problem = format!("`{books}` must be 1 to 40 letters, digits, hyphens or underscores");
+        settings = Err(vec![ConfigError::new(format!("{name}.books"), problem)]);
+    }
+    Connection { settings, shop, books, version, id }
 }
 
 fn settings(name: &str, value: &Value) -> Result<Settings, Vec<ConfigError>> {
@@ -87,26 +92,58 @@ fn settings(name: &str, value: &Value) -> Result<Settings, Vec<ConfigError>> {
     if problems.is_empty() { Ok(settings) } else { Err(problems) }
 }
 
-/// Two shops in the same books must not number their documents alike.
-fn refuse_shared_prefixes(all: &mut [Connection]) {
-    let taken: Vec<(String, String, String)> = all
-        .iter()
-        .filter_map(|one| Some((one.books.clone(), one.settings.as_ref().ok()?.number_prefix.clone(), one.id.clone())))
-        .collect();
-    for one in all.iter_mut() {
-        let Ok(settings) = &one.settings else { continue };
-        let clash = taken
-            .iter()
-            .find(|(books, prefix, id)| *books == one.books && *prefix == settings.number_prefix && *id != one.id);
-        if let Some((books, prefix, other)) = clash {
-            one.settings = Err(vec![ConfigError::new(
-                format!("{CONNECTION_PREFIX}{}.number_prefix", one.id.to_ascii_uppercase()),
-                format!(
-                    "connection `{other}` numbers its documents in the books `{books}` with `{prefix}` too; choose another"
-                ),
-            )]);
+/// What two connections' settings say against each other; both wait until it is settled.
+fn refuse_contradictions(all: &mut [Connection]) {
+    let problems: Vec<Vec<ConfigError>> =
+        all.iter().map(|one| all.iter().filter_map(|other| contradiction(one, other)).collect()).collect();
+    for (one, problems) in all.iter_mut().zip(problems) {
+        if !problems.is_empty() {
+            one.settings = Err(problems);
         }
     }
+}
+
+fn contradiction(one: &Connection, other: &Connection) -> Option<ConfigError> {
+    let (Ok(mine), Ok(theirs)) = (&one.settings, &other.settings) else { return None };
+    if one.id == other.id {
+        return None;
+    }
+    let problem = |key: &str, text: String| {
+        Some(ConfigError::new(format!("{CONNECTION_PREFIX}{}.{key}", one.id.to_ascii_uppercase()), text))
+    };
+    let (id, books) = (&other.id, &one.books);
+    let same_company = mine.ledger == theirs.ledger && !mine.company.is_empty() && mine.company == theirs.company;
+    if one.books != other.books {
+        let text =
+            format!("connection `{id}` keeps this company in the books `{}`; give both the same `books`", other.books);
+        return if same_company { problem("company", text) } else { None };
+    }
+    if mine.ledger != theirs.ledger {
+        return problem(
+            "books",
+            format!("connection `{id}` keeps the books `{books}` in the other ledger; choose another label"),
+        );
+    }
+    if !mine.company.is_empty() && !theirs.company.is_empty() && !same_company {
+        return problem("company", format!("connection `{id}` names another company for the same books `{books}`"));
+    }
+    if one.shop == other.shop {
+        return problem("shop", format!("connection `{id}` feeds this shop into the books `{books}` already"));
+    }
+    if mine.number_prefix == theirs.number_prefix {
+        let text = format!(
+            "connection `{id}` numbers its documents in the books `{books}` with `{}` too; choose another",
+            mine.number_prefix
+        );
+        return problem("number_prefix", text);
+    }
+    None
+}
+
+/// The label of books names an object and stands in addresses.
+fn is_label(label: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+    (1..=40).contains(&label.len()) && label.bytes().all(allowed)
 }
 
 /// The value of a secret or variable, if it is set and not empty.
@@ -207,6 +244,60 @@ mod tests {
         other["shop"] = json!("second.myshopify.com");
         let all = connections(&BTreeMap::from([("CONNECTION_A".into(), value), ("CONNECTION_B".into(), other)]));
         assert!(all.iter().all(|one| one.settings.as_ref().unwrap_err()[0].problem.contains("choose another")));
+    }
+
+    #[test]
+    fn connections_that_contradict_each_other_all_wait_and_say_why() {
+        let problem = |change: fn(&mut Value, &mut Value)| {
+            let (mut one, mut other) = (example(), example());
+            other["shop"] = json!("second.myshopify.com");
+            other["number_prefix"] = json!("T-");
+            change(&mut one, &mut other);
+            let all = connections(&BTreeMap::from([("CONNECTION_A".into(), one), ("CONNECTION_B".into(), other)]));
+            all.into_iter().map(|one| one.settings.err().map(|all| all[0].to_string())).collect::<Vec<_>>()
+        };
+        let same_books = |one: &mut Value, other: &mut Value| {
+            one["books"] = json!("one");
+            other["books"] = json!("one");
+        };
+        assert_eq!(problem(same_books), [None, None], "several shops may share books");
+        assert_eq!(
+            problem(|_, other| other["shop"] = json!("example.myshopify.com")),
+            [None, None],
+            "a shop may feed two"
+        );
+        let both = |found: Vec<Option<String>>, key: &str| {
+            assert!(found.iter().all(|one| one.as_ref().is_some_and(|text| text.contains(key))), "{found:?}");
+        };
+        both(
+            problem(|one, other| {
+                one["company"] = json!("c");
+                other["company"] = json!("c");
+            }),
+            "give both the same `books`",
+        );
+        both(
+            problem(|one, other| {
+                (one["books"], other["books"]) = (json!("one"), json!("one"));
+                other["ledger"] = json!("quickbooks");
+            }),
+            "in the other ledger",
+        );
+        both(
+            problem(|one, other| {
+                (one["books"], other["books"]) = (json!("one"), json!("one"));
+                (one["company"], other["company"]) = (json!("c"), json!("d"));
+            }),
+            "names another company",
+        );
+        both(
+            problem(|one, other| {
+                (one["books"], other["books"]) = (json!("one"), json!("one"));
+                other["shop"] = json!("example.myshopify.com");
+            }),
+            "feeds this shop",
+        );
+        assert!(problem(|one, _| one["books"] = json!("a b"))[0].as_ref().unwrap().contains("CONNECTION_A.books"));
     }
 
     #[test]

@@ -115,11 +115,18 @@ struct Stand {
 impl Stand {
     fn new(state: &State, env: &Env) -> Self {
         let variables = variables::read(env);
-        let cipher: Box<dyn Cipher> =
-            match TokenCipher::new(variable(&variables, "TOKEN_KEY").unwrap_or(""), RuntimeRandom) {
-                Ok(cipher) => Box::new(cipher),
-                Err(_) => Box::new(NoCipher),
-            };
+        let key = |name: &str| variable(&variables, name).unwrap_or("");
+        let cipher = TokenCipher::new(key("TOKEN_KEY"), RuntimeRandom).and_then(|cipher| {
+            // Only while a key is being replaced.
+            match key("TOKEN_KEY_PREVIOUS") {
+                "" => Ok(cipher),
+                previous => cipher.with_previous(previous),
+            }
+        });
+        let cipher: Box<dyn Cipher> = match cipher {
+            Ok(cipher) => Box::new(cipher),
+            Err(_) => Box::new(NoCipher),
+        };
         let storage = || state.storage();
         Self {
             sql: ObjectSql::new(storage()),

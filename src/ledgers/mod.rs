@@ -248,9 +248,6 @@ pub trait Ledger: LedgerRules {
 
     /// What to do about a write that was first sent at `first_sent` and whose outcome is unknown.
     fn recovery(&self, first_sent: DateTime<Utc>, now: DateTime<Utc>) -> Recovery;
-
-    /// The request that exchanges a refresh token.
-    fn refresh(&self, credentials: &oauth::Credentials, refresh_token: &str) -> Request;
 }
 
 /// So many calls in any window of that length.

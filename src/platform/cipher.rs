@@ -11,20 +11,38 @@ use super::{Cipher, CipherError, Random};
 
 const NONCE_BYTES: usize = 12;
 
+/// A key, and the id that stands before whatever was sealed with it.
+struct Key {
+    cipher: Aes256Gcm,
+    id: String,
+}
+
+impl Key {
+    fn read(key: &str) -> Result<Self, CipherError> {
+        let bytes = STANDARD.decode(key.trim()).map_err(|_| CipherError::Key)?;
+        let cipher = Aes256Gcm::new_from_slice(&bytes).map_err(|_| CipherError::Key)?;
+        let id = Sha256::digest(&bytes).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { cipher, id })
+    }
+}
+
 /// The cipher over `TOKEN_KEY`.
 pub struct TokenCipher<R> {
-    cipher: Aes256Gcm,
-    key_id: String,
+    key: Key,
+    /// While the key is being replaced: the one before it, which only opens.
+    previous: Option<Key>,
     random: R,
 }
 
 impl<R: Random> TokenCipher<R> {
     /// Reads the key: 32 bytes in base64.
     pub fn new(key: &str, random: R) -> Result<Self, CipherError> {
-        let bytes = STANDARD.decode(key.trim()).map_err(|_| CipherError::Key)?;
-        let cipher = Aes256Gcm::new_from_slice(&bytes).map_err(|_| CipherError::Key)?;
-        let key_id = Sha256::digest(&bytes).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { cipher, key_id, random })
+        Ok(Self { key: Key::read(key)?, previous: None, random })
+    }
+
+    /// The key before this one (`TOKEN_KEY_PREVIOUS`). What it sealed is sealed anew when it is next stored.
+    pub fn with_previous(self, key: &str) -> Result<Self, CipherError> {
+        Ok(Self { previous: Some(Key::read(key)?), ..self })
     }
 }
 
@@ -33,18 +51,19 @@ impl<R: Random> Cipher for TokenCipher<R> {
         let mut nonce = [0u8; NONCE_BYTES];
         nonce[..8].copy_from_slice(&self.random.bits().to_le_bytes());
         nonce[8..].copy_from_slice(&self.random.bits().to_le_bytes()[..4]);
-        let sealed = self.cipher.encrypt(&Nonce::from(nonce), plain.as_bytes()).map_err(|_| CipherError::Key)?;
+        let sealed = self.key.cipher.encrypt(&Nonce::from(nonce), plain.as_bytes()).map_err(|_| CipherError::Key)?;
         let text = STANDARD.encode([&nonce[..], &sealed].concat());
-        Ok(format!("v1:{}:{text}", self.key_id))
+        Ok(format!("v1:{}:{text}", self.key.id))
     }
 
     fn open(&self, sealed: &str) -> Result<String, CipherError> {
-        let text = sealed.strip_prefix("v1:").and_then(|rest| rest.strip_prefix(self.key_id.as_str()));
-        let text = text.and_then(|rest| rest.strip_prefix(':')).ok_or(CipherError::Sealed)?;
+        let (id, text) = sealed.strip_prefix("v1:").and_then(|rest| rest.split_once(':')).ok_or(CipherError::Sealed)?;
+        let mut keys = std::iter::once(&self.key).chain(&self.previous);
+        let key = keys.find(|key| key.id == id).ok_or(CipherError::Sealed)?;
         let bytes = STANDARD.decode(text).map_err(|_| CipherError::Sealed)?;
         let (nonce, body) = bytes.split_at_checked(NONCE_BYTES).ok_or(CipherError::Sealed)?;
         let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|_| CipherError::Sealed)?;
-        let plain = self.cipher.decrypt(&Nonce::from(nonce), body).map_err(|_| CipherError::Sealed)?;
+        let plain = key.cipher.decrypt(&Nonce::from(nonce), body).map_err(|_| CipherError::Sealed)?;
         String::from_utf8(plain).map_err(|_| CipherError::Sealed)
     }
 }
@@ -83,6 +102,16 @@ mod tests {
         assert_ne!(one, two);
         assert!(!one.contains("refresh"));
         assert_eq!(cipher.open(&one).unwrap(), "refresh-token");
+    }
+
+    #[test]
+    fn the_previous_key_opens_and_the_present_one_seals() {
+        let before = cipher(7).seal("refresh-token").unwrap();
+        let rotated = cipher(8).with_previous(&STANDARD.encode([7; 32])).unwrap();
+        assert_eq!(rotated.open(&before).unwrap(), "refresh-token");
+        let after = rotated.seal("refresh-token").unwrap();
+        assert_eq!(cipher(8).open(&after).unwrap(), "refresh-token", "the previous key is needed no more");
+        assert_eq!(cipher(7).open(&after), Err(CipherError::Sealed));
     }
 
     #[test]

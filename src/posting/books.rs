@@ -2,10 +2,12 @@
 
 use chrono::{DateTime, Utc};
 
+use super::grant;
 use super::inbox::{self, Incoming, Received};
 use super::orders;
 use super::schema;
-use crate::config::{Connection, Variables};
+use crate::books::rules::LedgerName;
+use crate::config::{ConfigError, Connection, Variables};
 use crate::ledgers::{self, Ledger};
 use crate::platform::time::{iso, parse_iso};
 use crate::platform::{Platform, Sql, SqlError};
@@ -20,6 +22,8 @@ pub struct Books<'a> {
     pub connections: Vec<Connection>,
     /// The Worker's variables and secrets.
     pub variables: &'a Variables,
+    /// The companies that the settings give to other books: (ledger, company, books).
+    elsewhere: Vec<(LedgerName, String, String)>,
 }
 
 const INSTANCE: &str = "instance";
@@ -38,8 +42,21 @@ impl<'a> Books<'a> {
             schema::set_meta(platform.sql, INSTANCE, &format!("{:016x}", platform.random.bits()))?;
             schema::set_meta(platform.sql, BORN_AT, &iso(platform.clock.now()))?;
         }
-        let connections = all.into_iter().filter(|one| one.books == id).collect();
-        Ok(Self { platform, id, connections, variables })
+        let (mut connections, others): (Vec<Connection>, Vec<Connection>) =
+            all.into_iter().partition(|one| one.books == id);
+        belong_to_their_company(platform.sql, id, &mut connections)?;
+        let held = |one: Connection| {
+            let settings = one.settings.ok().filter(|settings| !settings.company.is_empty())?;
+            Some((settings.ledger, settings.company, one.books))
+        };
+        let elsewhere = others.into_iter().filter_map(held).collect();
+        Ok(Self { platform, id, connections, variables, elsewhere })
+    }
+
+    /// The other books to which the settings give that company, if any do.
+    pub(super) fn holder(&self, ledger: LedgerName, company: &str) -> Option<&str> {
+        let found = self.elsewhere.iter().find(|(of, id, _)| *of == ledger && id == company);
+        found.map(|(_, _, books)| books.as_str())
     }
 
     /// Takes a verified delivery in. The caller answers 200 once the object's writes are durable.
@@ -84,6 +101,26 @@ impl<'a> Books<'a> {
         let settings = connection.settings.as_ref().ok()?;
         Some(ledgers::open(settings, &settings.company, self.variables))
     }
+}
+
+/// The books belong to the company that was confirmed: settings that name none mean that one, settings that name another
+/// are wrong.
+fn belong_to_their_company(sql: &dyn Sql, id: &str, connections: &mut [Connection]) -> Result<(), SqlError> {
+    let Some(company) = grant::pinned(sql)? else { return Ok(()) };
+    for connection in connections {
+        let Ok(settings) = &mut connection.settings else { continue };
+        if settings.company.is_empty() {
+            settings.company.clone_from(&company.id);
+        } else if settings.company != company.id {
+            let problem = format!(
+                "is `{}`, but the books `{id}` belong to \"{}\" (`{}`); another company needs another label in `books`",
+                settings.company, company.name, company.id
+            );
+            let key = format!("CONNECTION_{}.company", connection.id.to_ascii_uppercase());
+            connection.settings = Err(vec![ConfigError { key, problem }]);
+        }
+    }
+    Ok(())
 }
 
 const ID: &str = "books";

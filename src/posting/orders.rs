@@ -325,14 +325,17 @@ pub fn release_settings_holds(sql: &dyn Sql, connection: &str, now: DateTime<Utc
         HoldReason::SettingsRefused,
         HoldReason::CurrencyUnusable,
     ];
-    for reason in reasons {
-        let held = sql.exec(
-            "SELECT order_id FROM orders WHERE connection = ? AND state = 'held' AND reason = ?",
-            &[connection.into(), reason.code().into()],
-        )?;
-        for row in &held {
-            release(sql, &OrderRef { connection: connection.to_owned(), order_id: row.text("order_id")? }, now)?;
-        }
+    reasons.into_iter().try_for_each(|reason| release_held(sql, connection, reason, now))
+}
+
+/// What was held for that reason is due again.
+pub fn release_held(sql: &dyn Sql, connection: &str, reason: HoldReason, now: DateTime<Utc>) -> Result<(), SqlError> {
+    let held = sql.exec(
+        "SELECT order_id FROM orders WHERE connection = ? AND state = 'held' AND reason = ?",
+        &[connection.into(), reason.code().into()],
+    )?;
+    for row in &held {
+        release(sql, &OrderRef { connection: connection.to_owned(), order_id: row.text("order_id")? }, now)?;
     }
     Ok(())
 }

@@ -64,6 +64,9 @@ CREATE TABLE IF NOT EXISTS ledger_references (
     kind TEXT NOT NULL, label TEXT NOT NULL, ledger_id TEXT NOT NULL, PRIMARY KEY (kind, label)
 );
 
+-- Consents that are under way: the hash of the state that the browser carries, and where it is to come back to.
+CREATE TABLE IF NOT EXISTS oauth_states (hash TEXT PRIMARY KEY, redirect_uri TEXT NOT NULL, expires_at TEXT NOT NULL);
+
 -- What normalisation changed, with the original text: it never leaves the object where it is personal.
 CREATE TABLE IF NOT EXISTS adjustments (
     connection TEXT NOT NULL, order_id TEXT NOT NULL, document_key TEXT NOT NULL, field TEXT NOT NULL,

@@ -1,22 +1,26 @@
-//! Access tokens. The object that owns the books is the only one that refreshes them, inside its one alarm turn, so a
-//! refresh is never made twice at once; new tokens are stored, and durable, before they are used.
+//! Access tokens. The object that owns the books is the only one that refreshes them, one refresh at a time whoever
+//! asks; new tokens are durable before they are used. When a reply is lost the refresh token in hand is sent again: Xero
+//! takes it for thirty more minutes, QuickBooks until the new pair is first used.
 
 use chrono::{DateTime, Duration, Utc};
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::books::Books;
+use super::grant::{self, Source, Stored, Unreadable};
 use super::schema::{clear_meta, meta, set_meta};
+use crate::books::rules::LedgerName;
 use crate::config::{Connection, variable_for};
-use crate::ledgers::Ledger;
-use crate::ledgers::oauth::{Credentials, TokenError, Tokens, read_tokens};
-use crate::platform::SqlError;
-
-const TOKENS: &str = "tokens";
-const RECONNECT: &str = "reconnect";
+use crate::ledgers::oauth::{Credentials, TokenError, Tokens, prefix, provider};
+use crate::platform::time::{iso, parse_iso};
+use crate::platform::{Request, SqlError, transaction};
 
 /// A token that ends sooner than this is refreshed first: a turn may take minutes.
 const MARGIN: Duration = Duration::minutes(5);
+/// A refresh that is not heard of for this long has crashed: a call may take 30 seconds.
+const REFRESH_TAKES: Duration = Duration::seconds(35);
+/// Tokens that nobody needed for this long are refreshed all the same: well inside Xero's 60 days and QuickBooks' 100.
+const KEEP_ALIVE: Duration = Duration::days(7);
+/// When the refresh that is under way began.
+const REFRESHING: &str = "refreshing";
 
 /// Why there is no access token.
 #[derive(Debug, thiserror::Error)]
@@ -27,93 +31,152 @@ pub enum Refused {
     /// Try again later.
     #[error("{0}")]
     Later(String),
+    /// Somebody else is refreshing just now: ask again in a moment.
+    #[error("the tokens are being refreshed")]
+    Busy,
     /// The object's own database.
     #[error(transparent)]
     Sql(#[from] SqlError),
 }
 
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    tokens: Tokens,
-    /// The hash of the refresh token in the secrets that the chain began with: a new secret begins a new chain.
-    seed: String,
+impl From<Unreadable> for Refused {
+    fn from(problem: Unreadable) -> Self {
+        match problem {
+            Unreadable::Cipher(error) => Refused::Person(error.to_string()),
+            Unreadable::Sql(error) => Refused::Sql(error),
+        }
+    }
 }
 
 /// A valid access token. `expired` says that the ledger no longer takes the one in hand.
-pub async fn access_token(
-    books: &Books<'_>,
-    connection: &Connection,
-    ledger: &dyn Ledger,
-    expired: bool,
-) -> Result<String, Refused> {
-    let prefix = ledger.ledger().as_str().to_ascii_uppercase();
-    let read = |name: &str| variable_for(books.variables, &format!("{prefix}_{name}"), &connection.id);
-    let seed_token = read("REFRESH_TOKEN");
-    let seed = seed_token.map(hash).unwrap_or_default();
-    let stored = stored(books)?.filter(|stored| seed_token.is_none() || stored.seed == seed);
+pub async fn access_token(books: &Books<'_>, connection: &Connection, expired: bool) -> Result<String, Refused> {
+    let person = |text: &str| Refused::Person(text.to_owned());
+    let Ok(settings) = &connection.settings else { return Err(person("the settings cannot be read")) };
+    let ledger = settings.ledger;
+    if grant::is_disconnected(books, ledger, &connection.id)? {
+        return Err(person("the ledger was disconnected; connect it again on the page /connect"));
+    }
+    if settings.company.is_empty() {
+        return Err(person("connect the ledger, and confirm the company, on the page /connect"));
+    }
+    let held = grant::held(books, ledger, connection)?;
     let now = books.platform.clock.now();
-    if let Some(stored) = &stored
+    if let Some(stored) = &held
         && !expired
         && stored.tokens.expires_at > now + MARGIN
     {
         return Ok(stored.tokens.access_token.clone());
     }
-    let refresh_token = stored.map(|stored| stored.tokens.refresh_token).or(seed_token.map(str::to_owned));
-    let missing = |name: &str| Refused::Person(format!("set the secret {prefix}_{name}"));
-    let refresh_token = refresh_token.ok_or_else(|| missing("REFRESH_TOKEN"))?;
-    let credentials = Credentials {
-        client_id: read("CLIENT_ID").ok_or_else(|| missing("CLIENT_ID"))?.to_owned(),
-        client_secret: read("CLIENT_SECRET").ok_or_else(|| missing("CLIENT_SECRET"))?.to_owned(),
-    };
-    let tokens = refresh(books, ledger, &credentials, &refresh_token).await?;
-    keep(books, &Stored { tokens: tokens.clone(), seed }, now).await?;
-    Ok(tokens.access_token)
-}
-
-async fn refresh(
-    books: &Books<'_>,
-    ledger: &dyn Ledger,
-    credentials: &Credentials,
-    refresh_token: &str,
-) -> Result<Tokens, Refused> {
-    let provider = match ledger.ledger() {
-        crate::books::LedgerName::QuickBooks => "QUICKBOOKS",
-        crate::books::LedgerName::Xero => "XERO",
-    };
-    let response = books.platform.http.send(ledger.refresh(credentials, refresh_token)).await;
+    let way = way(books, ledger, connection, held.as_ref())?;
+    let sent = way.chain.tokens.refresh_token.clone();
+    if grant::is_dead(books.platform.sql, &sent)? {
+        return Err(Refused::Person(TokenError::Dead.to_string()));
+    }
+    if !begin(books, now)? {
+        return Err(Refused::Busy);
+    }
+    let response = books.platform.http.send(way.request).await;
+    clear_meta(books.platform.sql, REFRESHING)?;
+    // A consent that came meanwhile counts more than what this refresh brought, a disconnection too.
+    let latest = grant::held(books, ledger, connection)?;
+    let refresh_token = |stored: &Option<Stored>| stored.as_ref().map(|stored| stored.tokens.refresh_token.clone());
+    if refresh_token(&latest) != refresh_token(&held) {
+        return latest.map(|latest| latest.tokens.access_token).ok_or(Refused::Busy);
+    }
+    if grant::is_disconnected(books, ledger, &connection.id)? {
+        return Err(Refused::Busy);
+    }
     let response = response.map_err(|error| Refused::Later(format!("token refresh: {error}")))?;
     let now = books.platform.clock.now();
-    read_tokens(&response, refresh_token, now, provider).map_err(|error| match error {
-        TokenError::Later(_) => Refused::Later(error.to_string()),
-        TokenError::Dead | TokenError::Client(_) => Refused::Person(error.to_string()),
+    let tokens = match provider(ledger, books.variables).read_tokens(&response, &sent, now) {
+        Ok(tokens) => tokens,
+        Err(error @ TokenError::Later(_)) => return Err(Refused::Later(error.to_string())),
+        Err(error @ TokenError::Client(_)) => return Err(Refused::Person(error.to_string())),
+        Err(error @ TokenError::Dead) => {
+            grant::died(books.platform.sql, &sent, &error.to_string())?;
+            return Err(Refused::Person(error.to_string()));
+        }
+    };
+    let stored = Stored { tokens, ..way.chain };
+    grant::keep(books, &stored, way.begins).await?;
+    Ok(stored.tokens.access_token)
+}
+
+/// How the next tokens are got.
+struct Way {
+    request: Request,
+    /// The chain that the answer goes on with; its tokens are about to be replaced.
+    chain: Stored,
+    begins: bool,
+}
+
+fn way(books: &Books<'_>, ledger: LedgerName, connection: &Connection, held: Option<&Stored>) -> Result<Way, Refused> {
+    let provider = provider(ledger, books.variables);
+    let new_chain = |refresh_token: &str, source| Stored {
+        tokens: Tokens::only_refresh(refresh_token),
+        seed: grant::seed_hash(books, ledger, &connection.id),
+        connection: connection.id.clone(),
+        source,
+    };
+    let begins = held.is_none();
+    if grant::has_own_account(books, ledger, &connection.id) {
+        let request = provider.own_account(&credentials(books, ledger, &connection.id)?);
+        return Ok(Way { request, chain: new_chain("", Source::OwnAccount), begins });
+    }
+    let chain = match (held, grant::seed(books, ledger, &connection.id)) {
+        (Some(stored), _) => stored.clone(),
+        (None, Some(secret)) => new_chain(secret, Source::Secret),
+        (None, None) => return Err(Refused::Person("connect the ledger on the page /connect".into())),
+    };
+    let client = if chain.connection.is_empty() { &connection.id } else { &chain.connection };
+    let request = provider.refresh(&credentials(books, ledger, client)?, &chain.tokens.refresh_token);
+    Ok(Way { request, chain, begins })
+}
+
+/// The app's identity with the ledger.
+pub fn credentials(books: &Books<'_>, ledger: LedgerName, connection: &str) -> Result<Credentials, Refused> {
+    let read = |name: &str| {
+        let name = format!("{}_{name}", prefix(ledger));
+        let value = variable_for(books.variables, &name, connection).map(str::to_owned);
+        value.ok_or_else(|| Refused::Person(format!("set the secret {name}")))
+    };
+    Ok(Credentials { client_id: read("CLIENT_ID")?, client_secret: read("CLIENT_SECRET")? })
+}
+
+/// Begins a refresh, unless one is under way.
+fn begin(books: &Books<'_>, now: DateTime<Utc>) -> Result<bool, SqlError> {
+    transaction(books.platform.sql, |sql| {
+        let began = meta(sql, REFRESHING)?.as_deref().and_then(parse_iso);
+        if began.is_some_and(|began| now - began < REFRESH_TAKES) {
+            return Ok(false);
+        }
+        set_meta(sql, REFRESHING, &iso(now)).map(|()| true)
     })
 }
 
-async fn keep(books: &Books<'_>, stored: &Stored, _now: DateTime<Utc>) -> Result<(), Refused> {
-    let json = serde_json::to_string(stored).map_err(|error| SqlError(error.to_string()))?;
-    let sealed = books.platform.cipher.seal(&json).map_err(|error| Refused::Person(error.to_string()))?;
-    set_meta(books.platform.sql, TOKENS, &sealed)?;
-    clear_meta(books.platform.sql, RECONNECT)?;
-    books.platform.sql.sync().await?;
-    Ok(())
-}
-
-fn stored(books: &Books<'_>) -> Result<Option<Stored>, Refused> {
-    let Some(sealed) = meta(books.platform.sql, TOKENS)? else { return Ok(None) };
-    let json = books.platform.cipher.open(&sealed).map_err(|error| Refused::Person(error.to_string()))?;
-    Ok(serde_json::from_str(&json).ok())
-}
-
-fn hash(token: &str) -> String {
-    Sha256::digest(token).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Writes down that a person has to connect the ledger again, and why.
-pub fn wants_reconnect(books: &Books<'_>, why: &str) -> Result<(), SqlError> {
-    set_meta(books.platform.sql, RECONNECT, why)
-}
-
-/// Why a person has to connect the ledger again, if so.
-pub fn reconnect(books: &Books<'_>) -> Result<Option<String>, SqlError> {
-    meta(books.platform.sql, RECONNECT)
+/// Refreshes tokens that nobody needed for a week, so that they do not die of idleness; adopts a secret that was never
+/// used. Cron calls it; what fails is tried again at the next tick.
+pub async fn keep_alive(books: &Books<'_>) -> Result<(), SqlError> {
+    let Some(connection) = books.connections.iter().find(|one| one.settings.is_ok()) else { return Ok(()) };
+    let Ok(ledger) = connection.settings.as_ref().map(|settings| settings.ledger) else { return Ok(()) };
+    let sql = books.platform.sql;
+    if grant::has_own_account(books, ledger, &connection.id) || grant::reconnect(sql)?.is_some() {
+        return Ok(());
+    }
+    let idle = match grant::held(books, ledger, connection) {
+        Ok(Some(_)) => {
+            let refreshed = grant::grant(sql)?.refreshed_at;
+            refreshed.is_none_or(|at| books.platform.clock.now() - at > KEEP_ALIVE)
+        }
+        Ok(None) => grant::seed(books, ledger, &connection.id).is_some(),
+        Err(_) => false,
+    };
+    if !idle {
+        return Ok(());
+    }
+    match access_token(books, connection, true).await {
+        Err(Refused::Sql(error)) => Err(error),
+        // A dead grant was written down; everything else is tried again.
+        Ok(_) | Err(_) => Ok(()),
+    }
 }

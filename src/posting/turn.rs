@@ -11,6 +11,7 @@ use super::apply::{Answer, Applied, apply};
 use super::books::Books;
 use super::breaker;
 use super::budget::Spent;
+use super::grant;
 use super::next::{Action, Call, next};
 use super::orders::{self, Ending, MOST_MARKS, OrderRow};
 use super::parties;
@@ -38,6 +39,8 @@ const STUCK: Duration = Duration::seconds(80);
 const TURN_BEGAN: &str = "turn_began";
 /// How often a ledger that waits for a person is asked again.
 const RECONNECT_PROBE: Duration = Duration::minutes(15);
+/// How long a turn waits for tokens that somebody else is refreshing: that call takes a second or two.
+const REFRESH_WAIT: Duration = Duration::seconds(3);
 /// How long the outbox waits after D1 failed.
 const JOURNAL_RETRY: Duration = Duration::seconds(10);
 /// How long the object rests after a turn that its own database failed.
@@ -64,6 +67,7 @@ impl Books<'_> {
     /// hanging keeps the platform from ringing another, so what waits on it is worked on right here.
     pub async fn poke(&self) -> Result<(), SqlError> {
         let sql = self.platform.sql;
+        tokens::keep_alive(self).await?;
         let now = self.platform.clock.now();
         let began = meta(sql, TURN_BEGAN)?.as_deref().and_then(parse_iso);
         let overdue = orders::next_due(sql)?.is_some_and(|due| now - due > STUCK);
@@ -175,7 +179,7 @@ impl Books<'_> {
                         active.push(row);
                     }
                     Applied::TokenExpired | Applied::Reconnect(_) => {
-                        tokens::wants_reconnect(self, "the ledger no longer accepts our access token")?;
+                        grant::wants_reconnect(self.platform.sql, "the ledger no longer accepts our access token")?;
                         pause = Some(self.platform.clock.now() + RECONNECT_PROBE);
                         active.push(row);
                     }
@@ -244,18 +248,20 @@ impl Books<'_> {
         renew: bool,
     ) -> Result<Result<String, DateTime<Utc>>, SqlError> {
         let connection: Option<&Connection> = calls.first().and_then(|(row, _)| self.connection(&row.at.connection));
-        let ledger = connection.and_then(|one| self.ledger(one));
-        let (Some(connection), Some(ledger)) = (connection, ledger) else {
+        let Some(connection) = connection else {
             return Ok(Err(self.platform.clock.now() + RECONNECT_PROBE));
         };
-        let refused = match tokens::access_token(self, connection, ledger.as_ref(), renew).await {
+        let refused = match tokens::access_token(self, connection, renew).await {
             Ok(token) => return Ok(Ok(token)),
             Err(refused) => refused,
         };
         let now = self.platform.clock.now();
         match refused {
             Refused::Sql(error) => Err(error),
-            Refused::Person(why) => tokens::wants_reconnect(self, &why).map(|()| Err(now + RECONNECT_PROBE)),
+            Refused::Busy => Ok(Err(now + REFRESH_WAIT)),
+            Refused::Person(why) => {
+                grant::wants_reconnect(self.platform.sql, &why).map(|()| Err(now + RECONNECT_PROBE))
+            }
             Refused::Later(why) => {
                 let chance = self.platform.random.bits();
                 let pause = breaker::failed(self.platform.sql, now, chance, &why)?;

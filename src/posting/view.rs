@@ -6,8 +6,8 @@ use serde_json::Value as Json;
 
 use super::books::Books;
 use super::breaker;
+use super::grant;
 use super::orders::{self, OrderRef};
-use super::tokens;
 use crate::journal;
 use crate::platform::time::iso;
 use crate::platform::{Row, SqlError, Value, transaction};
@@ -93,7 +93,7 @@ impl Books<'_> {
             journal_backlog: journal::backlog(sql)?,
             paused_until: paused_until.map(iso),
             pause_reason: health.why.filter(|_| paused_until.is_some()),
-            reconnect: tokens::reconnect(self)?,
+            reconnect: grant::reconnect(sql)?,
             next_due: orders::next_due(sql)?.map(iso),
         })
     }

@@ -4,7 +4,6 @@
 use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
 
-use super::oauth::{self, Credentials};
 use super::{FoundParty, Ledger, Outcome, Posted, RateLimit, Recovery, Reference, ReferenceKind, WireRequest, Write};
 use crate::books::document::{Document, Itemised, Line, Party, TaxMode};
 use crate::books::money::Currency;
@@ -16,6 +15,7 @@ use crate::platform::{Method, Request, Response};
 mod arithmetic;
 mod documents;
 pub mod faults;
+pub mod oauth;
 mod query;
 mod read;
 #[cfg(test)]
@@ -24,13 +24,10 @@ pub mod text;
 
 /// The host of the Accounting API.
 const API: &str = "https://quickbooks.api.intuit.com";
-/// The host of the token endpoint.
-const OAUTH: &str = "https://oauth.platform.intuit.com";
 
 /// A QuickBooks company as one connection sees it.
 pub struct QuickBooks {
     api: String,
-    oauth: String,
     realm: String,
     tax: documents::TaxCodes,
 }
@@ -44,12 +41,7 @@ impl QuickBooks {
             Some(_) => documents::TaxCodes::PerLine,
             None => documents::TaxCodes::UnitedStates,
         };
-        Self {
-            api: url("QUICKBOOKS_API_URL", API),
-            oauth: url("QUICKBOOKS_OAUTH_URL", OAUTH),
-            realm: realm.to_owned(),
-            tax,
-        }
+        Self { api: url("QUICKBOOKS_API_URL", API), realm: realm.to_owned(), tax }
     }
 
     fn path(&self, rest: &str) -> String {
@@ -202,9 +194,5 @@ impl Ledger for QuickBooks {
     /// The same `requestid` gets the same answer, however late.
     fn recovery(&self, _first_sent: DateTime<Utc>, _now: DateTime<Utc>) -> Recovery {
         Recovery::Replay
-    }
-
-    fn refresh(&self, credentials: &Credentials, refresh_token: &str) -> Request {
-        oauth::refresh(&format!("{}/oauth2/v1/tokens/bearer", self.oauth), credentials, refresh_token)
     }
 }

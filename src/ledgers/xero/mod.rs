@@ -3,7 +3,6 @@
 use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
 
-use super::oauth::{self, Credentials};
 use super::{FoundParty, Ledger, Outcome, Posted, RateLimit, Recovery, Reference, ReferenceKind, WireRequest, Write};
 use crate::books::document::{Document, DocumentKind, Itemised, Line, Party, TaxMode};
 use crate::books::money::Currency;
@@ -15,6 +14,7 @@ use crate::platform::{Method, Request, Response};
 mod arithmetic;
 mod documents;
 pub mod faults;
+pub mod oauth;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -22,8 +22,6 @@ pub mod text;
 
 /// The host of the Accounting API.
 const API: &str = "https://api.xero.com";
-/// The host of the token endpoint.
-const OAUTH: &str = "https://identity.xero.com";
 
 /// How long a write may be repeated under its key: Xero forgets a key six minutes after its first use; a minute is left
 /// for clocks that differ and for the call's own deadline.
@@ -32,7 +30,6 @@ const REPLAY: Duration = Duration::minutes(5);
 /// A Xero organisation as one connection sees it.
 pub struct Xero {
     api: String,
-    oauth: String,
     tenant: String,
 }
 
@@ -40,7 +37,7 @@ impl Xero {
     /// Opens an organisation by its tenant id.
     pub fn new(tenant: &str, variables: &Variables) -> Self {
         let url = |name: &str, host: &str| variable(variables, name).unwrap_or(host).trim_end_matches('/').to_owned();
-        Self { api: url("XERO_API_URL", API), oauth: url("XERO_OAUTH_URL", OAUTH), tenant: tenant.to_owned() }
+        Self { api: url("XERO_API_URL", API), tenant: tenant.to_owned() }
     }
 }
 
@@ -182,9 +179,5 @@ impl Ledger for Xero {
 
     fn recovery(&self, first_sent: DateTime<Utc>, now: DateTime<Utc>) -> Recovery {
         if now - first_sent < REPLAY { Recovery::Replay } else { Recovery::LookFirst }
-    }
-
-    fn refresh(&self, credentials: &Credentials, refresh_token: &str) -> Request {
-        oauth::refresh(&format!("{}/connect/token", self.oauth), credentials, refresh_token)
     }
 }

@@ -1,4 +1,7 @@
 //! Where a browser or a client manages connections: consent, revocation, the list of tenants.
+//!
+//! A browser (a request that accepts HTML) gets a page with the companies and two buttons; any other client is answered
+//! at once, as the test ordered it.
 
 use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
@@ -22,18 +25,26 @@ impl Grants {
         if wrong || redirect_uri.is_empty() || state.is_empty() {
             return Reply::text(400, "The request needs client_id, response_type=code, scope, redirect_uri and state.");
         }
+        let is_browser = request.header("accept").is_some_and(|accept| accept.contains("text/html"));
+        let decision = request.parameter("decision");
+        if is_browser && decision.is_none() {
+            return page(ledger, &request.query);
+        }
+        let chosen: Vec<String> = request.parameter("company").into_iter().collect();
         let mut answer = form_urlencoded::Serializer::new(String::new());
-        if self.consent.deny {
+        if self.consent.deny || decision.as_deref() == Some("deny") {
             answer.append_pair("error", "access_denied").append_pair("state", &state);
         } else {
             let code = self.ids.token("code");
             answer.append_pair("code", &code).append_pair("state", &state);
             let companies = match ledger {
                 Ledger::QuickBooks => {
-                    answer.append_pair("realmId", &self.consent.quickbooks);
-                    vec![self.consent.quickbooks.clone()]
+                    let realm = chosen.first().unwrap_or(&self.consent.quickbooks).clone();
+                    answer.append_pair("realmId", &realm);
+                    vec![realm]
                 }
-                Ledger::Xero => self.consent.xero.clone(),
+                Ledger::Xero if chosen.is_empty() => self.consent.xero.clone(),
+                Ledger::Xero => chosen,
             };
             let expires = now + Duration::seconds(CODE_SECONDS);
             self.codes.insert(code, Code { ledger, companies, redirect_uri: redirect_uri.clone(), expires });
@@ -114,6 +125,33 @@ pub fn discovery() -> Reply {
         "code_challenge_methods_supported": ["plain", "S256"],
     });
     Reply::json(200, &body)
+}
+
+/// The page that a person sees. The request's own fields go along with the decision.
+fn page(ledger: Ledger, query: &str) -> Reply {
+    let escape =
+        |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+    let fields: String = form_urlencoded::parse(query.as_bytes())
+        .map(|(name, value)| format!("<input type=hidden name=\"{}\" value=\"{}\">", escape(&name), escape(&value)))
+        .collect();
+    let companies: &[&str] = match ledger {
+        Ledger::QuickBooks => &presets::QUICKBOOKS_COMPANIES,
+        Ledger::Xero => &presets::XERO_TENANTS,
+    };
+    let choices: String = companies
+        .iter()
+        .enumerate()
+        .map(|(at, id)| {
+            let (name, checked) = (escape(presets::company_name(id)), if at == 0 { " checked" } else { "" });
+            format!("<p><label><input type=radio name=company value=\"{id}\"{checked}> {name}</label></p>")
+        })
+        .collect();
+    let html = format!(
+        "<!doctype html><title>Allow access</title><h1>Allow access to your {} company?</h1><form>{fields}{choices}\
+         <button name=decision value=allow>Allow access</button> <button name=decision value=deny>Cancel</button></form>",
+        ledger.name()
+    );
+    Reply::text(200, &html)
 }
 
 /// The id of a connection is not the tenant's id.

@@ -26,6 +26,8 @@ const XERO_ACCESS_SECONDS: i64 = 1800;
 const XERO_REFRESH_SECONDS: i64 = 60 * 86_400;
 /// How long Xero accepts the previous refresh token after a rotation.
 const XERO_GRACE_SECONDS: i64 = 1800;
+/// A QuickBooks consent ends five years after it was given, however often its tokens are used.
+const QUICKBOOKS_CONSENT_SECONDS: i64 = 5 * 365 * 86_400;
 /// Xero documents five minutes for a code; the same is used for QuickBooks.
 const CODE_SECONDS: i64 = 300;
 
@@ -36,6 +38,8 @@ struct Grant {
     companies: Vec<String>,
     refresh: String,
     refresh_expires: DateTime<Utc>,
+    /// When the consent ends for good (QuickBooks).
+    consent_ends: Option<DateTime<Utc>>,
     /// The refresh token before the current one, and until when it works (`None`: until the current pair is used).
     previous: Option<(String, Option<DateTime<Utc>>)>,
     generation: u64,
@@ -100,6 +104,7 @@ impl Default for Grants {
             companies: vec![company.to_owned()],
             refresh: presets::refresh_token(company),
             refresh_expires: far,
+            consent_ends: None,
             previous: None,
             generation: 0,
             custom: false,
@@ -264,10 +269,26 @@ impl Grants {
             "client_credentials" => return error(400, "unauthorized_client"),
             _ => return error(400, "unsupported_grant_type"),
         };
+        let reply = reply.map(|reply| self.with_consent_end(now, ledger, request, reply));
         reply.unwrap_or_else(|| {
             self.count("invalid_grant");
             error(400, "invalid_grant")
         })
+    }
+
+    /// QuickBooks says when the consent ends to whoever asks for it by a header.
+    fn with_consent_end(&self, now: DateTime<Utc>, ledger: Ledger, request: &Request, reply: Reply) -> Reply {
+        let asks = request.header("x-include-refresh-token-hard-expires-in") == Some("true");
+        let mut body: Value = serde_json::from_slice(&reply.body).unwrap_or(Value::Null);
+        let index = body["refresh_token"].as_str().and_then(|token| self.position(token));
+        let ends = index.and_then(|index| self.grants[index].consent_ends);
+        match ends {
+            Some(ends) if asks && ledger == Ledger::QuickBooks => {
+                body["x_refresh_token_hard_expires_in"] = json!((ends - now).num_seconds());
+                Reply::json(200, &body)
+            }
+            _ => reply,
+        }
     }
 
     fn refresh(&mut self, now: DateTime<Utc>, ledger: Ledger, token: &str) -> Option<Reply> {
@@ -276,7 +297,12 @@ impl Grants {
         let grant = &mut self.grants[index];
         let is_current = grant.refresh == token;
         let in_grace = grant.previous.as_ref().is_some_and(|(_, until)| until.is_none_or(|until| now < until));
-        if grant.ledger != ledger || grant.dead || grant.refresh_expires <= now || !(is_current || in_grace) {
+        if grant.ledger != ledger
+            || grant.dead
+            || grant.refresh_expires <= now
+            || grant.consent_ends.is_some_and(|ends| ends <= now)
+            || !(is_current || in_grace)
+        {
             return None;
         }
         let lifetime = match ledger {
@@ -307,6 +333,7 @@ impl Grants {
             companies: code.companies,
             refresh: self.ids.token(prefix),
             refresh_expires: now + Duration::seconds(lifetime),
+            consent_ends: (ledger == Ledger::QuickBooks).then(|| now + Duration::seconds(QUICKBOOKS_CONSENT_SECONDS)),
             previous: None,
             generation: 0,
             custom: false,
@@ -324,6 +351,7 @@ impl Grants {
                 companies: vec![tenant.to_owned()],
                 refresh: self.ids.token("unused"),
                 refresh_expires: now,
+                consent_ends: None,
                 previous: None,
                 generation: 0,
                 custom: true,

@@ -1,0 +1,227 @@
+//! The permission to use a ledger company, as the object keeps it: tokens encrypted, everything else in the notebook.
+//!
+//! | key | what |
+//! |---|---|
+//! | `company` | the company that these books belong to for ever, once an admin confirmed its name |
+//! | `tokens` | the tokens in use, encrypted |
+//! | `unconfirmed` | the tokens of a consent whose company nobody confirmed yet, encrypted |
+//! | `grant` | when what was granted, and when it ends |
+//! | `reconnect` | why a person has to connect again |
+//! | `dead` | a hash of the refresh token that the ledger refused for good |
+//! | `disconnected` | that an admin disconnected, and with which secret at that time |
+
+use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::books::Books;
+use super::schema::{clear_meta, meta, set_meta};
+use crate::books::rules::LedgerName;
+use crate::config::{Connection, variable, variable_for};
+use crate::ledgers::oauth::{Company, Tokens, prefix};
+use crate::platform::{CipherError, Sql, SqlError, transaction};
+
+const COMPANY: &str = "company";
+const TOKENS: &str = "tokens";
+const UNCONFIRMED: &str = "unconfirmed";
+const GRANT: &str = "grant";
+const RECONNECT: &str = "reconnect";
+const DEAD: &str = "dead";
+const DISCONNECTED: &str = "disconnected";
+
+/// Something of the permission cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// The key in the secrets is missing, or is another one.
+    #[error(transparent)]
+    Cipher(#[from] CipherError),
+    /// The object's own database.
+    #[error(transparent)]
+    Sql(#[from] SqlError),
+}
+
+/// How the permission came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Somebody consented on the ledger's own page.
+    #[default]
+    Consent,
+    /// A refresh token among the secrets.
+    Secret,
+    /// The app's own account: a Xero Custom Connection.
+    OwnAccount,
+}
+
+/// The tokens in use.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Stored {
+    pub tokens: Tokens,
+    /// The hash of the refresh token among the secrets when this chain began: a new secret begins a new chain.
+    pub seed: String,
+    /// The connection whose client id they were granted to.
+    #[serde(default)]
+    pub connection: String,
+    #[serde(default)]
+    pub source: Source,
+}
+
+/// The tokens of a consent that nobody confirmed yet, and the companies that they open.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Unconfirmed {
+    pub tokens: Tokens,
+    pub companies: Vec<Company>,
+    pub connection: String,
+    pub source: Source,
+    pub at: DateTime<Utc>,
+}
+
+/// When what was granted, and when it ends. Nothing in it is secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    pub source: Source,
+    /// When the present chain of tokens began.
+    pub connected_at: Option<DateTime<Utc>>,
+    /// When the tokens in hand came.
+    pub refreshed_at: Option<DateTime<Utc>>,
+    pub access_ends_at: Option<DateTime<Utc>>,
+    pub refresh_ends_at: Option<DateTime<Utc>>,
+    pub consent_ends_at: Option<DateTime<Utc>>,
+}
+
+/// A short hash of a token: enough to recognise it, useless to whoever reads it.
+pub fn hash(token: &str) -> String {
+    Sha256::digest(token).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn json<T: DeserializeOwned>(sql: &dyn Sql, key: &str) -> Result<Option<T>, SqlError> {
+    Ok(meta(sql, key)?.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+fn text<T: Serialize>(value: &T) -> Result<String, SqlError> {
+    serde_json::to_string(value).map_err(|error| SqlError(error.to_string()))
+}
+
+/// The company that the books belong to.
+pub fn pinned(sql: &dyn Sql) -> Result<Option<Company>, SqlError> {
+    json(sql, COMPANY)
+}
+
+/// When what was granted.
+pub fn grant(sql: &dyn Sql) -> Result<Grant, SqlError> {
+    Ok(json(sql, GRANT)?.unwrap_or_default())
+}
+
+/// Why a person has to connect the ledger again, if so.
+pub fn reconnect(sql: &dyn Sql) -> Result<Option<String>, SqlError> {
+    meta(sql, RECONNECT)
+}
+
+/// Writes down that a person has to connect the ledger again, and why.
+pub fn wants_reconnect(sql: &dyn Sql, why: &str) -> Result<(), SqlError> {
+    set_meta(sql, RECONNECT, why)
+}
+
+/// True if the ledger refused this refresh token for good: asking again is of no use.
+pub fn is_dead(sql: &dyn Sql, refresh_token: &str) -> Result<bool, SqlError> {
+    Ok(meta(sql, DEAD)?.is_some_and(|dead| dead == hash(refresh_token)))
+}
+
+/// Writes down that the ledger refused this refresh token for good.
+pub fn died(sql: &dyn Sql, refresh_token: &str, why: &str) -> Result<(), SqlError> {
+    transaction(sql, |sql| {
+        set_meta(sql, DEAD, &hash(refresh_token))?;
+        wants_reconnect(sql, why)
+    })
+}
+
+/// The refresh token among the secrets.
+pub fn seed<'a>(books: &'a Books<'_>, ledger: LedgerName, connection: &str) -> Option<&'a str> {
+    variable_for(books.variables, &format!("{}_REFRESH_TOKEN", prefix(ledger)), connection)
+}
+
+/// A hash of it; empty if there is none.
+pub fn seed_hash(books: &Books<'_>, ledger: LedgerName, connection: &str) -> String {
+    seed(books, ledger, connection).map(hash).unwrap_or_default()
+}
+
+/// True if the connection is a Xero Custom Connection: an app of its own, without a refresh token.
+pub fn has_own_account(books: &Books<'_>, ledger: LedgerName, connection: &str) -> bool {
+    let own = format!("XERO_CLIENT_ID_{}", connection.to_ascii_uppercase());
+    ledger == LedgerName::Xero && variable(books.variables, &own).is_some() && seed(books, ledger, connection).is_none()
+}
+
+/// True if an admin disconnected and nothing changed since.
+pub fn is_disconnected(books: &Books<'_>, ledger: LedgerName, connection: &str) -> Result<bool, SqlError> {
+    let at = meta(books.platform.sql, DISCONNECTED)?;
+    Ok(at.is_some_and(|seed| seed == seed_hash(books, ledger, connection)))
+}
+
+/// The tokens in use, unless a new secret has begun a new chain.
+pub fn held(books: &Books<'_>, ledger: LedgerName, connection: &Connection) -> Result<Option<Stored>, Unreadable> {
+    let Some(sealed) = meta(books.platform.sql, TOKENS)? else { return Ok(None) };
+    let opened = books.platform.cipher.open(&sealed)?;
+    let stored: Option<Stored> = serde_json::from_str(&opened).ok();
+    let seed = seed(books, ledger, &connection.id).map(hash);
+    Ok(stored.filter(|stored| seed.is_none_or(|seed| stored.seed == seed)))
+}
+
+/// Keeps new tokens, durably: only then may they be used, for the old ones are worth nothing from now on.
+pub async fn keep(books: &Books<'_>, stored: &Stored, begins: bool) -> Result<(), Unreadable> {
+    transaction(books.platform.sql, |_| put(books, stored, begins))?;
+    books.platform.sql.sync().await?;
+    Ok(())
+}
+
+fn put(books: &Books<'_>, stored: &Stored, begins: bool) -> Result<(), Unreadable> {
+    let sql = books.platform.sql;
+    let now = books.platform.clock.now();
+    let before = grant(sql)?;
+    let tokens = &stored.tokens;
+    let grant = Grant {
+        source: stored.source,
+        connected_at: before.connected_at.filter(|_| !begins).or(Some(now)),
+        refreshed_at: Some(now),
+        access_ends_at: Some(tokens.expires_at),
+        refresh_ends_at: tokens.refresh_ends_at,
+        consent_ends_at: tokens.consent_ends_at.or(before.consent_ends_at.filter(|_| !begins)),
+    };
+    set_meta(sql, TOKENS, &books.platform.cipher.seal(&text(stored)?)?)?;
+    set_meta(sql, GRANT, &text(&grant)?)?;
+    Ok([RECONNECT, DEAD, DISCONNECTED].into_iter().try_for_each(|key| clear_meta(sql, key))?)
+}
+
+/// Keeps the tokens of a consent until an admin confirms one of its companies.
+pub async fn keep_unconfirmed(books: &Books<'_>, unconfirmed: &Unconfirmed) -> Result<(), Unreadable> {
+    let sealed = books.platform.cipher.seal(&text(unconfirmed)?)?;
+    set_meta(books.platform.sql, UNCONFIRMED, &sealed)?;
+    books.platform.sql.sync().await?;
+    Ok(())
+}
+
+/// The consent that nobody confirmed yet.
+pub fn unconfirmed(books: &Books<'_>) -> Result<Option<Unconfirmed>, Unreadable> {
+    let Some(sealed) = meta(books.platform.sql, UNCONFIRMED)? else { return Ok(None) };
+    Ok(serde_json::from_str(&books.platform.cipher.open(&sealed)?).ok())
+}
+
+/// The books belong to `company` from now on, and these are its tokens.
+pub async fn confirm(books: &Books<'_>, stored: &Stored, company: &Company) -> Result<(), Unreadable> {
+    transaction(books.platform.sql, |sql| -> Result<(), Unreadable> {
+        set_meta(sql, COMPANY, &text(company)?)?;
+        clear_meta(sql, UNCONFIRMED)?;
+        put(books, stored, true)
+    })?;
+    books.platform.sql.sync().await?;
+    Ok(())
+}
+
+/// Forgets every token. The company stays: other books must not get it by accident.
+pub fn forget(books: &Books<'_>, ledger: LedgerName, connection: &str) -> Result<(), SqlError> {
+    let seed = seed_hash(books, ledger, connection);
+    transaction(books.platform.sql, |sql| {
+        [TOKENS, UNCONFIRMED, GRANT, RECONNECT, DEAD].into_iter().try_for_each(|key| clear_meta(sql, key))?;
+        set_meta(sql, DISCONNECTED, &seed)
+    })
+}

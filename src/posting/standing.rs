@@ -1,0 +1,158 @@
+//! How each connection stands with its ledger, for the page and for whoever asks over HTTP. No token is in it.
+
+use chrono::{DateTime, Duration, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::books::Books;
+use super::grant::{self, Grant, Source};
+use crate::config::Connection;
+use crate::ledgers::oauth::Company;
+use crate::platform::SqlError;
+use crate::platform::time::iso;
+
+/// How long before a consent ends for good the page begins to say so.
+const WARNING: Duration = Duration::days(30);
+
+/// Where a connection stands with its ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// The settings cannot be read.
+    SettingsInvalid,
+    /// Nobody connected it yet, or an admin disconnected it.
+    NotConnected,
+    /// Somebody consented; an admin has to confirm the company's name.
+    Unconfirmed,
+    /// It works.
+    Connected,
+    /// It worked; a person has to connect again.
+    Reconnect,
+}
+
+/// What there is to say of one connection.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ConnectionView {
+    /// Its id.
+    pub id: String,
+    /// Its shop.
+    pub shop: String,
+    /// `quickbooks` or `xero`; empty while the settings cannot be read.
+    pub ledger: String,
+    /// The label of its books.
+    pub books: String,
+    /// Where it stands.
+    pub standing: Standing,
+    /// What is wrong with its settings.
+    pub problems: Vec<String>,
+    /// The company that its books belong to.
+    pub company: Option<Company>,
+    /// The companies one of which waits for an admin's confirmation.
+    pub unconfirmed: Vec<Company>,
+    /// Why a person has to connect again.
+    pub why: Option<String>,
+    /// True if it is a Custom Connection, which needs no consent page.
+    pub own_account: bool,
+    /// How the tokens came: `consent`, `secret`, `own_account`.
+    pub source: Source,
+    /// Times, ISO 8601 UTC.
+    pub connected_at: Option<String>,
+    /// When the tokens in hand came.
+    pub refreshed_at: Option<String>,
+    /// When the access token ends; it is renewed by itself.
+    pub access_ends_at: Option<String>,
+    /// When the refresh token would end, were it never used again.
+    pub refresh_ends_at: Option<String>,
+    /// When a person has to consent again in any case (QuickBooks).
+    pub consent_ends_at: Option<String>,
+    /// What has to be done soon.
+    pub warnings: Vec<String>,
+    /// When a document of this connection was last posted.
+    pub last_posted_at: Option<String>,
+}
+
+impl Books<'_> {
+    /// How every connection of these books stands.
+    pub fn standing(&self) -> Result<Vec<ConnectionView>, SqlError> {
+        self.connections.iter().map(|one| self.standing_of(one)).collect()
+    }
+
+    fn standing_of(&self, connection: &Connection) -> Result<ConnectionView, SqlError> {
+        let sql = self.platform.sql;
+        let now = self.platform.clock.now();
+        let settings = connection.settings.as_ref().ok();
+        let ledger = settings.map(|settings| settings.ledger);
+        let grant = grant::grant(sql)?;
+        let pinned = grant::pinned(sql)?;
+        let waiting = grant::unconfirmed(self);
+        let held = match ledger {
+            Some(ledger) => grant::held(self, ledger, connection).map(|stored| {
+                stored.is_some()
+                    || grant::seed(self, ledger, &connection.id).is_some()
+                    || grant::has_own_account(self, ledger, &connection.id)
+            }),
+            None => Ok(false),
+        };
+        let disconnected = ledger.map(|ledger| grant::is_disconnected(self, ledger, &connection.id)).transpose()?;
+        let mut why = grant::reconnect(sql)?;
+        for problem in [held.as_ref().err(), waiting.as_ref().err()].into_iter().flatten() {
+            why = Some(problem.to_string());
+        }
+        let waiting = waiting.ok().flatten().map(|waiting| waiting.companies).unwrap_or_default();
+        let works = matches!(held, Ok(true)) && settings.is_some_and(|settings| !settings.company.is_empty());
+        let standing = match () {
+            () if settings.is_none() => Standing::SettingsInvalid,
+            () if !waiting.is_empty() => Standing::Unconfirmed,
+            () if disconnected == Some(true) => Standing::NotConnected,
+            () if why.is_some() && (pinned.is_some() || works) => Standing::Reconnect,
+            () if works => Standing::Connected,
+            () => Standing::NotConnected,
+        };
+        let named = settings.map(|settings| settings.company.clone()).filter(|id| !id.is_empty());
+        let posted = "SELECT MAX(posted_at) AS at FROM documents WHERE connection = ?";
+        let posted = sql.exec(posted, &[connection.id.as_str().into()])?;
+        Ok(ConnectionView {
+            id: connection.id.clone(),
+            shop: connection.shop.clone(),
+            ledger: ledger.map(|ledger| ledger.as_str().to_owned()).unwrap_or_default(),
+            books: self.id.to_owned(),
+            standing,
+            problems: connection.settings.as_ref().err().into_iter().flatten().map(ToString::to_string).collect(),
+            company: pinned.or(named.map(|id| Company { id, name: String::new() })),
+            unconfirmed: waiting,
+            why: why.filter(|_| standing == Standing::Reconnect),
+            own_account: ledger.is_some_and(|ledger| grant::has_own_account(self, ledger, &connection.id)),
+            source: grant.source,
+            connected_at: grant.connected_at.map(iso),
+            refreshed_at: grant.refreshed_at.map(iso),
+            access_ends_at: grant.access_ends_at.map(iso),
+            refresh_ends_at: grant.refresh_ends_at.map(iso),
+            consent_ends_at: grant.consent_ends_at.map(iso),
+            warnings: warnings(&grant, now),
+            last_posted_at: posted.first().map(|row| row.text_or_null("at")).transpose()?.flatten(),
+        })
+    }
+}
+
+/// What has to be done before it hurts.
+fn warnings(grant: &Grant, now: DateTime<Utc>) -> Vec<String> {
+    let ends = grant.consent_ends_at.filter(|ends| *ends - now <= WARNING);
+    let text = |ends: DateTime<Utc>| {
+        let day = ends.format("%-d %B %Y");
+        format!("The consent ends for good on {day}, five years after it was given. Connect again before that day.")
+    };
+    ends.map(text).into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_consent_is_announced_thirty_days_ahead_and_not_earlier() {
+        let ends: DateTime<Utc> = "2031-11-25T12:00:00Z".parse().unwrap();
+        let grant = Grant { consent_ends_at: Some(ends), ..Grant::default() };
+        assert!(warnings(&grant, ends - Duration::days(31)).is_empty());
+        assert!(warnings(&grant, ends - Duration::days(30))[0].contains("25 November 2031"));
+        assert!(warnings(&Grant::default(), ends).is_empty());
+    }
+}

@@ -1,0 +1,466 @@
+//! Connecting a ledger, keeping it connected, and letting go of it: the rules, natively, against the stand-ins' OAuth
+//! servers.
+
+mod support;
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use chrono::Duration;
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use sandbox::http::Request as Asked;
+use sandbox::{Fault, FaultKind, presets};
+use serde_json::Value;
+use support::{Bench, Company, SandboxHttp, Story};
+use tillproof::platform::cipher::TokenCipher;
+use tillproof::platform::native::SeededRandom;
+use tillproof::platform::{Clock, Http, HttpError, Request, Response};
+use tillproof::posting::{Callback, Consented, Declined, Standing};
+
+const HOME: &str = "https://till.example";
+
+/// A bench whose connection nobody made yet: no refresh token among the secrets, no company in the settings.
+fn unconnected(company: Company) -> Bench {
+    let mut settings = company.settings();
+    settings.as_object_mut().unwrap().remove("company");
+    let mut bench = Bench::with(company, settings);
+    bench.variables.remove("QUICKBOOKS_REFRESH_TOKEN");
+    bench.variables.remove("XERO_REFRESH_TOKEN");
+    bench
+}
+
+fn ledger(company: Company) -> &'static str {
+    if company == Company::XeroUk { "xero" } else { "quickbooks" }
+}
+
+fn redirect_uri(company: Company) -> String {
+    format!("{HOME}/oauth/{}/callback", ledger(company))
+}
+
+fn begin(bench: &Bench, company: Company) -> Result<Consented, Declined> {
+    let http = SandboxHttp(bench);
+    bench.books(&http).begin_consent("main", ledger(company), &redirect_uri(company)).now_or_never().unwrap()
+}
+
+/// Somebody opens the consent page and allows it for these companies; what the browser brings back.
+fn consent(bench: &Bench, company: Company, companies: &[&str]) -> Callback {
+    let Consented::Page(page) = begin(bench, company).unwrap() else { panic!("no page") };
+    {
+        let mut world = bench.world.borrow_mut();
+        world.grants.consent.quickbooks = companies[0].to_owned();
+        world.grants.consent.xero = companies.iter().map(|id| (*id).to_owned()).collect();
+    }
+    let path = format!("/{}", page.splitn(4, '/').nth(3).unwrap());
+    let reply = bench.world.borrow_mut().handle(bench.clock.now(), &Asked::new("GET", &path));
+    let location = reply.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("location")).unwrap().1.clone();
+    assert!(location.starts_with(&redirect_uri(company)), "{location}");
+    let back = Asked::new("GET", &location);
+    let field = |name: &str| back.parameter(name).unwrap_or_default();
+    Callback {
+        ledger: ledger(company).to_owned(),
+        state: field("state"),
+        code: field("code"),
+        realm: field("realmId"),
+        error: field("error"),
+        redirect_uri: redirect_uri(company),
+    }
+}
+
+fn finish(bench: &Bench, callback: &Callback) -> Result<Consented, Declined> {
+    let http = SandboxHttp(bench);
+    bench.books(&http).finish_consent(callback).now_or_never().unwrap()
+}
+
+fn confirm(bench: &Bench, company: &str) -> Result<tillproof::ledgers::oauth::Company, Declined> {
+    let http = SandboxHttp(bench);
+    bench.books(&http).confirm("main", company).now_or_never().unwrap()
+}
+
+fn connect(bench: &Bench, company: Company) {
+    let callback = consent(bench, company, &[company.id()]);
+    assert!(matches!(finish(bench, &callback).unwrap(), Consented::Unconfirmed(_)));
+    confirm(bench, company.id()).unwrap();
+}
+
+fn standing(bench: &Bench) -> Standing {
+    let http = SandboxHttp(bench);
+    bench.books(&http).standing().unwrap()[0].standing
+}
+
+/// Turns for a day of virtual time; what waits for a person is asked again every quarter of an hour.
+fn run_for_a_while(bench: &Bench) {
+    for _ in 0..20 {
+        let Some(due) = bench.alarm.0.borrow_mut().take() else { return };
+        bench.clock.advance(due - bench.clock.now());
+        bench.turn();
+    }
+}
+
+fn refreshed(bench: &Bench) -> u64 {
+    bench.world.borrow().grants.counters.get("refreshed").copied().unwrap_or(0)
+}
+
+#[test]
+fn nothing_is_posted_before_an_admin_confirms_the_company_and_then_everything_is() {
+    for company in Company::ALL {
+        let bench = unconnected(company);
+        bench.tell(&Story::read("simple"));
+        run_for_a_while(&bench);
+        assert_eq!(standing(&bench), Standing::NotConnected);
+        let callback = consent(&bench, company, &[company.id()]);
+        let Consented::Unconfirmed(offered) = finish(&bench, &callback).unwrap() else { panic!("{company:?}") };
+        assert_eq!((offered.len(), offered[0].id.as_str()), (1, company.id()));
+        assert!(offered[0].name.starts_with("Tillproof Outfitters"), "the ledger itself says whose it is: {offered:?}");
+        run_for_a_while(&bench);
+        assert_eq!(standing(&bench), Standing::Unconfirmed);
+        assert!(bench.ledger(company).is_empty(), "{company:?}: nobody confirmed it yet");
+        assert!(matches!(confirm(&bench, "9999"), Err(Declined::Refused(_))), "another id than the page showed");
+        confirm(&bench, company.id()).unwrap();
+        bench.run();
+        assert_eq!(standing(&bench), Standing::Connected);
+        assert_eq!(bench.ledger(company).len(), 2, "{company:?}: {:?}", bench.rows("SELECT * FROM orders"));
+        let secrets = bench.rows("SELECT value FROM meta WHERE key IN ('tokens', 'unconfirmed')");
+        assert!(secrets.len() == 1 && secrets[0]["value"].starts_with("v1:"), "encrypted: {secrets:?}");
+        assert!(matches!(confirm(&bench, company.id()), Err(Declined::Missing(_))), "it is confirmed once");
+    }
+}
+
+#[test]
+fn a_state_counts_once_for_ten_minutes_and_only_as_it_was_made() {
+    let company = Company::XeroUk;
+    let bench = unconnected(company);
+    let refused = |callback: &Callback| match finish(&bench, callback) {
+        Err(Declined::Refused(why)) => why,
+        other => panic!("{other:?}"),
+    };
+    let genuine = consent(&bench, company, &[company.id()]);
+    assert_eq!(bench.rows("SELECT hash FROM oauth_states")[0]["hash"].len(), 64, "only its hash is kept");
+    let stored = format!("{:?}", bench.rows("SELECT * FROM oauth_states"));
+    assert!(!stored.contains(genuine.state.rsplit_once('.').unwrap().1), "{stored}");
+    for forged in ["", "main", "main.", "main.0123456789abcdef", &format!("{}0", genuine.state)] {
+        assert!(refused(&Callback { state: forged.into(), ..genuine.clone() }).contains("begin again"));
+    }
+    assert!(finish(&bench, &genuine).is_ok());
+    assert!(refused(&genuine).contains("used before"), "a second time");
+    let late = consent(&bench, company, &[company.id()]);
+    bench.clock.advance(Duration::minutes(10) + Duration::seconds(1));
+    assert!(refused(&late).contains("ten minutes"));
+    // Right state, wrong everything else: each uses the state up.
+    let elsewhere = consent(&bench, company, &[company.id()]);
+    assert!(refused(&Callback { redirect_uri: format!("{HOME}.evil/x"), ..elsewhere.clone() }).contains("address"));
+    assert!(refused(&elsewhere).contains("used before"));
+    let other = consent(&bench, company, &[company.id()]);
+    assert!(refused(&Callback { ledger: "quickbooks".into(), ..other }).contains("is for Xero"));
+    let replayed = consent(&bench, company, &[company.id()]);
+    assert!(refused(&Callback { code: genuine.code, ..replayed }).contains("no longer accepts"), "a used code");
+    let declined = consent(&bench, company, &[company.id()]);
+    let declined = Callback { code: String::new(), error: "access_denied".into(), ..declined };
+    assert!(refused(&declined).contains("declined"));
+}
+
+#[test]
+fn the_callbacks_company_is_never_believed() {
+    let company = Company::QuickBooksUs;
+    let bench = unconnected(company);
+    for realm in [support::QUICKBOOKS_UK, "", "1000000001/../1000000002", "99"] {
+        let callback = consent(&bench, company, &[company.id()]);
+        let outcome = finish(&bench, &Callback { realm: realm.into(), ..callback });
+        assert!(matches!(outcome, Err(Declined::Refused(_))), "{realm}: {outcome:?}");
+    }
+    assert_eq!(standing(&bench), Standing::NotConnected);
+}
+
+#[test]
+fn books_that_belong_to_a_company_refuse_another_with_the_reason() {
+    for (company, other) in [(Company::QuickBooksUs, presets::QUICKBOOKS_UK), (Company::XeroUk, presets::XERO_AU)] {
+        let bench = unconnected(company);
+        connect(&bench, company);
+        let callback = consent(&bench, company, &[other]);
+        let Err(Declined::Refused(why)) = finish(&bench, &callback) else { panic!("{company:?}") };
+        assert!(
+            why.contains(presets::company_name(other)) && why.contains(presets::company_name(company.id())),
+            "{why}"
+        );
+        bench.tell(&Story::read("simple"));
+        bench.run();
+        assert_eq!(bench.ledger(company).len(), 2, "the connection that stood goes on");
+        // Settings that name another company afterwards are wrong, and say so.
+        let mut bench = bench;
+        let mut settings = company.settings();
+        settings["company"] = Value::from(other);
+        bench.variables.insert("CONNECTION_MAIN".into(), settings);
+        assert_eq!(standing(&bench), Standing::SettingsInvalid);
+    }
+    // The settings name a company and the consent was given for another one.
+    let mut bench = Bench::new(Company::XeroUk);
+    bench.variables.remove("XERO_REFRESH_TOKEN");
+    let callback = consent(&bench, Company::XeroUk, &[presets::XERO_AU]);
+    assert!(matches!(finish(&bench, &callback), Err(Declined::Refused(_))));
+}
+
+#[test]
+fn a_company_that_the_settings_give_to_other_books_is_refused() {
+    let company = Company::XeroUk;
+    let mut bench = unconnected(company);
+    let mut other = company.settings();
+    other["books"] = Value::from("second");
+    other["shop"] = Value::from("second.myshopify.com");
+    bench.variables.insert("CONNECTION_SECOND".into(), other);
+    let callback = consent(&bench, company, &[company.id()]);
+    let Err(Declined::Refused(why)) = finish(&bench, &callback) else { panic!() };
+    assert!(why.contains("other books hold this company"), "{why}");
+}
+
+#[test]
+fn where_a_consent_opens_several_organisations_the_admin_chooses_one() {
+    let company = Company::XeroUk;
+    let bench = unconnected(company);
+    let callback = consent(&bench, company, &[presets::XERO_AU, presets::XERO_UK]);
+    let Consented::Unconfirmed(offered) = finish(&bench, &callback).unwrap() else { panic!() };
+    assert_eq!(offered.len(), 2);
+    assert_eq!(confirm(&bench, presets::XERO_UK).unwrap().name, "Tillproof Outfitters (UK)");
+    bench.tell(&Story::read("simple"));
+    bench.run();
+    assert_eq!((bench.ledger(company).len(), bench.world.borrow().document_lines(presets::XERO_AU).len()), (2, 0));
+}
+
+#[test]
+fn a_custom_connection_needs_no_consent_page_and_no_refresh_token() {
+    let company = Company::XeroUk;
+    let mut bench = unconnected(company);
+    bench.variables.insert("XERO_CLIENT_ID_MAIN".into(), "sandbox-custom-uk".into());
+    bench.variables.insert("XERO_CLIENT_SECRET_MAIN".into(), presets::CUSTOM_SECRET.into());
+    let Consented::Unconfirmed(offered) = begin(&bench, company).unwrap() else { panic!() };
+    assert_eq!(offered[0].id, presets::XERO_UK);
+    confirm(&bench, presets::XERO_UK).unwrap();
+    bench.tell(&Story::read("simple"));
+    bench.run();
+    bench.clock.advance(Duration::days(200));
+    bench.tell(&Story::read("free_shipping"));
+    bench.run();
+    assert!(bench.rows("SELECT * FROM orders WHERE state <> 'synced'").is_empty());
+    assert_eq!(standing(&bench), Standing::Connected);
+}
+
+#[test]
+fn a_grant_that_is_revoked_and_given_again_loses_nothing_and_keeps_the_order() {
+    for company in Company::ALL {
+        let bench = unconnected(company);
+        connect(&bench, company);
+        bench.tell(&Story::read("simple"));
+        bench.run();
+        bench.world.borrow_mut().grants.disconnect(company.id());
+        for name in ["free_shipping", "order_discount_uneven", "net_terms"] {
+            bench.clock.advance(Duration::minutes(1));
+            bench.tell(&Story::read(name));
+        }
+        run_for_a_while(&bench);
+        assert_eq!(standing(&bench), Standing::Reconnect, "{company:?}");
+        let waiting = bench.rows("SELECT attempts FROM orders WHERE state = 'pending'");
+        assert!(waiting.len() == 3 && waiting.iter().all(|row| row["attempts"] == "0"), "{waiting:?}");
+        let asked = bench.world.borrow().request_count();
+        run_for_a_while(&bench);
+        assert_eq!(bench.world.borrow().request_count(), asked, "a grant that is dead is not asked again and again");
+        let callback = consent(&bench, company, &[company.id()]);
+        // The company was confirmed once; the same one needs no second word.
+        assert!(matches!(finish(&bench, &callback).unwrap(), Consented::Connected(_)), "{company:?}");
+        bench.run();
+        assert_eq!(standing(&bench), Standing::Connected);
+        assert!(bench.rows("SELECT * FROM orders WHERE state <> 'synced'").is_empty(), "{company:?}");
+        let order = |statement: &str| -> Vec<String> {
+            bench.rows(statement).into_iter().map(|row| row["order_id"].clone()).collect()
+        };
+        let written = order("SELECT order_id FROM writes GROUP BY order_id ORDER BY MIN(id)");
+        assert_eq!(written, order("SELECT order_id FROM orders ORDER BY first_seen_at, rowid"), "the oldest first");
+    }
+}
+
+#[test]
+fn disconnecting_lets_go_of_this_company_only() {
+    for company in Company::ALL {
+        let bench = unconnected(company);
+        connect(&bench, company);
+        let http = SandboxHttp(&bench);
+        let not_told = bench.books(&http).disconnect("main").now_or_never().unwrap().unwrap();
+        assert_eq!(not_told, None, "{company:?}: the ledger was told");
+        assert_eq!(standing(&bench), Standing::NotConnected);
+        assert!(bench.rows("SELECT * FROM meta WHERE key IN ('tokens', 'grant')").is_empty());
+        bench.tell(&Story::read("simple"));
+        run_for_a_while(&bench);
+        assert!(bench.ledger(company).is_empty());
+        let callback = consent(&bench, company, &[company.id()]);
+        assert!(matches!(finish(&bench, &callback).unwrap(), Consented::Connected(_)), "the books still belong to it");
+        bench.run();
+        assert_eq!(bench.ledger(company).len(), 2, "what waited goes on");
+    }
+    // The ledger cannot be reached: the tokens are forgotten all the same, and the person hears of it.
+    let bench = unconnected(Company::XeroUk);
+    connect(&bench, Company::XeroUk);
+    bench.fail(Fault::next(FaultKind::Down).on("GET", "/connections"));
+    let http = SandboxHttp(&bench);
+    let not_told = bench.books(&http).disconnect("main").now_or_never().unwrap().unwrap();
+    assert!(not_told.is_some_and(|why| why.contains("remove the app")));
+    assert_eq!(standing(&bench), Standing::NotConnected);
+}
+
+#[test]
+fn a_disconnected_secret_stays_disconnected_until_it_is_another_one() {
+    let mut bench = Bench::new(Company::XeroUk);
+    bench.tell(&Story::read("simple"));
+    bench.run();
+    {
+        let http = SandboxHttp(&bench);
+        bench.books(&http).disconnect("main").now_or_never().unwrap().unwrap();
+    }
+    bench.tell(&Story::read("free_shipping"));
+    run_for_a_while(&bench);
+    assert_eq!((standing(&bench), bench.ledger(Company::XeroUk).len()), (Standing::NotConnected, 2));
+    bench.variables.insert("XERO_REFRESH_TOKEN".into(), "refresh-new".into());
+    assert_ne!(standing(&bench), Standing::NotConnected, "a new secret is a new connection");
+}
+
+#[test]
+fn a_connection_without_traffic_outlives_the_ledgers_limits() {
+    for company in Company::ALL {
+        let bench = unconnected(company);
+        connect(&bench, company);
+        let before = refreshed(&bench);
+        for _ in 0..365 {
+            bench.clock.advance(Duration::days(1));
+            bench.poke();
+        }
+        let count = refreshed(&bench) - before;
+        assert!((40..=60).contains(&count), "{company:?}: {count} refreshes in a year are enough and not too many");
+        bench.tell(&Story::read("simple"));
+        bench.run();
+        assert_eq!(bench.ledger(company).len(), 2, "{company:?}");
+    }
+}
+
+#[test]
+fn a_refresh_whose_reply_is_lost_is_made_again_with_the_token_before() {
+    for company in Company::ALL {
+        let bench = unconnected(company);
+        connect(&bench, company);
+        bench.clock.advance(Duration::hours(3));
+        bench.fail(Fault::next(FaultKind::LostReply).on("POST", "token").repeated(2));
+        bench.tell(&Story::read("simple"));
+        bench.run();
+        assert_eq!((bench.ledger(company).len(), standing(&bench)), (2, Standing::Connected), "{company:?}");
+    }
+}
+
+/// A world whose answers take their time: every call lets others go first.
+struct Slow<'a>(SandboxHttp<'a>, Cell<u32>);
+
+struct Once(bool);
+
+impl Future for Once {
+    type Output = ();
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if std::mem::replace(&mut self.0, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Http for Slow<'_> {
+    fn send(&self, request: Request) -> LocalBoxFuture<'_, Result<Response, HttpError>> {
+        self.1.set(self.1.get() + 1);
+        async move {
+            Once(false).await;
+            let answer = self.0.send(request).await;
+            Once(false).await;
+            answer
+        }
+        .boxed_local()
+    }
+}
+
+#[test]
+fn two_that_want_new_tokens_at_once_make_one_refresh() {
+    for company in Company::ALL {
+        let bench = unconnected(company);
+        connect(&bench, company);
+        bench.tell(&Story::read("simple"));
+        bench.clock.advance(Duration::days(8));
+        let before = refreshed(&bench);
+        let http = Slow(SandboxHttp(&bench), Cell::new(0));
+        let (one, other) = (bench.books(&http), bench.books(&http));
+        // Cron's keeping alive and the alarm's turn, side by side.
+        let both = futures_util::future::join(one.poke(), other.turn());
+        let mut both = std::pin::pin!(both);
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let ended = (0..10_000).any(|_| both.as_mut().poll(&mut context).is_ready());
+        assert!(ended && http.1.get() > 0);
+        assert_eq!(refreshed(&bench) - before, 1, "{company:?}");
+        bench.run();
+        assert_eq!(bench.ledger(company).len(), 2, "{company:?}");
+        assert_eq!(standing(&bench), Standing::Connected);
+    }
+}
+
+#[test]
+fn tokens_that_end_in_the_middle_of_a_batch_are_renewed_and_every_order_arrives() {
+    for company in Company::ALL {
+        for skip in 0..6 {
+            let bench = unconnected(company);
+            connect(&bench, company);
+            for name in ["simple", "free_shipping", "order_discount_uneven", "net_terms"] {
+                bench.tell(&Story::read(name));
+            }
+            bench.fail(Fault::next(FaultKind::TokenExpired).after(skip).repeated(2));
+            bench.run();
+            assert!(bench.rows("SELECT * FROM orders WHERE state <> 'synced'").is_empty(), "{company:?} at {skip}");
+            assert_eq!(standing(&bench), Standing::Connected);
+        }
+    }
+}
+
+#[test]
+fn a_rotated_key_opens_what_the_one_before_sealed_and_is_alone_afterwards() {
+    let company = Company::XeroUk;
+    let mut bench = unconnected(company);
+    connect(&bench, company);
+    let (old, new) = ("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "HxwdHhsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA=");
+    let cipher = |key: &str| TokenCipher::new(key, SeededRandom::new(3)).unwrap();
+    bench.cipher = cipher(new).with_previous(old).unwrap();
+    bench.tell(&Story::read("simple"));
+    bench.run();
+    assert_eq!(bench.ledger(company).len(), 2);
+    bench.clock.advance(Duration::days(8));
+    bench.poke();
+    bench.cipher = cipher(new);
+    bench.tell(&Story::read("free_shipping"));
+    bench.run();
+    assert_eq!(bench.ledger(company).len(), 4, "they were sealed anew when they were renewed");
+    // The wrong key alone: nothing is lost, and the page says what to do.
+    bench.cipher = cipher(old);
+    assert_eq!(standing(&bench), Standing::Reconnect);
+    bench.cipher = cipher(new);
+    assert_eq!(standing(&bench), Standing::Connected);
+}
+
+#[test]
+fn quickbooks_says_when_a_consent_ends_for_good_and_it_is_remembered() {
+    let bench = unconnected(Company::QuickBooksUs);
+    let began = bench.clock.now();
+    connect(&bench, Company::QuickBooksUs);
+    let http = SandboxHttp(&bench);
+    let ends = |bench: &Bench| -> chrono::DateTime<chrono::Utc> {
+        bench.books(&http).standing().unwrap()[0].consent_ends_at.as_ref().unwrap().parse().unwrap()
+    };
+    assert!((ends(&bench) - began - Duration::days(1825)).abs() < Duration::minutes(1));
+    for _ in 0..4 {
+        bench.clock.advance(Duration::days(8));
+        bench.poke();
+    }
+    assert!(
+        (ends(&bench) - began - Duration::days(1825)).abs() < Duration::minutes(1),
+        "refreshing does not prolong it"
+    );
+}
