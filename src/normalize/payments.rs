@@ -111,19 +111,25 @@ pub(super) fn payments(
             continue;
         }
         let standing = case.input.booked.parts_of(&receipt.key);
+        let upto = share(case, target.booked, cumulated, target.presentment);
         if !standing.is_empty() {
+            let parts = standing.len();
             booked += standing.iter().map(|one| one.total).sum::<Decimal>();
             documents.extend(standing.into_iter().cloned());
+            // Of a receipt that pays several parts of a sale, some payments may stand and the others not yet.
+            if series.is_split() && upto > booked {
+                documents.extend(payment(case, receipt, upto - booked, series, parts)?);
+                booked = upto;
+            }
             continue;
         }
-        let upto = share(case, target.booked, cumulated, target.presentment);
         let amount = upto - booked;
         booked = upto;
         if amount <= Decimal::ZERO {
             continue;
         }
         note_drift(case, &receipt.key, receipt.moved, amount);
-        documents.extend(payment(case, receipt, amount, series)?);
+        documents.extend(payment(case, receipt, amount, series, 0)?);
     }
     Ok(documents)
 }
@@ -140,12 +146,18 @@ fn in_receipt(series: &Series, receipt: &Receipt) -> Option<Decimal> {
     series.sales.iter().find(is_it).map(|one| one.total)
 }
 
-/// One receipt, spread over the documents that it pays.
-fn payment(case: &Case<'_>, receipt: &Receipt, amount: Decimal, series: &mut Series) -> Result<Vec<Document>, Hold> {
+/// One receipt, spread over the documents that it pays; `parts` of it stand already.
+fn payment(
+    case: &Case<'_>,
+    receipt: &Receipt,
+    amount: Decimal,
+    series: &mut Series,
+    parts: usize,
+) -> Result<Vec<Document>, Hold> {
     let account = case.payment_account(&receipt.gateway)?;
     let mut documents: Vec<Document> = Vec::new();
     let left = series.fill(amount, |sale, part| {
-        let key = receipt.key.part(u32::try_from(documents.len()).unwrap_or(0) + 1);
+        let key = receipt.key.part(u32::try_from(parts + documents.len()).unwrap_or(0) + 1);
         let reference = receipt.reference.clone();
         let settlement = Settlement { settles: sale.key.clone(), from: None, account: account.clone(), reference };
         documents.push(document(case, key, receipt.date, part, Content::Payment(settlement)));

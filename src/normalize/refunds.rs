@@ -36,7 +36,7 @@ pub(super) fn refunds(
         cumulated += one.money;
         let amount = share(case, target.booked, cumulated, target.presentment) - before;
         let paid_for = claimed(one, &mut waiting);
-        if frozen(case, one, &mut documents) || amount <= Decimal::ZERO {
+        if frozen(case, one, amount, &mut documents) || amount <= Decimal::ZERO {
             continue;
         }
         let whole = before.is_zero() && cumulated == target.presentment;
@@ -50,16 +50,17 @@ fn key_of(one: &Returned<'_>) -> DocumentKey {
     DocumentKey::credit(one.refund.id.as_str())
 }
 
-/// What was booked of a refund stays as it is, if the refund stands in the books.
-fn frozen(case: &Case<'_>, one: &Returned<'_>, documents: &mut Vec<Document>) -> bool {
+/// What was booked of a refund stays as it is, if the refund stands in the books. One of which some parts or payments are
+/// not booked yet is worked out again: what stands of it comes out the same.
+fn frozen(case: &Case<'_>, one: &Returned<'_>, amount: Decimal, documents: &mut Vec<Document>) -> bool {
     let parts = case.input.booked.parts_of(&key_of(one));
-    // A credit note whose payments are not all booked is worked out again: it comes out the same.
+    let paid_out = |tx: &&Transaction| case.input.booked.parts_of(&DocumentKey::refund(tx.id.as_str()));
+    let sum = |documents: &[&Document]| documents.iter().map(|one| one.total).sum::<Decimal>();
+    // A share that was converted may come to some cents more or less once the order is edited.
+    let enough = amount - bound(case, conversions(case));
     let complete = case.input.rules.refund_style() == RefundStyle::Receipt
-        || one
-            .transactions
-            .iter()
-            .all(|tx| !case.input.booked.parts_of(&DocumentKey::refund(tx.id.as_str())).is_empty());
-    if parts.is_empty() || !complete {
+        || one.transactions.iter().map(|tx| sum(&paid_out(tx))).sum::<Decimal>() >= enough;
+    if parts.is_empty() || sum(&parts) < enough || !complete {
         return false;
     }
     documents.extend(parts.into_iter().cloned());

@@ -26,6 +26,11 @@ pub(super) struct Series {
 }
 
 impl Series {
+    /// True if the sale itself is several documents.
+    pub fn is_split(&self) -> bool {
+        self.sales.iter().any(|one| one.key.is_sale() && one.key.part_number() > 1)
+    }
+
     /// Takes up to `amount` of what is open, document by document; `f` is told document and part.
     pub fn fill(&mut self, mut amount: Decimal, mut f: impl FnMut(&Document, Decimal)) -> Decimal {
         for (sale, open) in self.sales.iter().zip(&mut self.open) {

@@ -7,6 +7,7 @@ mod arrival;
 mod drift;
 mod faults;
 mod holds;
+mod large;
 mod news;
 mod stories;
 
