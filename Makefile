@@ -3,10 +3,10 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help demo dev test native clients lint build checks bench deploy setup clean
+.PHONY: help demo dev test native properties clients lint build checks bench deploy setup clean
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: build ## real-shaped orders become proven invoices in stand-in ledgers, on the real runtime
 	@cargo run --quiet --example demo
@@ -25,6 +25,9 @@ clients: ## the vendors' own client libraries against the stand-ins, our queries
 		(cd tests/clients && npm ci --ignore-scripts --loglevel=error && touch node_modules/.package-lock.json)
 	@cargo build --quiet -p sandbox
 	node --test tests/clients/*.test.mjs
+
+properties: ## a hundred thousand drawn orders and damaged bodies: minutes
+	PROPTEST_CASES=100000 cargo test --test properties
 
 lint: ## formatting and clippy, for this machine and for wasm
 	cargo fmt --all --check

@@ -58,20 +58,26 @@ impl Company {
         let own = match self {
             Company::QuickBooksUs => json!({
                 "ledger": "quickbooks",
-                "lines": {"sales": "Sales", "shipping": "Shipping", "gift_cards": "Gift card", "rounding": "Rounding"},
+                "lines": {"sales": "Sales", "shipping": "Shipping", "tips": "Tips", "duties": "Duties", "fees": "Fees",
+                    "gift_cards": "Gift card", "marketplace_tax": "Marketplace tax", "rounding": "Rounding",
+                    "refund_differences": "Refund differences", "overpayments": "Tips"},
                 "payments": {"default": "91", "gift_card": "89"},
             }),
             Company::QuickBooksUk => json!({
                 "ledger": "quickbooks", "no_tax": "23",
-                "lines": {"sales": "1", "shipping": "2", "gift_cards": "5", "rounding": "6"},
+                "lines": {"sales": "1", "shipping": "2", "tips": "3", "duties": "4", "fees": "8", "gift_cards": "5",
+                    "marketplace_tax": "7", "rounding": "6", "refund_differences": "9", "overpayments": "3"},
                 "payments": {"default": "91", "gift_card": "89"},
-                "taxes": [{"rate": "0.2", "code": "20"}, {"rate": "0.05", "code": "21"}],
+                "taxes": [{"rate": "0.2", "code": "20"}, {"rate": "0.05", "code": "21"}, {"rates": ["0.15", "0.05"], "code": "20"}],
             }),
             Company::XeroUk => json!({
                 "ledger": "xero", "no_tax": "NONE",
-                "lines": {"sales": "200", "shipping": "201", "gift_cards": "835", "rounding": "860"},
+                "lines": {"sales": "200", "shipping": "201", "tips": "202", "duties": "203", "fees": "204",
+                    "gift_cards": "835", "marketplace_tax": "825", "rounding": "860", "refund_differences": "200",
+                    "overpayments": "202"},
                 "payments": {"default": "090", "gift_card": "835"},
-                "taxes": [{"rate": "0.2", "code": "OUTPUT2"}, {"rate": "0.05", "code": "RROUTPUT"}],
+                "taxes": [{"rate": "0.2", "code": "OUTPUT2"}, {"rate": "0.05", "code": "RROUTPUT"},
+                    {"rates": ["0.15", "0.05"], "code": "OUTPUT2"}],
             }),
         };
         let mut all = common;

@@ -1,0 +1,29 @@
+//! What holds for every order, and for everything that could arrive in its place: random lives of orders that obey
+//! Shopify's own arithmetic, told to every company; and random damage to real-shaped bodies.
+//!
+//! `PROPTEST_CASES` says how many cheap cases are drawn (`make properties`: a hundred thousand); lives that are posted in
+//! full are a fortieth of that.
+
+#[path = "../support/orders/mod.rs"]
+mod orders;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod books;
+mod damage;
+mod identities;
+
+use proptest::test_runner::{Config, RngSeed};
+
+/// How many cases: `ordinary` of them, the same in every run; or as many as the environment asks for, divided by `share`,
+/// new ones in every run.
+fn cases(ordinary: u32, share: u32) -> Config {
+    let wanted: Option<u32> = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
+    Config {
+        cases: wanted.map_or(ordinary, |cases| cases.div_ceil(share)),
+        rng_seed: if wanted.is_some() { RngSeed::Random } else { RngSeed::Fixed(1) },
+        failure_persistence: None,
+        max_shrink_iters: 2_000,
+        ..Config::default()
+    }
+}
