@@ -1,6 +1,7 @@
 //! Shopify's own shapes: who signed a delivery, what it is about, and what it says of an order. Reads tolerantly what
 //! does not matter and exactly what does. Knows nothing of ledgers; decides nothing about documents.
 
+pub mod admin;
 pub mod delivery;
 pub mod drift;
 pub mod money;

@@ -46,6 +46,15 @@ pub fn handle(world: &mut World, now: DateTime<Utc>, request: &Request) -> Reply
                 None => refuse("`company` must name a connected company"),
             }
         }
+        ("POST", ["shopify", "happened"]) => {
+            world.shopify.happened(body["topic"].as_str().unwrap_or_default(), &body["body"]);
+            done()
+        }
+        ("POST", ["shopify", "bucket"]) => {
+            let size = |key: &str, default: u64| body[key].as_u64().unwrap_or(default);
+            world.shopify.bucket.resize(size("maximum", 2_000), size("per_second", 100));
+            done()
+        }
         ("GET", ["state"]) => Reply::json(200, &world.state()),
         ("GET", ["requests"]) => {
             let since = request.parameter("since").and_then(|since| since.parse().ok()).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! Strict stand-ins for the QuickBooks Online Accounting API v3 and the Xero Accounting API 2.0.
+//! Strict stand-ins for the QuickBooks Online Accounting API v3, the Xero Accounting API 2.0 and Shopify's Admin API.
 //!
 //! [`World`] is a pure state machine: a request and the time go in, a reply comes out. It owns no clock and does no I/O,
 //! so that a simulation can drive it in virtual time; [`server`] puts it behind real HTTP. It enforces the rules that the
@@ -16,6 +16,7 @@ pub mod oauth;
 pub mod presets;
 pub mod quickbooks;
 pub mod server;
+pub mod shopify;
 pub mod till;
 pub mod view;
 pub mod world;

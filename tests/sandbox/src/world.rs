@@ -9,7 +9,7 @@ use crate::faults::{Fault, FaultBook, Kind};
 use crate::http::{Delivery, Reply, Request};
 use crate::oauth::{Denied, Grants};
 use crate::view::DocumentView;
-use crate::{control, presets, quickbooks, xero};
+use crate::{control, presets, quickbooks, shopify, xero};
 
 /// Requests kept for `GET /_sandbox/requests`.
 const LOG_LENGTH: usize = 4000;
@@ -60,6 +60,8 @@ pub struct World {
     /// Xero's idempotency keys belong to the app, not to a tenant.
     pub xero_keys: xero::Keys,
     pub grants: Grants,
+    /// The shop, as its Admin API shows it.
+    pub shopify: shopify::Shop,
     pub faults: FaultBook,
     /// How far the control API has moved the clock ahead of the caller's.
     pub offset: Duration,
@@ -77,6 +79,7 @@ impl Default for World {
             xero: xero.into_iter().map(|company| (company.tenant.clone(), company)).collect(),
             xero_keys: xero::Keys::default(),
             grants: Grants::default(),
+            shopify: shopify::Shop::default(),
             faults: FaultBook::default(),
             offset: Duration::zero(),
             log: VecDeque::new(),
@@ -125,8 +128,11 @@ impl World {
         if request.path.starts_with("/_sandbox") {
             return control::handle(self, now, request);
         }
+        if request.path.starts_with("/admin/") {
+            return self.shopify_call(now, request);
+        }
         let Some(ledger) = Ledger::of(&request.path) else { return Reply::text(404, "Nothing here.") };
-        let fault = self.faults.strike(ledger, request);
+        let fault = self.faults.strike(Some(ledger), request);
         let mut reply = self.process(now, ledger, request, fault);
         self.delay(now, ledger, request, &mut reply);
         self.record(now, ledger, request, fault, &reply);
@@ -202,6 +208,35 @@ impl World {
             _ if path.starts_with("/api.xro/2.0/") => self.xero_call(now, request, injected),
             _ => Reply::text(404, "Nothing here."),
         }
+    }
+
+    /// Shopify's Admin API: a fault that is not a matter of transport is the service being away.
+    fn shopify_call(&mut self, now: DateTime<Utc>, request: &Request) -> Reply {
+        let fault = self.faults.strike(None, request);
+        let mut reply = match fault {
+            None => self.shopify.handle(now, request),
+            Some(Kind::LostReply) => Reply { delivery: Delivery::Lost, ..self.shopify.handle(now, request) },
+            Some(Kind::Slow { milliseconds }) => {
+                Reply { delivery: Delivery::Delayed(milliseconds), ..self.shopify.handle(now, request) }
+            }
+            Some(Kind::RefusedConnection) => Reply::refused(),
+            Some(Kind::RateLimited { retry_after }) => {
+                Reply::empty(429).with_header("retry-after", format!("{retry_after}.0"))
+            }
+            Some(Kind::TokenExpired | Kind::Reconnect) => {
+                self.shopify.expire_tokens();
+                self.shopify.handle(now, request)
+            }
+            Some(Kind::Garbage) => Reply::text(200, "{\"data\":"),
+            Some(_) => Reply::text(503, "<html><head><title>503 Service Unavailable</title></head></html>"),
+        };
+        let key = format!("shopify {} {} {}", request.method, path_kind(request), reply.status);
+        *self.calls.entry(key).or_default() += 1;
+        self.requests += 1;
+        if reply.delivery == Delivery::Delivered {
+            reply = reply.with_header("x-request-id", crate::ids::guid_from(self.requests));
+        }
+        reply
     }
 
     fn quickbooks_call(&mut self, now: DateTime<Utc>, request: &Request) -> Reply {
@@ -320,7 +355,7 @@ impl World {
         }
         json!({
             "companies": companies, "requests": self.requests, "calls": self.calls, "tokens": self.grants.counters,
-            "faults": self.faults.to_json(), "offset_seconds": self.offset.num_seconds(),
+            "faults": self.faults.to_json(), "shopify": { "tokens": self.shopify.tokens_given, "throttled": self.shopify.bucket.throttled }, "offset_seconds": self.offset.num_seconds(),
         })
     }
 }
@@ -331,6 +366,7 @@ fn path_kind(request: &Request) -> String {
     let skipped = match segments.first().map(String::as_str) {
         Some("v3") => 3,
         Some("api.xro") => 2,
+        Some("admin") => return segments.last().cloned().unwrap_or_default(),
         _ => return segments.join("/"),
     };
     let rest = segments.into_iter().skip(skipped).enumerate();

@@ -6,6 +6,7 @@ mod oauth;
 mod quickbooks;
 mod quickbooks_documents;
 mod robust;
+mod shopify;
 mod xero;
 mod xero_documents;
 

@@ -1,0 +1,182 @@
+//! Orders fetched through the Admin API against the same orders as the webhooks told them: whatever way an order comes, the
+//! same documents follow.
+
+mod support;
+
+use chrono::Duration;
+use sandbox::World;
+use serde_json::Value;
+use tillproof::books::LedgerRules;
+use tillproof::config::{self, Variables};
+use tillproof::ledgers;
+use tillproof::normalize::{self, Desired, Input};
+use tillproof::platform::Response;
+use tillproof::shopify::admin::{self, Admin, Budget, OrderFetch, Question, Step};
+use tillproof::shopify::delivery;
+use tillproof::shopify::{News, OrderState};
+
+use support::{Company, SHOP, Story, start};
+
+const TOKEN: &str = "shpat_sandbox";
+
+/// Asks the stand-in, as often as it says that the budget is used up.
+fn ask(world: &mut World, budget: &mut Budget, question: &Question) -> Value {
+    let mut now = start();
+    loop {
+        now += budget.wait(question.operation, now);
+        let request = Admin::new(SHOP, &Variables::new()).ask(question, TOKEN);
+        let path = request.url.strip_prefix(&format!("https://{SHOP}")).unwrap();
+        let mut sent = sandbox::http::Request::new(request.method.as_str(), path);
+        for (name, value) in &request.headers {
+            sent = sent.with_header(name, value);
+        }
+        let reply = world.handle(now, &sent.with_body(request.body.unwrap()));
+        let body = String::from_utf8(reply.body).unwrap();
+        let response = Response { status: reply.status, headers: Vec::new(), body };
+        match admin::read(&response, question.operation, budget, now) {
+            Ok(data) => return data,
+            Err(admin::Trouble::Throttled(wait)) => now += wait,
+            Err(other) => panic!("{}: {other}", question.operation),
+        }
+    }
+}
+
+fn fetch(world: &mut World, order_id: &str) -> Option<Value> {
+    let mut fetch = OrderFetch::new(order_id);
+    let mut budget = Budget::default();
+    loop {
+        match fetch.proceed() {
+            Step::Ask(question) => fetch.take(&ask(world, &mut budget, &question)).unwrap(),
+            Step::Done(order) => return Some(order),
+            Step::Gone => return None,
+        }
+    }
+}
+
+fn state(bodies: &[(String, Value)]) -> OrderState {
+    let mut state = OrderState::default();
+    let mut newest: Option<tillproof::shopify::Order> = None;
+    for (topic, body) in bodies {
+        match delivery::read(topic, SHOP, body.to_string().as_bytes()).unwrap() {
+            News::Order(order) if newest.as_ref().is_none_or(|known| known.updated_at <= order.updated_at) => {
+                newest = Some(*order);
+            }
+            News::Refund(_, refund) => state.add_refund(*refund),
+            News::Transaction(_, transaction) => state.add_transaction(*transaction),
+            _ => {}
+        }
+    }
+    newest.into_iter().for_each(|order| state.add_order(order));
+    state
+}
+
+/// The documents, or why there are none.
+fn documents(company: Company, state: &OrderState) -> String {
+    let variables = Variables::from([("CONNECTION_MAIN".to_owned(), company.settings())]);
+    let connection = config::connections(&variables).remove(0);
+    let settings = connection.settings.unwrap();
+    let ledger = ledgers::open(&settings, &settings.company, &variables);
+    let rules: &dyn LedgerRules = ledger.as_ref();
+    let booked = normalize::Booked::default();
+    let input = Input { state, settings: &settings, rules, shop: SHOP, stamp: None, booked: &booked, may_infer: true };
+    match normalize::desired(&input) {
+        Err(hold) => hold.to_string(),
+        Ok(Desired::Ignored(ignored)) => ignored.rule().to_owned(),
+        Ok(Desired::AwaitsOrder) => "the order is missing".to_owned(),
+        Ok(Desired::Documents(documents)) => format!("{:#?}", documents.documents),
+    }
+}
+
+#[test]
+fn a_fetched_order_makes_the_same_documents_as_a_delivered_one() {
+    let stories = Story::all();
+    assert!(stories.len() > 10);
+    for story in stories {
+        let mut world = World::new();
+        for (topic, body) in &story.deliveries {
+            world.shopify.happened(topic, body);
+        }
+        let Some(fetched) = fetch(&mut world, &story.order_id()) else { panic!("{} was not found", story.name) };
+        let (told, fetched) = (state(&story.deliveries), state(&[("orders/updated".to_owned(), fetched)]));
+        for company in Company::ALL {
+            pretty(&story.name, company, &documents(company, &told), &documents(company, &fetched));
+        }
+    }
+}
+
+fn pretty(story: &str, company: Company, told: &str, fetched: &str) {
+    let difference = told.lines().zip(fetched.lines()).find(|(told, fetched)| told != fetched);
+    assert!(
+        told == fetched,
+        "{story} for {company:?}: told and fetched differ: {difference:?}\n{told}\n---\n{fetched}"
+    );
+}
+
+#[test]
+fn an_order_of_more_lines_than_a_page_holds_comes_whole() {
+    let mut story = Story::read("simple");
+    let body = &mut story.deliveries[0].1;
+    let line = body["line_items"][0].clone();
+    let lines: Vec<Value> = (0..127u64)
+        .map(|number| {
+            let mut line = line.clone();
+            line["id"] = (9_000_000 + number).into();
+            line
+        })
+        .collect();
+    body["line_items"] = Value::Array(lines);
+    let mut world = World::new();
+    world.shopify.happened("orders/create", body);
+    let fetched = fetch(&mut world, &story.order_id()).unwrap();
+    let ids: Vec<u64> =
+        fetched["line_items"].as_array().unwrap().iter().map(|one| one["id"].as_u64().unwrap()).collect();
+    assert_eq!(ids, (0..127).map(|number| 9_000_000 + number).collect::<Vec<u64>>());
+}
+
+#[test]
+fn instants_are_in_the_shops_time_and_spelt_as_earlier_deliveries_spelt_them() {
+    let mut world = World::new();
+    world.shopify.offset_minutes = -300;
+    let mut body = Story::read("simple").deliveries[0].1.clone();
+    // Summer time, and late in the evening: another day in UTC.
+    body["created_at"] = "2026-07-02T22:30:00-04:00".into();
+    body["processed_at"] = "2026-07-02T22:30:00-04:00".into();
+    body["updated_at"] = "2026-11-02T20:00:00-05:00".into();
+    world.shopify.happened("orders/updated", &body);
+    let mut fetched = fetch(&mut world, &body["id"].to_string()).unwrap();
+    assert_eq!(fetched["updated_at"], "2026-11-02T20:00:00-05:00");
+    assert_eq!(fetched["processed_at"], "2026-07-02T21:30:00-05:00", "today's offset, where nothing better is known");
+    admin::keep_spelling(&mut fetched, &[body]);
+    assert_eq!(fetched["processed_at"], "2026-07-02T22:30:00-04:00");
+}
+
+#[test]
+fn an_order_that_shopify_does_not_show_is_gone() {
+    let mut world = World::new();
+    assert_eq!(fetch(&mut world, "12345"), None);
+}
+
+#[test]
+fn changed_orders_come_oldest_change_first_and_page_by_page() {
+    let mut world = World::new();
+    let body = Story::read("simple").deliveries[0].1.clone();
+    for number in 0..120i64 {
+        let mut order = body.clone();
+        order["id"] = (7_000 + number).into();
+        order["updated_at"] = (start() + Duration::minutes(number)).to_rfc3339().into();
+        world.shopify.happened("orders/updated", &order);
+    }
+    let mut budget = Budget::default();
+    let since = (start() + Duration::minutes(10)).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    let (mut ids, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let question = admin::orders_changed_since(&since, after.as_deref());
+        let (page, next) = admin::summaries(&ask(&mut world, &mut budget, &question)).unwrap();
+        ids.extend(page.into_iter().map(|one| one.order_id));
+        after = next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(ids, (7_010..7_120).map(|id| id.to_string()).collect::<Vec<_>>());
+}

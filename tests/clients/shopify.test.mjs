@@ -1,0 +1,97 @@
+// What the Worker asks of Shopify, and what the stand-in answers, against Shopify's published schema.
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { after, before, describe, test } from "node:test";
+import { NoDeprecatedCustomRule, execute, parse, specifiedRules, validate } from "graphql";
+import { VERSION, schema } from "./schema.mjs";
+import { start } from "./stage.mjs";
+
+const here = (path) => new URL(`../../${path}`, import.meta.url);
+const documents = Object.fromEntries(
+  readdirSync(here("src/shopify/admin")).filter((name) => name.endsWith(".graphql")).map((name) => [name, readFileSync(here(`src/shopify/admin/${name}`), "utf8")]),
+);
+
+/** Runs a query on an answer as if it were the shop: what the schema does not allow comes out as an error. */
+async function typed(text, operationName, variableValues, data) {
+  const document = parse(text);
+  const isMutation = document.definitions.some((one) => one.name?.value === operationName && one.operation === "mutation");
+  const result = await execute({
+    schema, document, operationName, variableValues, rootValue: data,
+    fieldResolver: (source, _arguments, _context, info) => source[info.path.key],
+    // Interfaces and unions: the queries ask for one member only.
+    typeResolver: () => "PurchasingCompany",
+  });
+  assert.deepEqual(result.errors ?? [], [], `${isMutation ? "mutation" : "query"} ${operationName}`);
+  return result.data;
+}
+
+describe("Shopify", { concurrency: false }, () => {
+  let stage;
+  const asked = [];
+
+  const ask = async (name, operationName, variables) => {
+    const answer = await fetch(new URL(`/admin/api/${VERSION}/graphql.json`, stage.address), {
+      method: "POST", headers: { "content-type": "application/json", "x-shopify-access-token": "shpat_sandbox" },
+      body: JSON.stringify({ query: documents[name], operationName, variables }),
+    });
+    const body = await answer.json();
+    assert.equal(body.errors, undefined, `${operationName}: ${JSON.stringify(body.errors)}`);
+    asked.push(operationName);
+    return typed(documents[name], operationName, variables, body.data);
+  };
+
+  before(async () => {
+    stage = await start();
+    await stage.control("shopify/bucket", { maximum: 1_000_000, per_second: 1_000 });
+  });
+  after(() => stage.stop());
+
+  test("every query is valid, and asks for nothing that is going away", () => {
+    assert.equal(Object.keys(documents).length, 2);
+    for (const [name, text] of Object.entries(documents)) {
+      const problems = validate(schema, parse(text), [...specifiedRules, NoDeprecatedCustomRule]);
+      assert.deepEqual(problems.map(String), [], name);
+    }
+  });
+
+  test("the topics that are needed exist, and the compliance topics are not in the API", () => {
+    const source = readFileSync(here("src/shopify/admin/subscriptions.rs"), "utf8");
+    const needed = [...source.matchAll(/\("([A-Z_]+)", "[a-z_]+\/[a-z_]+"\)/g)].map((found) => found[1]);
+    const known = schema.getType("WebhookSubscriptionTopic").getValues().map((value) => value.name);
+    assert.equal(needed.length, 9);
+    assert.deepEqual(needed.filter((topic) => !known.includes(topic)), []);
+    assert.ok(!known.includes("CUSTOMERS_REDACT"));
+  });
+
+  test("every story is answered in the schema's types", async () => {
+    for (const name of readdirSync(here("fixtures/orders"))) {
+      const story = JSON.parse(readFileSync(here(`fixtures/orders/${name}`), "utf8"));
+      for (const { topic, body } of story.deliveries) await stage.control("shopify/happened", { topic, body });
+      const id = `gid://shopify/Order/${story.deliveries[0].body.id}`;
+      const { order } = await ask("orders.graphql", "Order", { id });
+      assert.ok(order.lineItems.nodes.length > 0, name);
+      for (const refund of order.refunds) await ask("orders.graphql", "Refund", { id: refund.id });
+    }
+    const { orders } = await ask("orders.graphql", "Orders", { filter: "updated_at:>='2020-01-01T00:00:00Z'" });
+    assert.ok(orders.nodes.length > 10);
+    await ask("orders.graphql", "OrderLines", { id: `gid://shopify/Order/${orders.nodes[0].legacyResourceId}` });
+  });
+
+  test("subscriptions are made, listed and removed", async () => {
+    const subscription = { uri: "https://till.example/webhooks/shopify", format: "JSON" };
+    const made = await ask("subscriptions.graphql", "Subscribe", { topic: "ORDERS_CREATE", subscription });
+    assert.deepEqual(made.webhookSubscriptionCreate.userErrors, []);
+    const again = await ask("subscriptions.graphql", "Subscribe", { topic: "ORDERS_CREATE", subscription });
+    assert.equal(again.webhookSubscriptionCreate.userErrors[0].message, "Address for this topic has already been taken");
+    const { webhookSubscriptions } = await ask("subscriptions.graphql", "Subscriptions", {});
+    assert.equal(webhookSubscriptions.nodes[0].apiVersion.handle, VERSION);
+    const gone = await ask("subscriptions.graphql", "Unsubscribe", { id: webhookSubscriptions.nodes[0].id });
+    assert.deepEqual(gone.webhookSubscriptionDelete.userErrors, []);
+  });
+
+  test("no operation was left out", () => {
+    const operations = Object.values(documents).flatMap((text) => parse(text).definitions).filter((one) => one.operation).map((one) => one.name.value);
+    assert.deepEqual(operations.filter((name) => !asked.includes(name)), []);
+  });
+});
