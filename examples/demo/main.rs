@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use harness::{ADMIN, QUICKBOOKS, SECRET, SHOP, Stage, XERO, now, stories, story};
+use harness::{ADMIN, QUICKBOOKS, SECRET, SHOP, Stage, XERO, now, story};
 use report::Journal;
 use sandbox::till;
 
@@ -75,13 +75,33 @@ fn step(what: &str) {
     let _ = io::stdout().flush();
 }
 
+/// What the demo tells of `fixtures/orders`: a minute's worth of the ledgers' rate limits.
+const STORIES: [&str; 16] = [
+    "cancelled_unpaid",
+    "emoji_and_long_titles",
+    "forbidden_characters",
+    "free_shipping",
+    "fully_refunded",
+    "gift_card_and_card",
+    "jpy",
+    "multi_currency",
+    "net_terms",
+    "order_discount_uneven",
+    "partial_refund",
+    "pos_without_customer",
+    "right_to_left",
+    "simple",
+    "tax_included",
+    "zero_total",
+];
+
 /// Every story in turn; the cancelled order's cancel comes before its create, the first order comes twice, and one
 /// delivery is forged.
 fn send(stage: &Stage) -> io::Result<Sent> {
     let mut sent = Sent::default();
     let mut number = 1;
-    for name in stories() {
-        let mut deliveries = story(&name);
+    for name in STORIES {
+        let mut deliveries = story(name);
         if name == "cancelled_unpaid" {
             deliveries.reverse();
         }

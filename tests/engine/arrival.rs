@@ -19,49 +19,61 @@ fn permutations(count: usize) -> Vec<Vec<usize>> {
     all
 }
 
+/// Stories whose books need not come to rest between two deliveries, each with one of its companies in turn.
+fn at_once() -> Vec<(Story, Company)> {
+    let stories = Story::all().into_iter().filter(|story| story.rests.is_empty() && story.deliveries.len() > 1);
+    stories
+        .enumerate()
+        .map(|(n, story)| (n % story.companies.len(), story))
+        .map(|(n, story)| {
+            let company = story.companies[n];
+            (story, company)
+        })
+        .collect()
+}
+
 #[test]
 fn the_order_of_arrival_does_not_matter() {
-    for company in Company::ALL {
-        for story in Story::all().into_iter().filter(|story| story.deliveries.len() > 1) {
-            let expected = told(company, &story).ledger(company);
-            for order in permutations(story.deliveries.len()) {
-                let bench = Bench::new(company);
-                for index in &order {
-                    let (topic, body) = &story.deliveries[*index];
-                    bench.deliver(topic, body);
-                }
-                bench.run();
-                assert_eq!(bench.ledger(company), expected, "{} in {company:?} as {order:?}", story.name);
+    for (story, company) in at_once() {
+        let expected = told(company, &story).ledger(company);
+        for order in permutations(story.deliveries.len()).iter().take(24) {
+            let bench = Bench::with(company, story.settings(company));
+            for index in order {
+                let (topic, body) = &story.deliveries[*index];
+                bench.deliver(topic, body);
             }
+            bench.run();
+            assert_eq!(bench.ledger(company), expected, "{} in {company:?} as {order:?}", story.name);
         }
     }
 }
 
 #[test]
 fn news_that_arrives_one_by_one_gives_the_same_books_as_all_at_once() {
-    for company in Company::ALL {
-        for story in Story::all().into_iter().filter(|story| story.name != "cancelled_unpaid") {
-            let expected = told(company, &story).ledger(company);
-            let bench = Bench::new(company);
-            for (topic, body) in &story.deliveries {
-                bench.deliver(topic, body);
-                bench.run();
-            }
-            // A payment that was inferred before its transaction arrived carries the order's id instead of its own.
-            let amounts = |lines: Vec<String>| -> Vec<String> {
-                let without_number = |line: String| {
-                    let words: Vec<&str> = line.split(' ').collect();
-                    if words[0].eq_ignore_ascii_case("payment") { words[2..].join(" ") } else { line }
-                };
-                let mut lines: Vec<String> = lines.into_iter().map(without_number).collect();
-                lines.sort();
-                lines
-            };
-            if story.name == "gift_card_and_card" {
-                continue; // Two gateways cannot be inferred: it is held until the transactions arrive.
-            }
-            assert_eq!(amounts(bench.ledger(company)), amounts(expected), "{} in {company:?}", story.name);
+    // A payment that was inferred before its transaction arrived carries the order's id instead of its own.
+    let amounts = |lines: Vec<String>| -> Vec<String> {
+        let without_number = |line: String| {
+            let words: Vec<&str> = line.split(' ').collect();
+            if words[0].eq_ignore_ascii_case("payment") { words[2..].join(" ") } else { line }
+        };
+        let mut lines: Vec<String> = lines.into_iter().map(without_number).collect();
+        lines.sort();
+        lines
+    };
+    for (story, company) in at_once() {
+        let expected = told(company, &story).ledger(company);
+        let gateways = story.deliveries[0].1["payment_gateway_names"].as_array();
+        // Nothing at once: what was posted in between is voided. Two gateways: held until both transactions are there.
+        // Overpaid: what was inferred is the order's total, the rest becomes an invoice of its own.
+        if expected.is_empty() || story.name == "overpaid" || gateways.is_some_and(|all| all.len() > 1) {
+            continue;
         }
+        let bench = Bench::with(company, story.settings(company));
+        for (topic, body) in &story.deliveries {
+            bench.deliver(topic, body);
+            bench.run();
+        }
+        assert_eq!(amounts(bench.ledger(company)), amounts(expected), "{} in {company:?}", story.name);
     }
 }
 

@@ -30,9 +30,12 @@ fn what_is_new_at_shopify_is_said_once_and_the_orders_go_on() {
 #[test]
 fn no_order_as_it_always_was_says_that_shopify_changed() {
     let bench = Bench::new(Company::XeroUk);
-    Story::all().iter().for_each(|story| bench.tell(story));
+    // One story is about what is new.
+    let stories = Story::all().into_iter().filter(|story| story.name != "unknown_kind_of_transaction");
+    stories.for_each(|story| bench.tell(&story));
     bench.run();
-    assert!(bench.journal("SELECT * FROM alerts WHERE kind = 'shopify_changed'").is_empty());
+    let alerts = bench.journal("SELECT message FROM alerts WHERE kind = 'shopify_changed'");
+    assert!(alerts.is_empty(), "{alerts:?}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ mod stories;
 use support::{Bench, Company, Story};
 
 fn told(company: Company, story: &Story) -> Bench {
-    let bench = Bench::new(company);
+    let bench = Bench::with(company, story.settings(company));
     bench.tell(story);
     bench.run();
     bench

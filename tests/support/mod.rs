@@ -2,6 +2,9 @@
 //! SQLite that survives a restart of the books.
 #![allow(dead_code)] // Each test binary uses its own part.
 
+mod company;
+mod story;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -10,7 +13,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use sandbox::http::Delivery as Arrival;
 use sandbox::{Fault, World};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use tillproof::config::{self, Variables};
 use tillproof::platform::cipher::TokenCipher;
@@ -19,72 +22,12 @@ use tillproof::platform::{Clock, Http, HttpError, Platform, Request, Response, S
 use tillproof::posting::{Books, Incoming, OrderRef};
 use tillproof::shopify::Delivery;
 
+pub use company::Company;
+#[allow(unused_imports)]
+pub use sandbox::presets::{QUICKBOOKS_UK, QUICKBOOKS_US, XERO_UK};
+pub use story::Story;
+
 pub const SHOP: &str = "example.myshopify.com";
-pub const QUICKBOOKS_US: &str = "1000000001";
-pub const QUICKBOOKS_UK: &str = "1000000002";
-pub const XERO_UK: &str = "11111111-1111-4111-a111-111111111111";
-
-/// The companies that stories are told to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Company {
-    QuickBooksUs,
-    QuickBooksUk,
-    XeroUk,
-}
-
-impl Company {
-    pub const ALL: [Company; 3] = [Company::QuickBooksUs, Company::QuickBooksUk, Company::XeroUk];
-
-    pub fn id(self) -> &'static str {
-        match self {
-            Company::QuickBooksUs => QUICKBOOKS_US,
-            Company::QuickBooksUk => QUICKBOOKS_UK,
-            Company::XeroUk => XERO_UK,
-        }
-    }
-
-    pub fn label(self) -> &'static str {
-        match self {
-            Company::QuickBooksUs => "quickbooks-us",
-            Company::QuickBooksUk => "quickbooks-uk",
-            Company::XeroUk => "xero-uk",
-        }
-    }
-
-    pub fn settings(self) -> Value {
-        let common = json!({
-            "shop": SHOP, "books": "main", "company": self.id(), "number_prefix": "S-", "start_date": "2026-01-01",
-        });
-        let own = match self {
-            Company::QuickBooksUs => json!({
-                "ledger": "quickbooks",
-                "lines": {"sales": "Sales", "shipping": "Shipping", "tips": "Tips", "duties": "Duties", "fees": "Fees",
-                    "gift_cards": "Gift card", "marketplace_tax": "Marketplace tax", "rounding": "Rounding",
-                    "refund_differences": "Refund differences", "overpayments": "Tips"},
-                "payments": {"default": "91", "gift_card": "89"},
-            }),
-            Company::QuickBooksUk => json!({
-                "ledger": "quickbooks", "no_tax": "23",
-                "lines": {"sales": "1", "shipping": "2", "tips": "3", "duties": "4", "fees": "8", "gift_cards": "5",
-                    "marketplace_tax": "7", "rounding": "6", "refund_differences": "9", "overpayments": "3"},
-                "payments": {"default": "91", "gift_card": "89"},
-                "taxes": [{"rate": "0.2", "code": "20"}, {"rate": "0.05", "code": "21"}, {"rates": ["0.15", "0.05"], "code": "20"}],
-            }),
-            Company::XeroUk => json!({
-                "ledger": "xero", "no_tax": "NONE",
-                "lines": {"sales": "200", "shipping": "201", "tips": "202", "duties": "203", "fees": "204",
-                    "gift_cards": "835", "marketplace_tax": "825", "rounding": "860", "refund_differences": "200",
-                    "overpayments": "202"},
-                "payments": {"default": "090", "gift_card": "835"},
-                "taxes": [{"rate": "0.2", "code": "OUTPUT2"}, {"rate": "0.05", "code": "RROUTPUT"},
-                    {"rates": ["0.15", "0.05"], "code": "OUTPUT2"}],
-            }),
-        };
-        let mut all = common;
-        all.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
-        all
-    }
-}
 
 /// The bench.
 pub struct Bench {
@@ -172,10 +115,13 @@ impl Bench {
         self.deliver_as(self.deliveries.get(), topic, body.to_string().as_bytes());
     }
 
-    /// Tells a whole story.
+    /// Tells a whole story, up to its last delivery.
     pub fn tell(&self, story: &Story) {
-        for (topic, body) in &story.deliveries {
+        for (index, (topic, body)) in story.deliveries.iter().enumerate() {
             self.deliver(topic, body);
+            if story.rests.contains(&index) {
+                self.run();
+            }
         }
     }
 
@@ -280,39 +226,5 @@ impl Http for SandboxHttp<'_> {
             }),
         };
         async move { result }.boxed_local()
-    }
-}
-
-/// A fixture: what arrives, in order.
-pub struct Story {
-    pub name: String,
-    pub deliveries: Vec<(String, Value)>,
-}
-
-impl Story {
-    /// Reads `fixtures/orders/<name>.json`.
-    pub fn read(name: &str) -> Self {
-        let path = format!("{}/fixtures/orders/{name}.json", env!("CARGO_MANIFEST_DIR"));
-        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-        let story: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"));
-        let deliveries = story["deliveries"].as_array().unwrap().iter();
-        let deliveries =
-            deliveries.map(|one| (one["topic"].as_str().unwrap().to_owned(), one["body"].clone())).collect();
-        Self { name: name.to_owned(), deliveries }
-    }
-
-    /// Every story there is.
-    pub fn all() -> Vec<Self> {
-        let folder = format!("{}/fixtures/orders", env!("CARGO_MANIFEST_DIR"));
-        let mut names: Vec<String> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
-            .collect();
-        names.sort();
-        names.iter().map(|name| Self::read(name)).collect()
-    }
-
-    pub fn order_id(&self) -> String {
-        self.deliveries[0].1["id"].to_string()
     }
 }

@@ -1,0 +1,66 @@
+//! Stories: `fixtures/orders/<name>.json`.
+
+use serde_json::Value;
+
+use super::Company;
+
+/// What arrives, in order, and what it is about.
+///
+/// `companies` are the ones it is told to where it is not the usual three; `settings` are added to each connection's own;
+/// a delivery with `rest` lets the books come to rest before the next one arrives.
+pub struct Story {
+    pub name: String,
+    pub about: String,
+    pub deliveries: Vec<(String, Value)>,
+    /// After which deliveries the books come to rest.
+    pub rests: Vec<usize>,
+    pub companies: Vec<Company>,
+    settings: Value,
+}
+
+impl Story {
+    /// Reads `fixtures/orders/<name>.json`.
+    pub fn read(name: &str) -> Self {
+        let path = format!("{}/fixtures/orders/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let story: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let deliveries = || story["deliveries"].as_array().unwrap().iter();
+        let companies = story["companies"].as_array();
+        Self {
+            name: name.to_owned(),
+            about: story["about"].as_str().unwrap().to_owned(),
+            deliveries: deliveries()
+                .map(|one| (one["topic"].as_str().unwrap().to_owned(), one["body"].clone()))
+                .collect(),
+            rests: deliveries().enumerate().filter(|(_, one)| one["rest"] == true).map(|(index, _)| index).collect(),
+            companies: companies.map_or(Company::ALL.to_vec(), |all| {
+                all.iter().map(|label| Company::named(label.as_str().unwrap())).collect()
+            }),
+            settings: story["settings"].clone(),
+        }
+    }
+
+    /// Every story there is.
+    pub fn all() -> Vec<Self> {
+        let folder = format!("{}/fixtures/orders", env!("CARGO_MANIFEST_DIR"));
+        let mut names: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names.iter().map(|name| Self::read(name)).collect()
+    }
+
+    pub fn order_id(&self) -> String {
+        let (topic, body) = &self.deliveries[0];
+        let key = if topic.starts_with("orders/") { "id" } else { "order_id" };
+        body[key].to_string()
+    }
+
+    /// The settings of a company's connection for this story.
+    pub fn settings(&self, company: Company) -> Value {
+        let mut settings = company.settings();
+        settings.as_object_mut().unwrap().extend(self.settings.as_object().cloned().unwrap_or_default());
+        settings
+    }
+}
