@@ -33,7 +33,8 @@ fn an_order() -> Value {
 fn orders_as_they_always_were_are_no_news() {
     let all = fixtures();
     assert!(all.len() > 16);
-    for (file, topic, body) in all {
+    // One story is about what is new.
+    for (file, topic, body) in all.into_iter().filter(|(file, ..)| !file.contains("unknown_kind_of_transaction")) {
         assert_eq!(keys(Topic::parse(&topic), &body), Vec::<String>::new(), "{topic} in {file}");
     }
 }
