@@ -22,8 +22,6 @@ pub enum HoldReason {
     TotalMismatch,
     /// More lines than a document may have.
     TooManyLines,
-    /// A refund whose money does not match its lines.
-    RefundUnbalanced,
     /// The order was paid through several gateways and the amounts are not known.
     PaymentSplitUnknown,
     /// The order changed after its documents were posted, in a way that is not yet followed.
@@ -62,7 +60,7 @@ pub enum HoldReason {
 
 impl HoldReason {
     /// Every reason, for catalogues and tests.
-    pub const ALL: [HoldReason; 26] = [
+    pub const ALL: [HoldReason; 25] = [
         HoldReason::Unreadable,
         HoldReason::TopicMismatch,
         HoldReason::OrderInconsistent,
@@ -71,7 +69,6 @@ impl HoldReason {
         HoldReason::AccountUnmapped,
         HoldReason::TotalMismatch,
         HoldReason::TooManyLines,
-        HoldReason::RefundUnbalanced,
         HoldReason::PaymentSplitUnknown,
         HoldReason::ChangedAfterPosting,
         HoldReason::OrderUnknown,
@@ -149,11 +146,6 @@ impl HoldReason {
                 "The order has more lines than one document may have, and cannot be split into several that are each above zero.",
                 "Enter the order by hand, or allow more lines with `most_lines` in the connection's settings.",
             ),
-            HoldReason::RefundUnbalanced => (
-                "refund_unbalanced",
-                "A refund's money and its lines do not come to the same.",
-                "Enter the refund by hand: its money and its lines differ by the amount named here.",
-            ),
             HoldReason::PaymentSplitUnknown => (
                 "payment_split_unknown",
                 "Several gateways took part in the payment, and Shopify did not say how much went through each.",
@@ -192,7 +184,7 @@ impl HoldReason {
             HoldReason::PeriodClosed => (
                 "period_closed",
                 "The document's date lies in a period that is closed in the ledger.",
-                "Open the period in the ledger, or set closed_period = \"first_open_day\"; then release the order.",
+                "Open the period in the ledger, then release the order.",
             ),
             HoldReason::SubscriptionEnded => (
                 "subscription_ended",
