@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::books::document::{Document, DocumentKey, DocumentKind};
+use crate::books::document::{Document, DocumentKey, DocumentKind, LineRole};
 
 /// A document that was written once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +59,13 @@ impl Booked {
     /// True if anything of the sale is final.
     pub fn is_final(&self) -> bool {
         self.sales().iter().any(|one| one.key.adjustment_number().is_some() || self.is_settled(&one.key))
+    }
+
+    /// True if a document says that more was paid than the order came to; and before anything is booked.
+    pub fn has_overpayment(&self) -> bool {
+        let sales = self.sales();
+        let mut lines = sales.iter().filter_map(|one| one.itemised()).flat_map(|body| &body.lines);
+        sales.is_empty() || lines.any(|line| line.role == LineRole::Overpayments)
     }
 
     /// Which one of its key the next document written under it is.

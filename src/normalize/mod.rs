@@ -148,8 +148,8 @@ pub fn desired(input: &Input<'_>) -> Result<Desired, Hold> {
     let wanted = sale::body(&mut case, &target, &returns)?;
     let mut series = series::series(&mut case, wanted.clone(), &target, &receipts)?;
     let payments = payments::payments(&mut case, &target, &receipts, &mut series)?;
-    let refunds = refunds::refunds(&mut case, &wanted, &target, &returns)?;
-    let Series { mut sales, credits, .. } = series;
+    let Series { mut sales, credits, owed_back, .. } = series;
+    let refunds = refunds::refunds(&mut case, &wanted, &target, &returns, owed_back)?;
     sales.extend(credits);
     sales.extend(payments);
     sales.extend(refunds);

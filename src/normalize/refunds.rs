@@ -25,6 +25,7 @@ pub(super) fn refunds(
     sale: &Itemised,
     target: &Target,
     returns: &Returns<'_>,
+    mut owed_back: Vec<Line>,
 ) -> Result<Vec<Document>, Hold> {
     let mut paid: Vec<&Returned<'_>> = returns.paid.iter().collect();
     paid.sort_by_key(|one| case.input.booked.parts_of(&key_of(one)).is_empty());
@@ -40,7 +41,7 @@ pub(super) fn refunds(
             continue;
         }
         let whole = before.is_zero() && cumulated == target.presentment;
-        let body = if whole { sale.clone() } else { lines_of(case, one, &paid_for, amount)? };
+        let body = if whole { sale.clone() } else { lines_of(case, one, &paid_for, amount, &mut owed_back)? };
         documents.extend(one_refund(case, sale, one, body, amount)?);
     }
     Ok(documents)
@@ -234,6 +235,7 @@ fn lines_of(
     one: &Returned<'_>,
     paid_for: &[&Returned<'_>],
     amount: Decimal,
+    owed_back: &mut Vec<Line>,
 ) -> Result<Itemised, Hold> {
     let key = key_of(one);
     let mode = tax_mode(case);
@@ -243,7 +245,12 @@ fn lines_of(
             returned_line(case, &key, mode, &entry, &mut lines)?;
         }
     }
-    let difference = amount - super::lines::sum(case, mode, &lines);
+    let mut difference = amount - super::lines::sum(case, mode, &lines);
+    let owed = super::lines::sum(case, mode, owed_back);
+    if owed > Decimal::ZERO && (difference - owed).abs() <= bound(case, 1 + conversions(case)) {
+        lines.append(owed_back);
+        difference -= owed;
+    }
     if difference.abs() > bound(case, conversions(case)) {
         lines.push(difference_line(case, &key, difference, lines.len())?);
     }
@@ -303,7 +310,7 @@ fn difference_line(case: &mut Case<'_>, key: &DocumentKey, difference: Decimal, 
         (LineRole::Rounding, "cash_rounding", "Cash rounding")
     } else if lines > 0 && difference.abs() <= bound(case, lines) {
         (LineRole::Rounding, "refund_rounding", "Rounding")
-    } else if difference == case.overpaid && lines == 0 {
+    } else if difference == case.overpaid && lines == 0 && case.input.booked.has_overpayment() {
         (LineRole::Overpayments, "overpayments", "Paid beyond the order's total")
     } else if difference > Decimal::ZERO {
         (LineRole::RefundDifferences, "refund_differences", "Refund beyond the returned goods")

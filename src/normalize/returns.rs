@@ -109,16 +109,18 @@ const READINGS: [Reading; 8] = [
 /// Sorts an order's refunds.
 pub(super) fn returns<'a>(case: &Case<'a>) -> Result<Returns<'a>, Hold> {
     let state = case.input.state;
-    let (mut paid, mut unpaid) = (Vec::new(), Vec::new());
+    let (mut all, mut paid, mut unpaid) = (Vec::new(), Vec::new(), Vec::new());
     for refund in state.refunds.values() {
-        let all: Vec<&Transaction> = state.transactions_of(refund).collect();
-        if all.iter().any(|one| one.kind == "refund" && one.is_pending()) {
+        let moved: Vec<&Transaction> = state.transactions_of(refund).collect();
+        if moved.iter().any(|one| one.kind == "refund" && one.is_pending()) {
             continue;
         }
-        let transactions: Vec<&Transaction> = all.into_iter().filter(|one| one.is_refund()).collect();
+        let transactions: Vec<&Transaction> = moved.into_iter().filter(|one| one.is_refund()).collect();
         let money = transactions.iter().map(|one| presentment_amount(case, one)).sum::<Result<Decimal, Hold>>()?;
-        let reading = if money.is_zero() { READINGS[4] } else { closest(case, refund, money)? };
-        let value = value(case, refund, reading)?;
+        all.push((refund, transactions, money));
+    }
+    let readings = readings(case, &all)?;
+    for ((refund, transactions, money), (value, reading)) in all.into_iter().zip(readings) {
         let discrepancy = discrepancy(case, refund)?;
         let one = Returned { refund, transactions, money, value, discrepancy, reading };
         if money.is_zero() { unpaid.push(one) } else { paid.push(one) }
@@ -126,44 +128,58 @@ pub(super) fn returns<'a>(case: &Case<'a>) -> Result<Returns<'a>, Hold> {
     let age = |one: &Returned<'_>| (one.refund.at(), one.refund.id.as_str().len(), one.refund.id.clone());
     paid.sort_by_key(age);
     unpaid.sort_by_key(age);
-    reread(case, &paid, &mut unpaid)?;
     Ok(Returns { paid, unpaid, gone: gone(case) })
 }
 
-/// The reading of a refund under which its lines come closest to the money that moved.
-fn closest(case: &Case<'_>, refund: &Refund, money: Decimal) -> Result<Reading, Hold> {
-    let discrepancy = discrepancy(case, refund)?;
-    let mut best: Option<(Decimal, Reading)> = None;
-    for reading in READINGS {
-        let value = value(case, refund, reading)?;
-        let miss = (money - value).abs().min((money - value + discrepancy).abs());
-        if best.is_none_or(|(least, _)| miss < least) {
-            best = Some((miss, reading));
-        }
-    }
-    Ok(best.map_or(READINGS[0], |(_, reading)| reading))
+/// How to read each refund, and what it then comes to. Its own money speaks first: readings whose lines come close to it
+/// are tried before others. Where the order says what it comes to after all refunds, they must lead there together.
+fn readings(case: &Case<'_>, all: &[(&Refund, Vec<&Transaction>, Decimal)]) -> Result<Vec<(Decimal, Reading)>, Hold> {
+    let candidates =
+        all.iter().map(|(refund, _, money)| candidates(case, refund, *money)).collect::<Result<Vec<_>, Hold>>()?;
+    let usual = candidates.iter().filter_map(|list| list.first().copied()).collect();
+    let snapshot_knows_all = all.iter().all(|(refund, ..)| case.input.state.snapshot_refunds.contains(&refund.id));
+    let (Some(current), Some(total), true) =
+        (case.order.current_total(Side::Presentment), case.order.total(Side::Presentment), snapshot_knows_all)
+    else {
+        return Ok(usual);
+    };
+    let mut tries = MOST_TRIES;
+    Ok(together(&candidates, total - current, &mut tries).unwrap_or(usual))
 }
 
-/// Refunds without money are read so that the order's present total follows from them, if any reading does that.
-fn reread<'a>(case: &Case<'a>, paid: &[Returned<'a>], unpaid: &mut [Returned<'a>]) -> Result<(), Hold> {
-    let Some(current) = case.order.current_total(Side::Presentment) else { return Ok(()) };
-    if unpaid.is_empty() {
-        return Ok(());
-    }
-    let total = case.order.total(Side::Presentment).unwrap_or_default();
-    let returned: Decimal = paid.iter().map(|one| one.value).sum();
-    for reading in READINGS {
-        let values =
-            unpaid.iter().map(|one| value(case, one.refund, reading)).collect::<Result<Vec<Decimal>, Hold>>()?;
-        if total - returned - values.iter().sum::<Decimal>() == current {
-            for (one, value) in unpaid.iter_mut().zip(values) {
-                one.reading = reading;
-                one.value = value;
-            }
-            return Ok(());
+/// Combinations of readings that are tried: orders have few refunds, and readings that agree count once.
+const MOST_TRIES: u32 = 4_096;
+
+/// The first combination of candidates that sums to `sum`.
+fn together(candidates: &[Vec<(Decimal, Reading)>], sum: Decimal, tries: &mut u32) -> Option<Vec<(Decimal, Reading)>> {
+    let Some((first, rest)) = candidates.split_first() else { return sum.is_zero().then(Vec::new) };
+    for (value, reading) in first {
+        *tries = tries.checked_sub(1)?;
+        if let Some(mut found) = together(rest, sum - value, tries) {
+            found.insert(0, (*value, *reading));
+            return Some(found);
         }
     }
-    Ok(())
+    None
+}
+
+/// What a refund may come to, closest to its money first; without money in the order of [`READINGS`], the one that fills
+/// in what is missing before the others.
+fn candidates(case: &Case<'_>, refund: &Refund, money: Decimal) -> Result<Vec<(Decimal, Reading)>, Hold> {
+    let discrepancy = discrepancy(case, refund)?;
+    let mut all: Vec<(Decimal, Reading)> = Vec::new();
+    for reading in READINGS {
+        let value = value(case, refund, reading)?;
+        if !all.iter().any(|(known, _)| *known == value) {
+            all.push((value, reading));
+        }
+    }
+    if money.is_zero() {
+        all.sort_by_key(|(value, _)| value.is_zero());
+    } else {
+        all.sort_by_key(|(value, _)| (money - value).abs().min((money - value + discrepancy).abs()));
+    }
+    Ok(all)
 }
 
 /// Everything that a refund's lines come to, in the buyer's currency.

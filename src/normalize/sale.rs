@@ -9,8 +9,9 @@ use rust_decimal::Decimal;
 use super::lines::{conversions, sale_lines, single, sum, tax_mode};
 use super::returns::{Returns, Taken, taken};
 use super::rounding::bound;
+use super::tax::untaxed;
 use super::{Case, number};
-use crate::books::document::{DocumentKey, Itemised, Line, LineRole};
+use crate::books::document::{DocumentKey, Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
 use crate::shopify::money::Side;
 
@@ -103,18 +104,20 @@ fn gone_lines<'a>(case: &Case<'a>, returns: &Returns<'a>) -> Result<Vec<Taken<'a
 fn take_off(case: &Case<'_>, lines: &mut Vec<Line>, one: &Taken<'_>) {
     let Some(at) = lines.iter().position(|line| line.source == one.source) else { return };
     let line = lines[at].clone();
-    let on_top = tax_mode(case) == crate::books::TaxMode::Exclusive;
+    let on_top = tax_mode(case) == TaxMode::Exclusive;
     // Tax that a marketplace remits is not on the line.
     let tax = if line.tax.amount.is_zero() { Decimal::ZERO } else { one.tax };
     let amount = line.amount(case.currency) - if on_top { one.with_tax - one.tax } else { one.with_tax };
     let tax = line.tax.amount - tax;
     let quantity = line.quantity - one.quantity;
-    if amount.is_zero() && tax.is_zero() && quantity <= Decimal::ZERO {
+    // Without units nothing is left but what conversion from another currency rounded.
+    let crumbs = case.currency.minor_unit() + case.currency.minor_unit();
+    if quantity <= Decimal::ZERO && amount.abs() <= crumbs && tax.abs() <= crumbs {
         lines.remove(at);
         return;
     }
     let discount = case.currency.round(quantity * line.unit_price) - amount;
-    let tax = crate::books::LineTax { amount: tax, ..line.tax.clone() };
+    let tax = if tax.is_zero() { untaxed(case) } else { LineTax { amount: tax, ..line.tax.clone() } };
     lines[at] = if quantity > Decimal::ZERO && discount >= Decimal::ZERO && line.quantity != Decimal::ONE {
         Line { quantity, discount, tax, ..line }
     } else {

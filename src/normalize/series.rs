@@ -10,7 +10,9 @@ use super::rounding::close;
 use super::sale::Target;
 use super::split;
 use super::{Case, document, number};
-use crate::books::document::{Cash, Content, Document, DocumentKey, DocumentKind, Itemised, Settlement};
+use crate::books::document::{
+    Cash, Content, Document, DocumentKey, DocumentKind, Itemised, Line, LineRole, Settlement,
+};
 use crate::books::hold::Hold;
 use crate::books::rules::RefundStyle;
 use crate::config::SaleDocument;
@@ -23,6 +25,8 @@ pub(super) struct Series {
     pub open: Vec<Decimal>,
     /// Credits that adjusted it, and their applications.
     pub credits: Vec<Document>,
+    /// What was taken off the price after it was paid, as lines of the credit that pays it back: it waits for a refund.
+    pub owed_back: Vec<Line>,
 }
 
 impl Series {
@@ -65,18 +69,20 @@ pub(super) fn series(
     if !booked.is_final() {
         let sales = fresh(case, wanted, target, receipts)?;
         let open = open_amounts(&sales);
-        return Ok(Series { sales, open, credits: Vec::new() });
+        return Ok(Series { sales, open, credits: Vec::new(), owed_back: Vec::new() });
     }
     let frozen: Vec<Document> = booked.sales().into_iter().cloned().collect();
     let (mut credits, mut sales): (Vec<Document>, Vec<Document>) =
         frozen.iter().cloned().partition(|one| one.kind() == DocumentKind::CreditNote);
+    let mut owed_back = Vec::new();
     match adjustment(case, &wanted, target, &frozen)? {
-        Some(one) if one.kind() == DocumentKind::CreditNote => credits.push(one),
-        Some(one) => sales.push(one),
-        None => {}
+        Adjustment::None => {}
+        Adjustment::Waits(lines) => owed_back = lines,
+        Adjustment::Document(one) if one.kind() == DocumentKind::CreditNote => credits.push(*one),
+        Adjustment::Document(one) => sales.push(*one),
     }
     let open = open_amounts(&sales);
-    let mut series = Series { sales, open, credits };
+    let mut series = Series { sales, open, credits, owed_back };
     let paid = booked.standing().filter(|one| one.kind() == DocumentKind::Payment);
     paid.for_each(|one| series.count(one));
     apply_credits(case, &mut series);
@@ -129,20 +135,32 @@ impl Receipts {
     }
 }
 
+/// What follows from a sale that is no longer what was booked.
+enum Adjustment {
+    None,
+    /// The price fell after it was paid: these lines, of a credit, wait for the refund that pays them.
+    Waits(Vec<Line>),
+    Document(Box<Document>),
+}
+
 /// What the sale has become beyond, or below, what was booked.
 fn adjustment(
     case: &mut Case<'_>,
     wanted: &Itemised,
     target: &Target,
     frozen: &[Document],
-) -> Result<Option<Document>, Hold> {
+) -> Result<Adjustment, Hold> {
     let bodies: Vec<(&Itemised, bool)> =
         frozen.iter().filter_map(|one| Some((one.itemised()?, one.kind() == DocumentKind::CreditNote))).collect();
     let lines = delta(wanted, &bodies, case.currency);
     let total_of = |one: &Document| if one.kind() == DocumentKind::CreditNote { -one.total } else { one.total };
     let difference = target.booked - frozen.iter().map(total_of).sum::<Decimal>();
     if lines.is_empty() && difference.is_zero() || difference.is_zero() && is_nothing(&lines, case.currency) {
-        return Ok(None);
+        return Ok(Adjustment::None);
+    }
+    if difference.is_zero() && target.overpaid {
+        let reversed = lines.into_iter().filter(|line| line.role != LineRole::Overpayments);
+        return Ok(Adjustment::Waits(reversed.map(|line| line.reversed(case.currency)).collect()));
     }
     let credit = difference < Decimal::ZERO;
     let currency = case.currency;
@@ -158,7 +176,7 @@ fn adjustment(
     let show = |amount: Decimal| case.currency.show(amount);
     case.writer.note(&key, "total_price", "edited", &show(target.booked - difference), &show(target.booked));
     let content = if credit { Content::CreditNote(body) } else { Content::Invoice(body) };
-    Ok(Some(document(case, key, date, total, content)))
+    Ok(Adjustment::Document(Box::new(document(case, key, date, total, content))))
 }
 
 /// Each credit is applied to what is open. What was applied before stays so.
