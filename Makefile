@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help demo dev test native properties clients lint build checks bench deploy setup clean
+.PHONY: help demo dev test native simulation soak properties clients lint build checks bench deploy setup clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,11 +14,17 @@ demo: build ## real-shaped orders become proven invoices in stand-in ledgers, on
 dev: build ## the same, left running, with its addresses
 	@cargo run --quiet --example demo -- --keep
 
-test: setup lint native clients build checks ## everything that CI runs
+test: setup lint native simulation clients build checks ## everything that CI runs
 	cargo test --test worker -- --test-threads=2
 
 native: ## the native tests: seconds
 	cargo test --workspace
+
+simulation: ## a few hundred lives of a shop with everything going wrong; SEED=n replays one
+	SEEDS=300 STRIDE=7 cargo test --test simulation -- --nocapture
+
+soak: ## lives without end, until stopped or EVENTS=n are through
+	cargo test --test simulation -- --ignored --nocapture soak
 
 clients: ## the vendors' own client libraries against the stand-ins, our queries against Shopify's schema
 	@[ tests/clients/node_modules/.package-lock.json -nt tests/clients/package-lock.json ] || \

@@ -138,6 +138,8 @@ pub async fn flush(platform: Platform<'_>, source: &str) -> Result<Flushed, Flus
         return Ok(Flushed::Empty);
     }
     let full = stretch.records.len();
+    // What D1 is told must not be undone by a crash here: the same sequence number would come again for another record.
+    platform.sql.sync().await?;
     migrate(platform.journal).await?;
     let statements = TABLES.iter().filter_map(|table| statement(table, source, &stretch)).collect();
     platform.journal.apply(statements).await?;

@@ -1,0 +1,242 @@
+//! The promises of the design, checked when everything has become quiet.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rust_decimal::Decimal;
+use sandbox::DocumentView;
+use sha2::{Digest, Sha256};
+
+use crate::machine::rows;
+use crate::money::decimal;
+use crate::object::webhook_id;
+use crate::oracle::{self, Books};
+use crate::order::{Order, Refund};
+use crate::run::Run;
+use crate::support::Company;
+
+type Broken = Result<(), String>;
+
+/// All of them.
+pub fn hold(run: &Run<'_>, company: Company) -> Broken {
+    nothing_acknowledged_is_lost(run)?;
+    let documents = run.object.network.world.borrow().documents(company.id());
+    for order in run.life.orders.iter().filter(|order| !oracle::is_known_wrong(order, company)) {
+        one_set_of_documents_to_the_cent(run, company, order, &documents)?;
+    }
+    nobody_elses(run, &documents)?;
+    one_party_per_customer(run, &documents)?;
+    proofs_are_exact(run)?;
+    nothing_is_silent(run)?;
+    the_journal_is_complete(run)
+}
+
+/// 1: every delivery that was answered 200 is known, in the object and in D1, byte for byte.
+fn nothing_acknowledged_is_lost(run: &Run<'_>) -> Broken {
+    let known: BTreeSet<(String, String)> = rows(&run.object.journal.database.database, "SELECT * FROM events")
+        .into_iter()
+        .map(|row| (row["webhook_id"].clone(), row["sha256"].clone()))
+        .collect();
+    for webhook in run.acknowledged.borrow().iter() {
+        let sha: String =
+            Sha256::digest(&run.life.webhooks[*webhook].body).iter().map(|byte| format!("{byte:02x}")).collect();
+        if !known.contains(&(webhook_id(*webhook), sha)) {
+            return Err(format!("1: webhook {webhook} was acknowledged and is lost"));
+        }
+    }
+    Ok(())
+}
+
+fn is_void(one: &DocumentView) -> bool {
+    matches!(one.status.as_str(), "VOIDED" | "DELETED")
+}
+
+/// What an order's documents are called: numbers by the sale's, payments by transaction or order.
+fn belongs(order: &Order, one: &DocumentView) -> bool {
+    let number = format!("S-{}", order.number);
+    if one.number.is_empty() {
+        let id = order.id.to_string();
+        return one.reference == id || order.transactions.iter().any(|own| own.id.to_string() == one.reference);
+    }
+    let is_refunds_part = |refund: &Refund| one.number.starts_with(&format!("R{}-", refund.id));
+    one.number == number || one.number.starts_with(&format!("{number}-")) || order.refunds.iter().any(is_refunds_part)
+}
+
+/// 2, 3 and 5: exactly the documents that the order's end calls for, each with its exact total, balance and account.
+fn one_set_of_documents_to_the_cent(
+    run: &Run<'_>,
+    company: Company,
+    order: &Order,
+    documents: &[DocumentView],
+) -> Broken {
+    let books = oracle::books(order, company);
+    let (void, live): (Vec<_>, Vec<_>) =
+        documents.iter().filter(|one| belongs(order, one)).partition(|one| is_void(one));
+    let wrong = |text: String| Err(format!("2: #{}: {text}\n{}", order.number, describe(run, order, &books, &live)));
+    if void.len() > usize::from(books.may_be_voided) {
+        return wrong("a document was voided that ought to stand, or was written twice".into());
+    }
+    let mut seen = BTreeSet::new();
+    for one in &live {
+        let name = if one.number.is_empty() { &one.reference } else { &one.number };
+        if !seen.insert((one.kind.clone(), name.clone())) {
+            return wrong(format!("{} {name} stands twice", one.kind));
+        }
+    }
+    let (state, reason) = state(run, order);
+    if state == "held" {
+        return if oracle::may_end_held(order, &reason) {
+            only_expected(order, &books, &live, true).or_else(wrong)
+        } else {
+            wrong(format!("held as {reason}"))
+        };
+    }
+    only_expected(order, &books, &live, false).or_else(&wrong)?;
+    let booked = |of: &dyn Fn(&&&DocumentView) -> bool| live.iter().filter(of).map(|one| one.total).sum::<Decimal>();
+    let received = booked(&|one| one.kind == "Payment" && !pays_out(order, one));
+    let returned = booked(&|one| matches!(one.kind.as_str(), "CreditNote" | "RefundReceipt"));
+    if (received, returned) != (decimal(books.received), decimal(books.returned)) {
+        let expected = (books.received, books.returned);
+        return wrong(format!("received {received} and returned {returned} are booked, expected cents: {expected:?}"));
+    }
+    let inferred = live.iter().any(|one| one.reference == order.id.to_string());
+    let missing = books.documents.iter().find(|(name, expected)| {
+        let covered =
+            inferred && expected.kind == "Payment" && order.receipts().any(|one| one.id.to_string() == **name);
+        !covered && !seen.contains(&(expected.kind.to_owned(), (*name).clone()))
+    });
+    match missing {
+        Some((name, expected)) => wrong(format!("{} {name} is missing", expected.kind)),
+        None => Ok(()),
+    }
+}
+
+fn pays_out(order: &Order, one: &DocumentView) -> bool {
+    order.transactions.iter().any(|own| own.refund.is_some() && own.id.to_string() == one.reference)
+}
+
+/// Nothing but what is expected, as it is expected. Where transactions were not told, their payments may stand as one
+/// that was inferred from the order, under its id. Where currencies were converted, which of several payments or refunds
+/// takes the odd cent depends on which was heard of first; together they are exact.
+fn only_expected(order: &Order, books: &Books, live: &[&DocumentView], is_held: bool) -> Result<(), String> {
+    let inferred = live.iter().any(|one| one.number.is_empty() && !books.documents.contains_key(&one.reference));
+    let odd = Decimal::new(i64::from(order.currencies.shop != order.currencies.buyer), 2);
+    for one in live {
+        let name = if one.number.is_empty() { &one.reference } else { &one.number };
+        let Some(expected) = books.documents.get(name) else {
+            if one.kind == "Payment" && books.received > 0 {
+                continue;
+            }
+            return Err(format!("{} {name} ought not to stand", one.kind));
+        };
+        let is_exact = one.kind == expected.kind
+            && ((one.total - decimal(expected.total)).abs() <= if one.kind == "Invoice" { Decimal::ZERO } else { odd }
+                || (inferred && one.kind == "Payment"))
+            && (one.kind == "Payment" || one.balance == decimal(expected.balance) || is_held || is_receipt(one))
+            && (expected.account.is_empty() || one.account == expected.account);
+        if !is_exact {
+            let text = format!("{} {name} is {} (open {}, {})", one.kind, one.total, one.balance, one.account);
+            return Err(format!("{text}, expected {expected:?}"));
+        }
+    }
+    Ok(())
+}
+
+fn is_receipt(one: &DocumentView) -> bool {
+    one.kind == "RefundReceipt"
+}
+
+fn state(run: &Run<'_>, order: &Order) -> (String, String) {
+    let statement = format!("SELECT state, reason FROM orders WHERE order_id = '{}'", order.id);
+    let row = rows(&run.object.disk.sqlite, &statement).into_iter().next().unwrap_or_default();
+    let text = |name: &str| row.get(name).cloned().unwrap_or_default();
+    (text("state"), text("reason"))
+}
+
+fn describe(run: &Run<'_>, order: &Order, books: &Books, live: &[&DocumentView]) -> String {
+    let held = rows(&run.object.disk.sqlite, &format!("SELECT detail FROM orders WHERE order_id = '{}'", order.id));
+    let lines = live.iter().map(|one| {
+        format!(
+            "  {} {}{} {} open {} {} {}",
+            one.kind, one.number, one.reference, one.total, one.balance, one.status, one.account
+        )
+    });
+    format!(
+        "  the books:\n{}\n  expected: {:#?}\n  {held:?}\n  the order: total {}, received {}, returned {}, {:?}",
+        lines.collect::<Vec<_>>().join("\n"),
+        books.documents,
+        order.total(),
+        order.received(),
+        order.returned(),
+        order.currencies,
+    )
+}
+
+/// 2: nothing stands in the company that is no order's.
+fn nobody_elses(run: &Run<'_>, documents: &[DocumentView]) -> Broken {
+    match documents.iter().find(|one| !run.life.orders.iter().any(|order| belongs(order, one))) {
+        Some(stray) => Err(format!("2: a document that belongs to no order: {stray:?}")),
+        None => Ok(()),
+    }
+}
+
+/// 2: a customer is one customer in the ledger, however often creating it went wrong.
+fn one_party_per_customer(run: &Run<'_>, documents: &[DocumentView]) -> Broken {
+    let mut parties: BTreeMap<u64, BTreeSet<&str>> = BTreeMap::new();
+    for order in &run.life.orders {
+        let customer = order.customer.as_ref().map_or(0, |one| one.id);
+        let own = documents.iter().filter(|one| belongs(order, one) && one.kind == "Invoice");
+        parties.entry(customer).or_default().extend(own.map(|one| one.party.as_str()));
+    }
+    match parties.iter().find(|(_, ledger)| ledger.len() > 1) {
+        Some((customer, several)) => Err(format!("2: customer {customer} is several in the ledger: {several:?}")),
+        None => Ok(()),
+    }
+}
+
+/// 3: what the object recorded of each document is what it expected.
+fn proofs_are_exact(run: &Run<'_>) -> Broken {
+    let wrong = "SELECT * FROM documents WHERE proof <> 'exact' OR expected_total <> ledger_total";
+    match rows(&run.object.disk.sqlite, wrong).first() {
+        Some(row) => Err(format!("3: a proof that is not exact: {row:?}")),
+        None => Ok(()),
+    }
+}
+
+/// 4: every event has an ending, and every order a state that says so.
+fn nothing_is_silent(run: &Run<'_>) -> Broken {
+    let open = rows(&run.object.disk.sqlite, "SELECT seq, order_id, topic FROM events WHERE outcome = 'pending'");
+    if let Some(row) = open.first() {
+        return Err(format!("4: an event without an outcome: {row:?}"));
+    }
+    let open = "SELECT * FROM orders WHERE state NOT IN ('synced', 'ignored', 'held')";
+    match rows(&run.object.disk.sqlite, open).first() {
+        Some(row) => Err(format!("4: an order without an ending: {row:?}")),
+        None => Ok(()),
+    }
+}
+
+/// 4: D1 holds exactly what the object holds.
+fn the_journal_is_complete(run: &Run<'_>) -> Broken {
+    for (table, columns) in [
+        (
+            "events",
+            "webhook_id, sha256, connection, topic, order_id, received_at, finished_at, deliveries, outcome, reason",
+        ),
+        ("orders", "connection, order_id, name, state, reason, currency, first_seen_at, synced_at, attempts"),
+        (
+            "documents",
+            "connection, order_id, document_key, kind, currency, expected_total, ledger_total, proof, state, posted_at",
+        ),
+        ("adjustments", "connection, order_id, document_key, field, rule, at"),
+    ] {
+        let statement = format!("SELECT {columns} FROM {table} ORDER BY {columns}");
+        let own = rows(&run.object.disk.sqlite, &statement);
+        let told = rows(&run.object.journal.database.database, &statement);
+        if own != told {
+            let missing = own.iter().find(|row| !told.contains(row));
+            let surplus = told.iter().find(|row| !own.contains(row));
+            return Err(format!("4: D1 differs in {table}:\n  only here {missing:?}\n  only in D1 {surplus:?}"));
+        }
+    }
+    Ok(())
+}
