@@ -151,6 +151,8 @@ pub enum Outcome<T> {
     Done(T),
     /// Something with this number, name or key exists already: look at it and adopt it if it is ours.
     AlreadyExists,
+    /// Somebody changed the document since we read it: read it again, then do it again.
+    Stale,
     /// The ledger refuses this data: the order waits for a person.
     Refused(Refusal),
     /// The ledger refuses because of its own or our settings: everything that it concerns waits under one reason.
@@ -176,6 +178,7 @@ impl<T> Outcome<T> {
         match self {
             Outcome::Done(value) => Outcome::Done(change(value)),
             Outcome::AlreadyExists => Outcome::AlreadyExists,
+            Outcome::Stale => Outcome::Stale,
             Outcome::Refused(refusal) => Outcome::Refused(refusal),
             Outcome::Settings(refusal) => Outcome::Settings(refusal),
             Outcome::Wait { retry_after, why } => Outcome::Wait { retry_after, why },
@@ -246,17 +249,53 @@ pub trait Ledger: LedgerRules {
     /// What stands there, voided ones included.
     fn read_look(&self, write: &Write<'_>, response: &Response) -> Outcome<Vec<Posted>>;
 
+    /// Which other requests this one may travel with; `None` if it goes alone.
+    fn group(&self, request: &WireRequest) -> Option<Group>;
+    /// Several requests of one group as one. `key` is the whole's own idempotency key.
+    fn pack(&self, requests: &[&WireRequest], key: &str) -> WireRequest;
+    /// The answer to a packed request taken apart: for each request (with its place in the whole) the answer that it
+    /// would have got alone, [`nothing_said`] where the ledger does not mention it. `None` if the answer is about the
+    /// whole.
+    fn unpack(&self, requests: &[(usize, &WireRequest)], response: &Response) -> Option<Vec<Response>>;
+
     /// What to do about a write that was first sent at `first_sent` and whose outcome is unknown.
     fn recovery(&self, first_sent: DateTime<Utc>, now: DateTime<Utc>) -> Recovery;
 }
 
-/// So many calls in any window of that length.
+/// Requests that may travel together as one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Group {
+    /// What they have in common.
+    pub name: String,
+    /// The most of them in one request.
+    pub most: usize,
+}
+
+/// The answer of a packed request for something that it does not mention: no reader takes it for a success.
+pub fn nothing_said(whole: &Response) -> Response {
+    Response { status: 200, headers: whole.headers.clone(), body: "{}".into() }
+}
+
+/// So many of something in any window of that length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
-    /// Calls.
-    pub calls: usize,
+    /// What is counted.
+    pub counts: Counted,
+    /// How many of it.
+    pub most: usize,
     /// The window's length.
     pub window: Duration,
+}
+
+/// What a ledger counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// Requests, a batch as one.
+    Requests,
+    /// What was asked for, each element of a batch on its own.
+    Elements,
+    /// Requests that carry more than one element.
+    Batches,
 }
 
 /// How we introduce ourselves to a ledger.

@@ -1,5 +1,8 @@
-//! What an answer changes: one transaction per answer, in which the log, the document with its proof and the order's
-//! row move together.
+//! What an answer changes: one transaction per answer, in which the write log, the documents with their proof and the rows
+//! of all orders that it concerns move together. After a crash either all of it was taken in, or the request counts as
+//! under way still.
+
+use std::cell::{Cell, RefCell};
 
 use chrono::{DateTime, Utc};
 
@@ -10,21 +13,25 @@ use super::next::{Call, PartyCall, Purpose, WriteParts};
 use super::orders::{self, Ending};
 use super::parties;
 use super::retry::{GIVE_UP, backoff};
+use super::round::{Envelope, Ride, Seat};
+use super::sending;
 use super::writes::{self, Closed, LoggedWrite, Open};
 use crate::books::document::Document;
 use crate::books::hold::{Hold, HoldReason};
 use crate::journal::{self, AttemptRecord};
-use crate::ledgers::{FoundParty, Ledger, Operation, Outcome, Posted, Refusal};
+use crate::ledgers::{FoundParty, Ledger, Operation, Outcome, Posted, Refusal, WireRequest};
 use crate::platform::time::iso;
 use crate::platform::{HttpError, Response, Sql, SqlError, transaction};
 
-/// What follows for the order, and for the turn.
+/// What follows for an order's part of the turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Applied {
     /// The order goes on.
     Continue,
-    /// The order's turn ends.
-    End(Ending),
+    /// The order's turn has ended.
+    Ended,
+    /// The ledger refused a whole batch: the order goes on, and its next call goes alone.
+    Alone,
     /// The whole connection waits until then.
     Pause(DateTime<Utc>),
     /// The access token has to be renewed; then the order goes on.
@@ -40,245 +47,410 @@ pub struct Answer {
     pub received_at: DateTime<Utc>,
 }
 
-struct Desk<'a> {
-    books: &'a Books<'a>,
-    call: &'a Call,
-    now: DateTime<Utc>,
+type Part = Result<Response, HttpError>;
+
+/// What an answer speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// The only call of its request.
+    Single,
+    /// One call of many, each with an answer of its own.
+    Part,
+    /// Many calls that have nothing but this answer in common.
+    Whole,
 }
 
-/// Takes an answer in.
-pub fn apply(books: &Books<'_>, ledger: &dyn Ledger, call: &Call, answer: &Answer) -> Result<Applied, SqlError> {
-    let desk = Desk { books, call, now: books.platform.clock.now() };
-    transaction(books.platform.sql, |sql| match &call.purpose {
-        Purpose::Reference(reference) => {
-            let outcome = desk.read(answer, |response| ledger.read_reference(reference, response));
-            desk.log_attempt(sql, reference.kind.as_str(), "look_up", None, answer, &outcome)?;
-            match outcome {
-                Outcome::Done(id) => {
-                    breaker::succeeded(sql)?;
-                    parties::remember_reference(sql, reference, &id).map(|()| Applied::Continue)
-                }
-                other => desk.trouble(sql, other.map(drop), None),
-            }
-        }
-        Purpose::CreateParty(party) => {
-            let outcome = desk.read(answer, |response| ledger.read_created_party(response));
-            desk.log_attempt(sql, "party", "create", None, answer, &outcome)?;
-            desk.party_created(sql, party, outcome)
-        }
-        Purpose::FindParty(party) => {
-            let key = parties::key(&party.identity);
-            let outcome = desk.read(answer, |response| ledger.read_parties(&party.party, &key, response));
-            desk.log_attempt(sql, "party", "look_up", None, answer, &outcome)?;
-            desk.party_found(sql, party, outcome)
-        }
-        Purpose::Write(id) => {
-            let logged = writes::load(sql, *id)?;
-            let parts = WriteParts::of(books, &call.order, &logged)?;
-            let outcome = desk.read(answer, |response| ledger.read_write(&parts.write(&logged), response));
-            let operation = logged.operation.as_str();
-            desk.log_attempt(sql, logged.document.key.as_str(), operation, Some(&logged.key), answer, &outcome)?;
-            desk.written(sql, &logged, outcome)
-        }
-        Purpose::Look(id) => {
-            let logged = writes::load(sql, *id)?;
-            let parts = WriteParts::of(books, &call.order, &logged)?;
-            let outcome = desk.read(answer, |response| ledger.read_look(&parts.write(&logged), response));
-            desk.log_attempt(sql, logged.document.key.as_str(), "look_up", None, answer, &outcome)?;
-            desk.looked(sql, &logged, outcome)
-        }
+/// What a call that failed leaves behind.
+#[derive(Clone, Copy)]
+enum Subject<'a> {
+    Write(&'a LoggedWrite),
+    Party(&'a PartyCall),
+    Question,
+}
+
+struct Desk<'a> {
+    books: &'a Books<'a>,
+    ledger: &'a dyn Ledger,
+    sql: &'a dyn Sql,
+    answer: &'a Answer,
+    scope: Scope,
+    now: DateTime<Utc>,
+    /// True once the breaker knows that the call came through: one answer counts once, whatever it carries.
+    came_through: Cell<bool>,
+    /// What the breaker says to an unknown outcome, once.
+    pause: RefCell<Option<Option<DateTime<Utc>>>>,
+    chance: u64,
+}
+
+/// Takes an answer in: for every seat of the envelope what follows.
+pub fn apply(
+    books: &Books<'_>,
+    ledger: &dyn Ledger,
+    envelope: &Envelope,
+    answer: &Answer,
+) -> Result<Vec<Applied>, SqlError> {
+    let (scope, parts) = take_apart(ledger, envelope, answer);
+    transaction(books.platform.sql, |sql| {
+        let desk = Desk {
+            books,
+            ledger,
+            sql,
+            answer,
+            scope,
+            now: books.platform.clock.now(),
+            came_through: Cell::new(false),
+            pause: RefCell::new(None),
+            chance: books.platform.random.bits(),
+        };
+        envelope.seats.iter().zip(&parts).map(|(seat, part)| desk.seat(seat, part)).collect()
     })
 }
 
+fn take_apart(ledger: &dyn Ledger, envelope: &Envelope, answer: &Answer) -> (Scope, Vec<Part>) {
+    if !envelope.packed {
+        return (Scope::Single, vec![answer.result.clone()]);
+    }
+    let asked: Vec<(usize, &WireRequest)> =
+        envelope.seats.iter().map(|seat| (seat.place, &seat.call.request)).collect();
+    let parts = answer.result.as_ref().ok().and_then(|response| ledger.unpack(&asked, response));
+    match parts {
+        Some(parts) => (Scope::Part, parts.into_iter().map(Ok).collect()),
+        None => (Scope::Whole, vec![answer.result.clone(); asked.len()]),
+    }
+}
+
+/// What came of one call.
+enum Followed {
+    /// Its order goes on.
+    Go,
+    /// Its order's turn ends.
+    End(Ending),
+    /// Something that concerns more than its order.
+    Other(Applied),
+}
+
 impl Desk<'_> {
-    fn read<T>(&self, answer: &Answer, read: impl Fn(&Response) -> Outcome<T>) -> Outcome<T> {
-        match &answer.result {
-            Ok(response) => read(response),
-            Err(HttpError::NotSent(why)) => Outcome::Wait { retry_after: None, why: why.clone() },
-            Err(HttpError::OutcomeUnknown(why)) => Outcome::Unknown(why.clone()),
+    fn seat(&self, seat: &Seat, part: &Part) -> Result<Applied, SqlError> {
+        let result = self.call(&seat.call, part)?;
+        let at = &seat.call.order;
+        match (result, seat.ride) {
+            (Followed::Other(applied), _) => Ok(applied),
+            (Followed::Go, Ride::Fresh | Ride::Again) => Ok(Applied::Continue),
+            // What was planned before the news of today is not the last word: the order is decided upon again.
+            (Followed::End(Ending::Held(_)), Ride::Again) => Ok(Applied::Continue),
+            (Followed::End(ending), Ride::Fresh | Ride::Again) => {
+                orders::end(self.sql, at, &ending, seat.call.seen, self.now).map(|()| Applied::Ended)
+            }
+            // The order of a guest gets a turn of its own.
+            (Followed::End(Ending::Retry(until)), Ride::Guest) => {
+                orders::nudge(self.sql, at, until).map(|()| Applied::Ended)
+            }
+            (Followed::Go | Followed::End(_), Ride::Guest) => {
+                orders::nudge(self.sql, at, self.now).map(|()| Applied::Ended)
+            }
         }
     }
 
-    fn chance(&self) -> u64 {
-        self.books.platform.random.bits()
+    fn call(&self, call: &Call, part: &Part) -> Result<Followed, SqlError> {
+        match &call.purpose {
+            Purpose::Reference(reference) => {
+                let outcome = read(part, |response| self.ledger.read_reference(reference, response));
+                self.log_attempt(call, reference.kind.as_str(), "look_up", None, part, &outcome)?;
+                match outcome {
+                    Outcome::Done(id) => {
+                        self.came_through()?;
+                        parties::remember_reference(self.sql, reference, &id)?;
+                        Ok(Followed::Go)
+                    }
+                    other => self.trouble(call, other.map(drop), Subject::Question),
+                }
+            }
+            Purpose::CreateParty(party) => {
+                let outcome = read(part, |response| self.ledger.read_created_party(response));
+                self.log_attempt(call, "party", "create", None, part, &outcome)?;
+                self.party_created(call, party, outcome)
+            }
+            Purpose::FindParty(party) => {
+                let key = parties::key(&party.identity);
+                let outcome = read(part, |response| self.ledger.read_parties(&party.party, &key, response));
+                self.log_attempt(call, "party", "look_up", None, part, &outcome)?;
+                self.party_found(call, party, outcome)
+            }
+            Purpose::Write(id) => {
+                let logged = writes::load(self.sql, *id)?;
+                let parts = WriteParts::of(self.books, &call.order, &logged)?;
+                let outcome = read(part, |response| self.ledger.read_write(&parts.write(&logged), response));
+                let (key, operation) = (logged.document.key.as_str(), logged.operation.as_str());
+                self.log_attempt(call, key, operation, Some(&logged.key), part, &outcome)?;
+                self.written(call, &logged, outcome)
+            }
+            Purpose::Look(id) => {
+                let logged = writes::load(self.sql, *id)?;
+                let parts = WriteParts::of(self.books, &call.order, &logged)?;
+                let outcome = read(part, |response| self.ledger.read_look(&parts.write(&logged), response));
+                self.log_attempt(call, logged.document.key.as_str(), "look_up", None, part, &outcome)?;
+                self.looked(call, &logged, &parts, outcome)
+            }
+            Purpose::Draft(_) => Ok(Followed::Go),
+        }
     }
 
-    fn written(&self, sql: &dyn Sql, logged: &LoggedWrite, outcome: Outcome<Posted>) -> Result<Applied, SqlError> {
+    fn came_through(&self) -> Result<(), SqlError> {
+        if self.came_through.replace(true) { Ok(()) } else { breaker::succeeded(self.sql, self.now) }
+    }
+
+    fn written(&self, call: &Call, logged: &LoggedWrite, outcome: Outcome<Posted>) -> Result<Followed, SqlError> {
         match outcome {
             Outcome::Done(posted) => {
-                breaker::succeeded(sql)?;
-                writes::close(sql, logged.id, Closed::Confirmed, self.now)?;
-                self.stands(sql, logged, &posted)
+                self.came_through()?;
+                writes::close(self.sql, logged.id, Closed::Confirmed, self.now)?;
+                self.stands(call, logged, &posted)
             }
-            Outcome::AlreadyExists => {
-                breaker::succeeded(sql)?;
-                writes::reopen(sql, logged.id, Open::LookExisting)?;
-                Ok(Applied::Continue)
+            Outcome::AlreadyExists if self.scope != Scope::Whole => {
+                self.came_through()?;
+                writes::reopen(self.sql, logged.id, Open::LookExisting)?;
+                Ok(Followed::Go)
             }
-            other => self.trouble(sql, other.map(drop), Some(logged)),
+            other => self.trouble(call, other.map(drop), Subject::Write(logged)),
         }
     }
 
     /// The document stands as the ledger says; its total is the proof.
-    fn stands(&self, sql: &dyn Sql, logged: &LoggedWrite, posted: &Posted) -> Result<Applied, SqlError> {
-        documents::record(sql, &self.call.order, &logged.document, logged.operation, posted, self.now)?;
-        Ok(Applied::Continue)
+    fn stands(&self, call: &Call, logged: &LoggedWrite, posted: &Posted) -> Result<Followed, SqlError> {
+        documents::record(self.sql, &call.order, &logged.document, logged.operation, posted, self.now)?;
+        Ok(Followed::Go)
     }
 
-    fn looked(&self, sql: &dyn Sql, logged: &LoggedWrite, outcome: Outcome<Vec<Posted>>) -> Result<Applied, SqlError> {
+    fn looked(
+        &self,
+        call: &Call,
+        logged: &LoggedWrite,
+        parts: &WriteParts,
+        outcome: Outcome<Vec<Posted>>,
+    ) -> Result<Followed, SqlError> {
         let found = match outcome {
             Outcome::Done(found) => found,
-            other => return self.trouble(sql, other.map(drop), None),
+            other => return self.trouble(call, other.map(drop), Subject::Question),
         };
-        breaker::succeeded(sql)?;
-        if logged.operation == Operation::Void {
-            return self.looked_for_void(sql, logged, &found);
+        self.came_through()?;
+        let close = |how| writes::close(self.sql, logged.id, how, self.now);
+        if logged.operation != Operation::Create {
+            return self.looked_for_change(call, logged, parts, &found);
         }
         if let Some(ours) = found.iter().find(|one| is_ours(one, logged)) {
-            writes::close(sql, logged.id, Closed::Adopted, self.now)?;
-            return self.stands(sql, logged, ours);
+            close(Closed::Adopted)?;
+            return self.stands(call, logged, ours);
         }
         if logged.document.itemised().is_some() && (!found.is_empty() || logged.open == Open::LookExisting) {
-            writes::close(sql, logged.id, Closed::Refused, self.now)?;
-            return Ok(Applied::End(Ending::Held(number_taken(&logged.document, &found))));
+            close(Closed::Refused)?;
+            return Ok(Followed::End(Ending::Held(number_taken(&logged.document, &found))));
         }
         if logged.open == Open::LookExisting {
-            writes::close(sql, logged.id, Closed::Refused, self.now)?;
+            close(Closed::Refused)?;
             let text = format!(
                 "{}: the ledger says that it cannot be applied, and no such payment of ours stands",
                 logged.document.key
             );
-            return Ok(Applied::End(Ending::Held(Hold::new(HoldReason::Refused, text))));
+            return Ok(Followed::End(Ending::Held(Hold::new(HoldReason::Refused, text))));
         }
         // Not there: it was never done. A new write follows, under a new key.
-        writes::close(sql, logged.id, Closed::Absent, self.now)?;
-        Ok(Applied::Continue)
+        close(Closed::Absent)?;
+        Ok(Followed::Go)
     }
 
-    fn looked_for_void(&self, sql: &dyn Sql, logged: &LoggedWrite, found: &[Posted]) -> Result<Applied, SqlError> {
+    /// A void or a full update was looked for: it is done, or it is planned anew upon the document as it stands now.
+    fn looked_for_change(
+        &self,
+        call: &Call,
+        logged: &LoggedWrite,
+        parts: &WriteParts,
+        found: &[Posted],
+    ) -> Result<Followed, SqlError> {
+        let close = |how| writes::close(self.sql, logged.id, how, self.now);
+        let id = parts.existing().map(|posted| posted.ledger_id.as_str()).unwrap_or_default();
         let number = logged.document.number();
-        let standing = found.iter().find(|one| one.number == number && !one.void);
-        match (standing, found.iter().find(|one| one.number == number)) {
-            (None, Some(gone)) => {
-                writes::close(sql, logged.id, Closed::Adopted, self.now)?;
-                self.stands(sql, logged, gone)
+        let by_id = found.iter().find(|one| one.ledger_id == id);
+        let Some(now) = by_id.or_else(|| found.iter().find(|one| one.number == number)) else {
+            close(Closed::Absent)?;
+            return Ok(Followed::Go);
+        };
+        match (logged.operation, now.void) {
+            (Operation::Void, true) => {
+                close(Closed::Adopted)?;
+                self.stands(call, logged, now)
             }
-            _ => {
-                writes::close(sql, logged.id, Closed::Absent, self.now)?;
-                Ok(Applied::Continue)
+            (_, true) => {
+                close(Closed::Refused)?;
+                let text = format!("{}: somebody voided it in the ledger", logged.document.key);
+                Ok(Followed::End(Ending::Held(Hold::new(HoldReason::ChangedAfterPosting, text))))
+            }
+            (_, false) => {
+                documents::refresh(self.sql, &call.order, &logged.document.key, now)?;
+                close(Closed::Absent)?;
+                Ok(Followed::Go)
             }
         }
     }
 
-    fn party_created(&self, sql: &dyn Sql, call: &PartyCall, outcome: Outcome<String>) -> Result<Applied, SqlError> {
-        let mut known = call.known.clone();
+    fn party_created(&self, call: &Call, party: &PartyCall, outcome: Outcome<String>) -> Result<Followed, SqlError> {
+        let mut known = party.known.clone();
         match outcome {
-            Outcome::Done(id) => {
-                breaker::succeeded(sql)?;
-                known.ledger_id = Some(id);
-            }
-            Outcome::AlreadyExists => {
-                breaker::succeeded(sql)?;
-                known.taken = true;
-            }
-            other => {
-                if matches!(other, Outcome::Refused(_) | Outcome::Settings(_)) {
-                    known.epoch += 1;
-                    parties::remember(sql, &call.identity, &known)?;
-                }
-                return self.trouble(sql, other.map(drop), None);
-            }
+            Outcome::Done(id) => known.ledger_id = Some(id),
+            Outcome::AlreadyExists if self.scope != Scope::Whole => known.taken = true,
+            other => return self.trouble(call, other.map(drop), Subject::Party(party)),
         }
-        parties::remember(sql, &call.identity, &known)?;
-        Ok(Applied::Continue)
+        self.came_through()?;
+        sending::settle_party(self.sql, &party.identity)?;
+        parties::remember(self.sql, &party.identity, &known)?;
+        Ok(Followed::Go)
     }
 
     fn party_found(
         &self,
-        sql: &dyn Sql,
-        call: &PartyCall,
+        call: &Call,
+        party: &PartyCall,
         outcome: Outcome<Vec<FoundParty>>,
-    ) -> Result<Applied, SqlError> {
+    ) -> Result<Followed, SqlError> {
         let found = match outcome {
             Outcome::Done(found) => found,
-            other => return self.trouble(sql, other.map(drop), None),
+            other => return self.trouble(call, other.map(drop), Subject::Question),
         };
-        breaker::succeeded(sql)?;
-        let mut known = call.known.clone();
+        self.came_through()?;
+        let mut known = party.known.clone();
         known.taken = false;
-        if let Some(same) = parties::same(&call.party, known.variant, &found) {
+        if let Some(same) = parties::same(&party.party, known.variant, &found) {
             known.ledger_id = Some(same.ledger_id.clone());
-        } else if known.variant == 0 {
-            known.variant = 1;
+        } else if known.variant < parties::LAST_VARIANT {
+            known.variant += 1;
         } else {
             known.epoch += 1;
-            parties::remember(sql, &call.identity, &known)?;
-            let text = "the ledger refuses the customer's name although it carries the Shopify id";
-            return Ok(Applied::End(Ending::Held(Hold::new(HoldReason::Refused, text))));
+            parties::remember(self.sql, &party.identity, &known)?;
+            let text = "the ledger refuses the customer's name although it carries the Shopify id and the currency";
+            return Ok(Followed::End(Ending::Held(Hold::new(HoldReason::Refused, text))));
         }
-        parties::remember(sql, &call.identity, &known)?;
-        Ok(Applied::Continue)
+        parties::remember(self.sql, &party.identity, &known)?;
+        Ok(Followed::Go)
     }
 
-    /// Everything but success. `logged` is the write that was sent, if it was one.
-    fn trouble(&self, sql: &dyn Sql, outcome: Outcome<()>, logged: Option<&LoggedWrite>) -> Result<Applied, SqlError> {
-        let unsent = |sql: &dyn Sql| logged.map_or(Ok(()), |one| writes::reopen(sql, one.id, Open::Unsent));
+    /// Everything but success.
+    fn trouble(&self, call: &Call, outcome: Outcome<()>, subject: Subject<'_>) -> Result<Followed, SqlError> {
         match outcome {
+            Outcome::Refused(_) | Outcome::Settings(_) | Outcome::AlreadyExists | Outcome::Stale
+                if self.scope == Scope::Whole =>
+            {
+                // Nobody knows whom it means, and nothing was done: each one finds out for itself.
+                self.came_through()?;
+                self.undone(subject)?;
+                Ok(Followed::Other(Applied::Alone))
+            }
             Outcome::Refused(refusal) | Outcome::Settings(refusal) => {
-                breaker::succeeded(sql)?;
-                if let Some(logged) = logged {
-                    writes::close(sql, logged.id, Closed::Refused, self.now)?;
+                self.came_through()?;
+                self.refused(subject)?;
+                Ok(Followed::End(Ending::Held(hold(subject, &refusal))))
+            }
+            Outcome::Stale => {
+                self.came_through()?;
+                if let Subject::Write(logged) = subject {
+                    writes::reopen(self.sql, logged.id, Open::LookExisting)?;
                 }
-                Ok(Applied::End(Ending::Held(self.refused(logged, &refusal))))
+                self.retry(call, "somebody changes the document at the same time").map(Followed::End)
+            }
+            Outcome::Wait { why, .. } | Outcome::Unknown(why) if self.scope == Scope::Part => {
+                self.left_out(subject)?;
+                self.retry(call, &why).map(Followed::End)
             }
             Outcome::Wait { retry_after, why } => {
-                unsent(sql)?;
-                let until = self.now + breaker::asked_to_wait(retry_after, self.chance());
-                breaker::pause(sql, until, &why).map(Applied::Pause)
+                self.undone(subject)?;
+                let until = self.now + breaker::asked_to_wait(retry_after, self.chance);
+                breaker::pause(self.sql, until, &why).map(|until| Followed::Other(Applied::Pause(until)))
             }
-            Outcome::TokenExpired => unsent(sql).map(|()| Applied::TokenExpired),
-            Outcome::Reconnect(why) => unsent(sql).map(|()| Applied::Reconnect(why)),
-            Outcome::Unknown(why) => self.unknown(sql, &why),
-            Outcome::AlreadyExists | Outcome::Done(()) => Ok(Applied::Continue),
+            Outcome::TokenExpired => self.undone(subject).map(|()| Followed::Other(Applied::TokenExpired)),
+            Outcome::Reconnect(why) => self.undone(subject).map(|()| Followed::Other(Applied::Reconnect(why))),
+            Outcome::Unknown(why) => self.unknown(call, &why),
+            Outcome::AlreadyExists | Outcome::Done(()) => Ok(Followed::Go),
         }
     }
 
-    fn unknown(&self, sql: &dyn Sql, why: &str) -> Result<Applied, SqlError> {
-        if let Some(until) = breaker::failed(sql, self.now, self.chance(), why)? {
-            return Ok(Applied::Pause(until));
+    /// Certainly not done: it may go out again in whatever company.
+    fn undone(&self, subject: Subject<'_>) -> Result<(), SqlError> {
+        match subject {
+            Subject::Write(logged) => writes::reopen(self.sql, logged.id, Open::Unsent),
+            Subject::Party(party) => sending::settle_party(self.sql, &party.identity),
+            Subject::Question => Ok(()),
         }
-        let Some(row) = orders::load(sql, &self.call.order)? else { return Ok(Applied::Continue) };
+    }
+
+    fn refused(&self, subject: Subject<'_>) -> Result<(), SqlError> {
+        match subject {
+            Subject::Write(logged) => writes::close(self.sql, logged.id, Closed::Refused, self.now),
+            Subject::Party(party) => self.party_again(party),
+            Subject::Question => Ok(()),
+        }
+    }
+
+    /// The answer says nothing of it although it speaks of others: the same request would say nothing again, so the write
+    /// is looked for, and a party, whose name is unique, is created again.
+    fn left_out(&self, subject: Subject<'_>) -> Result<(), SqlError> {
+        match subject {
+            Subject::Write(logged) => writes::reopen(self.sql, logged.id, Open::LookBefore),
+            Subject::Party(party) => self.party_again(party),
+            Subject::Question => Ok(()),
+        }
+    }
+
+    fn party_again(&self, party: &PartyCall) -> Result<(), SqlError> {
+        let mut known = party.known.clone();
+        known.epoch += 1;
+        sending::settle_party(self.sql, &party.identity)?;
+        parties::remember(self.sql, &party.identity, &known)
+    }
+
+    /// Nobody knows. What was sent stays under way; one answer (or none) is one failure, however many calls it carried.
+    fn unknown(&self, call: &Call, why: &str) -> Result<Followed, SqlError> {
+        let known = *self.pause.borrow();
+        let pause = match known {
+            Some(pause) => pause,
+            None => {
+                let pause = breaker::failed(self.sql, self.now, self.chance, why)?;
+                *self.pause.borrow_mut() = Some(pause);
+                pause
+            }
+        };
+        match pause {
+            Some(until) => Ok(Followed::Other(Applied::Pause(until))),
+            None => self.retry(call, why).map(Followed::End),
+        }
+    }
+
+    fn retry(&self, call: &Call, why: &str) -> Result<Ending, SqlError> {
+        let Some(row) = orders::load(self.sql, &call.order)? else { return Ok(Ending::Retry(self.now)) };
         if row.retrying_since.is_some_and(|since| self.now - since > GIVE_UP) {
             let text = format!("tried {} times; last: {why}", row.attempts + 1);
-            return Ok(Applied::End(Ending::Held(Hold::new(HoldReason::RetriesExhausted, text))));
+            return Ok(Ending::Held(Hold::new(HoldReason::RetriesExhausted, text)));
         }
-        Ok(Applied::End(Ending::Retry(self.now + backoff(row.attempts + 1, self.chance()))))
-    }
-
-    fn refused(&self, logged: Option<&LoggedWrite>, refusal: &Refusal) -> Hold {
-        let what = logged.map(|one| format!("{}: ", one.document.key)).unwrap_or_default();
-        Hold::new(refusal.reason, format!("{what}{} (code {})", refusal.message, refusal.code))
+        // The same chance for all of a batch: what waits together is sent again together.
+        Ok(Ending::Retry(self.now + backoff(row.attempts + 1, self.chance)))
     }
 
     fn log_attempt<T>(
         &self,
-        sql: &dyn Sql,
+        call: &Call,
         key: &str,
         operation: &str,
         idempotency_key: Option<&str>,
-        answer: &Answer,
+        part: &Part,
         outcome: &Outcome<T>,
     ) -> Result<(), SqlError> {
-        let response = answer.result.as_ref().ok();
+        let response = part.as_ref().ok();
         let (name, code, message) = describe(outcome);
         let trace = response.and_then(|one| one.header("intuit_tid").or_else(|| one.header("xero-correlation-id")));
         let record = AttemptRecord {
-            connection: self.call.order.connection.clone(),
-            order_id: self.call.order.order_id.clone(),
+            connection: call.order.connection.clone(),
+            order_id: call.order.order_id.clone(),
             document_key: key.to_owned(),
             operation: operation.to_owned(),
-            at: iso(answer.sent_at),
-            duration_ms: (answer.received_at - answer.sent_at).num_milliseconds(),
+            at: iso(self.answer.sent_at),
+            duration_ms: (self.answer.received_at - self.answer.sent_at).num_milliseconds(),
             http_status: response.map(|one| i64::from(one.status)),
             outcome: name.to_owned(),
             code,
@@ -286,14 +458,32 @@ impl Desk<'_> {
             idempotency_key: idempotency_key.map(str::to_owned),
             trace_id: trace.map(str::to_owned),
         };
-        journal::append(sql, &journal::Record::Attempt(record))
+        journal::append(self.sql, &journal::Record::Attempt(record))
     }
+}
+
+fn read<T>(part: &Part, read: impl Fn(&Response) -> Outcome<T>) -> Outcome<T> {
+    match part {
+        Ok(response) => read(response),
+        Err(HttpError::NotSent(why)) => Outcome::Wait { retry_after: None, why: why.clone() },
+        Err(HttpError::OutcomeUnknown(why)) => Outcome::Unknown(why.clone()),
+    }
+}
+
+fn hold(subject: Subject<'_>, refusal: &Refusal) -> Hold {
+    let what = match subject {
+        Subject::Write(logged) => format!("{}: ", logged.document.key),
+        Subject::Party(_) => "customer: ".to_owned(),
+        Subject::Question => String::new(),
+    };
+    Hold::new(refusal.reason, format!("{what}{} (code {})", refusal.message, refusal.code))
 }
 
 fn describe<T>(outcome: &Outcome<T>) -> (&'static str, Option<String>, Option<String>) {
     match outcome {
         Outcome::Done(_) => ("done", None, None),
         Outcome::AlreadyExists => ("already_exists", None, None),
+        Outcome::Stale => ("stale", None, None),
         Outcome::Refused(refusal) => ("refused", Some(refusal.code.clone()), Some(refusal.message.clone())),
         Outcome::Settings(refusal) => ("settings", Some(refusal.code.clone()), Some(refusal.message.clone())),
         Outcome::Wait { why, .. } => ("wait", None, Some(why.clone())),

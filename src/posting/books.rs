@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::breaker;
 use super::grant;
 use super::inbox::{self, Incoming, Received};
 use super::orders;
@@ -72,11 +73,17 @@ impl<'a> Books<'a> {
 
     /// Sets the alarm to the earliest due order, or to `at` if that is earlier.
     pub(super) async fn arm(&self, at: Option<DateTime<Utc>>) -> Result<(), SqlError> {
-        let due = orders::next_due(self.platform.sql)?;
-        match [due, at].into_iter().flatten().min() {
+        match [self.next_due()?, at].into_iter().flatten().min() {
             Some(earliest) => self.platform.alarm.set(earliest).await,
             None => Ok(()),
         }
+    }
+
+    /// When the next order is worked on: while the connection pauses, none is.
+    pub(super) fn next_due(&self) -> Result<Option<DateTime<Utc>>, SqlError> {
+        let due = orders::next_due(self.platform.sql)?;
+        let pause = breaker::health(self.platform.sql)?.pause_until;
+        Ok(due.map(|due| pause.map_or(due, |pause| due.max(pause))))
     }
 
     /// The name of this object's outbox; another instance of the object has another one.

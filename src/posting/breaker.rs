@@ -45,9 +45,15 @@ pub fn health(sql: &dyn Sql) -> Result<Health, SqlError> {
     Ok(Health { trouble, pause_until, why: meta(sql, PAUSE_WHY)? })
 }
 
-/// A call came through.
-pub fn succeeded(sql: &dyn Sql) -> Result<(), SqlError> {
-    [TROUBLE, PAUSE_UNTIL, PAUSE_WHY].into_iter().try_for_each(|key| clear_meta(sql, key))
+/// A call came through. A pause that another call of the same moment was asked for stays.
+pub fn succeeded(sql: &dyn Sql, now: DateTime<Utc>) -> Result<(), SqlError> {
+    clear_meta(sql, TROUBLE)?;
+    if health(sql)?.is_paused(now) { Ok(()) } else { resume(sql) }
+}
+
+/// Ends a pause, whatever it was for.
+pub fn resume(sql: &dyn Sql) -> Result<(), SqlError> {
+    [PAUSE_UNTIL, PAUSE_WHY].into_iter().try_for_each(|key| clear_meta(sql, key))
 }
 
 /// A call failed in a way that may be the connection's. Returns the end of the pause, if there is one now.

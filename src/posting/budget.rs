@@ -1,10 +1,10 @@
-//! The ledger's rate limits, kept ahead of it: how many calls may go out now, and when more may. What was sent is
-//! written down in the object, so that a restart does not forget it.
+//! The ledger's rate limits, kept ahead of it: what may go out now, and when more may. What was sent is written down in
+//! the object, so that a restart does not forget it; where the ledger says that less is left than we think, it is right.
 
 use chrono::{DateTime, Duration, Utc};
 
 use super::schema::{meta, set_meta};
-use crate::ledgers::RateLimit;
+use crate::ledgers::{Counted, RateLimit};
 use crate::platform::{Sql, SqlError};
 
 const SPENT: &str = "spent_calls";
@@ -12,54 +12,112 @@ const SPENT: &str = "spent_calls";
 /// of them is a short text.
 const STEP: i64 = 100;
 
-/// Calls that were sent lately: when (in steps), and how many.
+/// What requests come to, by what ledgers count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Requests.
+    pub requests: usize,
+    /// Elements in them.
+    pub elements: usize,
+    /// Requests with more than one element.
+    pub batches: usize,
+}
+
+impl Cost {
+    /// One request that carries so many elements.
+    pub fn of(elements: usize) -> Self {
+        Self { requests: 1, elements, batches: usize::from(elements > 1) }
+    }
+
+    /// Both together.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            requests: self.requests + other.requests,
+            elements: self.elements + other.elements,
+            batches: self.batches + other.batches,
+        }
+    }
+
+    fn counted(self, what: Counted) -> usize {
+        match what {
+            Counted::Requests => self.requests,
+            Counted::Elements => self.elements,
+            Counted::Batches => self.batches,
+        }
+    }
+}
+
+/// What was sent lately: when (in steps), and how much.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Spent(Vec<(i64, usize)>);
+pub struct Spent(Vec<(i64, Cost)>);
 
 fn step(at: DateTime<Utc>) -> i64 {
     at.timestamp_millis().div_euclid(STEP)
 }
 
+fn steps(limit: &RateLimit) -> i64 {
+    limit.window.num_milliseconds() / STEP
+}
+
 impl Spent {
-    /// How many calls may go out at `now`; if none, the moment when one may.
-    pub fn room(&self, limits: &[RateLimit], now: DateTime<Utc>) -> Result<usize, DateTime<Utc>> {
-        let mut room = usize::MAX;
-        let mut free_at = now;
-        for limit in limits {
-            let window = limit.window.num_milliseconds() / STEP;
-            let inside = |at: i64| at > step(now) - window - 1 && at <= step(now);
-            let counted = self.0.iter().filter(|(at, _)| inside(*at));
-            let used: usize = counted.clone().map(|(_, calls)| calls).sum();
-            room = room.min(limit.calls.saturating_sub(used));
-            if used >= limit.calls
-                && let Some((oldest, _)) = counted.clone().next()
-            {
-                let leaves = DateTime::from_timestamp_millis((oldest + window + 1) * STEP).unwrap_or(now);
-                free_at = free_at.max(leaves);
-            }
-        }
-        if room == 0 { Err(free_at.max(now + Duration::milliseconds(STEP))) } else { Ok(room) }
+    fn inside<'a>(&'a self, limit: &RateLimit, now: DateTime<Utc>) -> impl Iterator<Item = &'a (i64, Cost)> {
+        let (last, window) = (step(now), steps(limit));
+        self.0.iter().filter(move |(at, _)| *at > last - window - 1 && *at <= last)
     }
 
-    /// Counts calls that go out at `now`, and forgets what no limit looks back to.
-    pub fn spend(&mut self, limits: &[RateLimit], now: DateTime<Utc>, calls: usize) {
-        let longest = limits.iter().map(|limit| limit.window.num_milliseconds() / STEP).max().unwrap_or(0);
+    fn used(&self, limit: &RateLimit, now: DateTime<Utc>) -> usize {
+        self.inside(limit, now).map(|(_, cost)| cost.counted(limit.counts)).sum()
+    }
+
+    /// True if `cost` may go out at `now`.
+    pub fn allows(&self, limits: &[RateLimit], now: DateTime<Utc>, cost: Cost) -> bool {
+        limits.iter().all(|limit| self.used(limit, now) + cost.counted(limit.counts) <= limit.most)
+    }
+
+    /// The moment when `cost` may go out (or, where that takes several steps, when to look again), unless it may now.
+    pub fn wait(&self, limits: &[RateLimit], now: DateTime<Utc>, cost: Cost) -> Option<DateTime<Utc>> {
+        let full = limits.iter().filter(|limit| self.used(limit, now) + cost.counted(limit.counts) > limit.most);
+        let leaves = |limit: &RateLimit| {
+            let oldest = self.inside(limit, now).find(|(_, cost)| cost.counted(limit.counts) > 0)?.0;
+            DateTime::from_timestamp_millis((oldest + steps(limit) + 1) * STEP)
+        };
+        let latest = full.map(|limit| leaves(limit).unwrap_or(now)).max()?;
+        Some(latest.max(now + Duration::milliseconds(STEP)))
+    }
+
+    /// Counts what goes out at `now`, and forgets what no limit looks back to.
+    pub fn spend(&mut self, limits: &[RateLimit], now: DateTime<Utc>, cost: Cost) {
+        let longest = limits.iter().map(steps).max().unwrap_or(0);
         self.0.retain(|(at, _)| *at > step(now) - longest - 1 && *at <= step(now));
         match self.0.last_mut() {
-            Some((at, count)) if *at == step(now) => *count += calls,
-            _ => self.0.push((step(now), calls)),
+            Some((at, spent)) if *at == step(now) => *spent = spent.and(cost),
+            _ => self.0.push((step(now), cost)),
+        }
+    }
+
+    /// The ledger says how many requests are left in the present minute. Another program may have used some; that more
+    /// are left than we think means only that the ledger's window began anew, which ours does not rely on.
+    pub fn correct(&mut self, limits: &[RateLimit], now: DateTime<Utc>, left: usize) {
+        let minute = |limit: &&RateLimit| limit.counts == Counted::Requests && limit.window == Duration::minutes(1);
+        let Some(limit) = limits.iter().find(minute) else { return };
+        let missing = limit.most.saturating_sub(left).saturating_sub(self.used(limit, now));
+        if missing > 0 {
+            self.spend(limits, now, Cost { requests: missing, ..Cost::default() });
         }
     }
 
     /// What the object remembers.
     pub fn load(sql: &dyn Sql) -> Result<Self, SqlError> {
         let text = meta(sql, SPENT)?.unwrap_or_default();
-        Ok(Self(serde_json::from_str(&text).unwrap_or_default()))
+        let rows: Vec<(i64, usize, usize, usize)> = serde_json::from_str(&text).unwrap_or_default();
+        let read = |(at, requests, elements, batches)| (at, Cost { requests, elements, batches });
+        Ok(Self(rows.into_iter().map(read).collect()))
     }
 
     /// Makes the object remember it.
     pub fn store(&self, sql: &dyn Sql) -> Result<(), SqlError> {
-        set_meta(sql, SPENT, &serde_json::to_string(&self.0).unwrap_or_default())
+        let rows: Vec<_> = self.0.iter().map(|(at, cost)| (at, cost.requests, cost.elements, cost.batches)).collect();
+        set_meta(sql, SPENT, &serde_json::to_string(&rows).unwrap_or_default())
     }
 }
 
@@ -67,9 +125,13 @@ impl Spent {
 mod tests {
     use super::*;
 
-    fn limits() -> [RateLimit; 2] {
-        let limit = |calls, seconds| RateLimit { calls, window: Duration::seconds(seconds) };
-        [limit(10, 1), limit(25, 60)]
+    fn limit(counts: Counted, most: usize, seconds: i64) -> RateLimit {
+        RateLimit { counts, most, window: Duration::seconds(seconds) }
+    }
+
+    fn limits() -> [RateLimit; 4] {
+        use Counted::{Batches, Elements, Requests};
+        [limit(Requests, 10, 1), limit(Requests, 25, 60), limit(Elements, 120, 60), limit(Batches, 8, 60)]
     }
 
     fn at(milliseconds: i64) -> DateTime<Utc> {
@@ -77,29 +139,32 @@ mod tests {
     }
 
     #[test]
-    fn no_window_of_any_limit_ever_holds_more_calls_than_allowed() {
+    fn no_window_of_any_limit_ever_holds_more_than_is_allowed() {
         let mut spent = Spent::default();
-        let mut sent: Vec<i64> = Vec::new();
+        let mut sent: Vec<(i64, Cost)> = Vec::new();
         let mut now = 0;
         while sent.len() < 200 {
-            match spent.room(&limits(), at(now)) {
-                Ok(room) => {
-                    let calls = room.min(3);
-                    spent.spend(&limits(), at(now), calls);
-                    sent.extend(std::iter::repeat_n(now, calls));
-                    now += 7;
-                }
-                Err(until) => {
-                    assert!(until > at(now), "waiting ends later than it begins");
-                    now = until.timestamp_millis() - at(0).timestamp_millis();
-                }
+            let cost = Cost::of([1, 9, 30][sent.len() % 3]);
+            if spent.allows(&limits(), at(now), cost) {
+                spent.spend(&limits(), at(now), cost);
+                sent.push((now, cost));
+                now += 7;
+            } else {
+                let until = spent.wait(&limits(), at(now), cost).unwrap();
+                assert!(until > at(now), "waiting ends later than it begins");
+                now = until.timestamp_millis() - at(0).timestamp_millis();
             }
         }
-        for start in &sent {
-            let within = |length: i64| sent.iter().filter(|one| (*start..start + length).contains(one)).count();
-            assert!(within(1_000) <= 10 && within(60_000) <= 25, "from {start}");
+        for (start, _) in &sent {
+            for limit in limits() {
+                let length = limit.window.num_milliseconds();
+                let within = sent.iter().filter(|(one, _)| (*start..start + length).contains(one));
+                let total: usize = within.map(|(_, cost)| cost.counted(limit.counts)).sum();
+                assert!(total <= limit.most, "from {start}: {total} of {limit:?}");
+            }
         }
-        assert!(*sent.last().unwrap() < 200 / 25 * 61_000, "it does not wait much longer than it must");
+        // Forty elements in three requests: the limit of elements is the narrowest.
+        assert!(now < 200 / 3 * 40 / 120 * 63_000 + 61_000, "it does not wait much longer than it must: {now}");
     }
 
     #[test]
@@ -107,11 +172,24 @@ mod tests {
         let sql = crate::platform::native::Sqlite::in_memory().unwrap();
         super::super::schema::create(&sql).unwrap();
         let mut spent = Spent::default();
-        spent.spend(&limits(), at(0), 10);
+        (0..10).for_each(|_| spent.spend(&limits(), at(0), Cost::of(1)));
         spent.store(&sql).unwrap();
         let again = Spent::load(&sql).unwrap();
         assert_eq!(again, spent);
-        assert!(again.room(&limits(), at(0)).is_err());
-        assert_eq!(again.room(&limits(), at(-10_000)), Ok(10));
+        assert!(!again.allows(&limits(), at(0), Cost::of(1)));
+        assert_eq!(again.wait(&limits(), at(0), Cost::of(1)), Some(at(1_100)));
+        assert!(again.allows(&limits(), at(-10_000), Cost::of(1)));
+    }
+
+    #[test]
+    fn what_the_ledger_says_is_left_counts_where_it_is_less() {
+        let mut spent = Spent::default();
+        spent.spend(&limits(), at(0), Cost::of(1));
+        spent.correct(&limits(), at(0), 24);
+        assert!(spent.allows(&limits(), at(2_000), Cost { requests: 10, ..Cost::default() }));
+        spent.correct(&limits(), at(2_000), 3);
+        assert!(!spent.allows(&limits(), at(4_000), Cost { requests: 4, ..Cost::default() }));
+        assert!(spent.allows(&limits(), at(4_000), Cost { requests: 3, ..Cost::default() }));
+        assert!(spent.allows(&limits(), at(63_000), Cost { requests: 10, ..Cost::default() }));
     }
 }

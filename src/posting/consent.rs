@@ -271,7 +271,7 @@ impl Books<'_> {
     async fn resume(&self) -> Result<(), SqlError> {
         let now = self.platform.clock.now();
         transaction(self.platform.sql, |sql| {
-            super::breaker::succeeded(sql)?;
+            super::breaker::resume(sql)?;
             let statement = "UPDATE orders SET due_at = ?1 WHERE due_at > ?1 AND state IN ('pending', 'retrying')";
             sql.exec(statement, &[iso(now).into()]).map(drop)
         })?;

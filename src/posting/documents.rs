@@ -149,6 +149,14 @@ pub fn record(
     Ok(exact)
 }
 
+/// The ledger's newer word on a document that is about to be written again: above all its version.
+pub fn refresh(sql: &dyn Sql, order: &OrderRef, key: &DocumentKey, posted: &Posted) -> Result<(), SqlError> {
+    let json = serde_json::to_string(posted).map_err(|error| SqlError(error.to_string()))?;
+    let [connection, order_id] = order.params();
+    let statement = "UPDATE documents SET posted = ?4 WHERE connection = ?1 AND order_id = ?2 AND document_key = ?3";
+    sql.exec(statement, &[connection, order_id, key.as_str().into(), json.into()]).map(drop)
+}
+
 fn publish(sql: &dyn Sql, order: &OrderRef, key: &DocumentKey) -> Result<(), SqlError> {
     let [connection, order_id] = order.params();
     let rows = sql.exec(

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::books::Books;
+use super::breaker;
 use super::schema::{clear_meta, meta, set_meta};
 use crate::books::rules::LedgerName;
 use crate::config::{Connection, variable, variable_for};
@@ -189,6 +190,10 @@ fn put(books: &Books<'_>, stored: &Stored, begins: bool) -> Result<(), Unreadabl
     };
     set_meta(sql, TOKENS, &books.platform.cipher.seal(&text(stored)?)?)?;
     set_meta(sql, GRANT, &text(&grant)?)?;
+    // What waited for the permission goes on at once.
+    if reconnect(sql)?.is_some() {
+        breaker::resume(sql)?;
+    }
     Ok([RECONNECT, DEAD, DISCONNECTED].into_iter().try_for_each(|key| clear_meta(sql, key))?)
 }
 

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Duration, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::books::Books;
 use super::documents::{self, Record};
@@ -11,8 +12,9 @@ use super::inbox;
 use super::orders::{self, Ending, OrderRef, OrderRow};
 use super::parties::{self, Known};
 use super::plan::{PostedDocuments, Step, plan};
-use super::writes::{self, LoggedWrite, NewWrite, Open};
-use crate::books::document::{Document, DocumentKey, Party};
+use super::sending;
+use super::writes::{self, Closed, Draft, LoggedWrite, Open};
+use crate::books::document::{Document, DocumentKey, DocumentKind, Party};
 use crate::books::hold::{Hold, HoldReason};
 use crate::config::{Connection, Settings};
 use crate::journal::{self, AdjustmentRecord};
@@ -36,6 +38,37 @@ pub enum Action {
     Later,
     /// This call.
     Call(Box<Call>),
+    /// What is under way under that number, sent again exactly as it was.
+    Resend(i64),
+}
+
+/// When in a round of many orders a call goes out: an earlier stage of one order goes before a later one of another, so
+/// that many of a kind can go out together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// What the settings name.
+    References,
+    /// Customers.
+    Parties,
+    /// Invoices and sales receipts.
+    Sales,
+    /// Money received.
+    Payments,
+    /// Credit notes and refund receipts.
+    Credits,
+    /// Money paid back, and credit notes applied.
+    Refunds,
+}
+
+impl Stage {
+    fn of(kind: DocumentKind) -> Self {
+        match kind {
+            DocumentKind::Invoice | DocumentKind::SalesReceipt => Stage::Sales,
+            DocumentKind::Payment => Stage::Payments,
+            DocumentKind::CreditNote | DocumentKind::RefundReceipt => Stage::Credits,
+            DocumentKind::RefundPayment | DocumentKind::Application => Stage::Refunds,
+        }
+    }
 }
 
 /// A call to the ledger on behalf of an order.
@@ -43,7 +76,9 @@ pub struct Call {
     pub order: OrderRef,
     /// The newest event that it was decided upon.
     pub seen: i64,
+    pub stage: Stage,
     pub purpose: Purpose,
+    /// The request that it would be if it went alone.
     pub request: WireRequest,
 }
 
@@ -55,6 +90,8 @@ pub enum Purpose {
     CreateParty(PartyCall),
     /// To see who has its name or key.
     FindParty(PartyCall),
+    /// To write what is not in the log yet, or to look for it first.
+    Draft(Box<Draft>),
     /// To send the write of that number.
     Write(i64),
     /// To see whether the document of that write stands in the ledger.
@@ -62,6 +99,7 @@ pub enum Purpose {
 }
 
 /// A party on its way into the ledger.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PartyCall {
     /// As it is named in this try.
     pub party: Party,
@@ -114,8 +152,10 @@ impl Desk<'_> {
     fn decide(&self, claims: &mut BTreeSet<String>) -> Result<Action, SqlError> {
         #[cfg(feature = "checks")]
         assert!(self.state.snapshot.as_ref().is_none_or(|order| order.name != "#CRASH"), "an order that crashes");
-        if let Some(open) = writes::open(self.books.platform.sql, &self.row.at)? {
-            return self.resolve(open);
+        if let Some(open) = writes::open(self.books.platform.sql, &self.row.at)?
+            && let Some(action) = self.resolve(open, claims)?
+        {
+            return Ok(action);
         }
         let waited = self.now() - self.row.first_seen_at;
         let heard = inbox::transactions_seen(self.books.platform.sql, &self.connection.id)?;
@@ -226,11 +266,11 @@ impl Desk<'_> {
         let identity = document.party.identity(&self.connection.shop);
         let known = parties::known(sql, &identity)?;
         let Some(party_id) = known.ledger_id.clone() else {
-            return Ok(self.find_or_create_party(&document.party, identity, known, claims));
+            return self.find_or_create_party(&document.party, identity, known, claims);
         };
-        let links = posted.iter().map(|(key, record)| (key.clone(), record.posted.clone())).collect();
+        let links = links(posted);
         let is_new = operation == Operation::Create;
-        let look_before = is_new && document.itemised().is_some() && self.is_older_than_the_object()?;
+        let look_before = is_new && self.is_older_than_the_object()? && self.may_stand(document)?;
         let existing = posted.get(&document.key).map(|record| &record.posted).filter(|_| !is_new);
         self.log(operation, document, &party_id, existing, &links, &references, look_before)
     }
@@ -238,7 +278,7 @@ impl Desk<'_> {
     fn void(&self, document: &Document, posted: &BTreeMap<DocumentKey, Record>) -> Result<Action, SqlError> {
         let existing = posted.get(&document.key).map(|record| &record.posted);
         let party_id = existing.and_then(|posted| posted.party_id.clone()).unwrap_or_default();
-        let (links, references) = (BTreeMap::new(), BTreeMap::new());
+        let (links, references) = (links(posted), BTreeMap::new());
         self.log(Operation::Void, document, &party_id, existing, &links, &references, false)
     }
 
@@ -248,34 +288,54 @@ impl Desk<'_> {
         Ok(self.state.snapshot.as_ref().is_some_and(|order| order.created_at < born_at))
     }
 
+    /// What settles a document that was not there cannot be there either.
+    fn may_stand(&self, document: &Document) -> Result<bool, SqlError> {
+        let Some(settlement) = document.settlement() else { return Ok(true) };
+        writes::was_adopted(self.books.platform.sql, &self.row.at, &settlement.settles)
+    }
+
     fn find_reference(&self, reference: Reference, claims: &mut BTreeSet<String>) -> Action {
         if !claims.insert(format!("{}:{}", reference.kind.as_str(), reference.label)) {
             return Action::Later;
         }
         let request = self.ledger.find_reference(&reference);
-        self.call(Purpose::Reference(reference), request)
+        self.call(Stage::References, Purpose::Reference(reference), request)
     }
 
     fn find_or_create_party(
         &self,
         party: &Party,
         identity: String,
-        known: Known,
+        mut known: Known,
         claims: &mut BTreeSet<String>,
-    ) -> Action {
+    ) -> Result<Action, SqlError> {
+        let sql = self.books.platform.sql;
+        if let Some(under_way) = sending::of_party(sql, &identity)? {
+            match self.ledger.recovery(under_way.first_sent_at, self.now()) {
+                Recovery::Replay => return Ok(resend(under_way.id, claims)),
+                // A name and our key of it are unique: creating it again finds out.
+                Recovery::LookFirst => {
+                    known.epoch += 1;
+                    transaction(sql, |sql| {
+                        parties::remember(sql, &identity, &known)?;
+                        sending::settle_party(sql, &identity)
+                    })?;
+                }
+            }
+        }
         let party = parties::named(party, &self.connection.shop, known.variant);
         // Two parties of one name must not be created side by side either.
         if !claims.insert(format!("party:{identity}")) || !claims.insert(format!("name:{}", party.name)) {
-            return Action::Later;
+            return Ok(Action::Later);
         }
         let key = parties::key(&identity);
         if known.taken {
             let request = self.ledger.find_party(&party, &key);
-            return self.call(Purpose::FindParty(PartyCall { party, identity, known }), request);
+            return Ok(self.call(Stage::Parties, Purpose::FindParty(PartyCall { party, identity, known }), request));
         }
         let idempotency = parties::creation_key(&self.settings.company, &identity, &known);
         let request = self.ledger.create_party(&party, &key, &idempotency);
-        self.call(Purpose::CreateParty(PartyCall { party, identity, known }), request)
+        Ok(self.call(Stage::Parties, Purpose::CreateParty(PartyCall { party, identity, known }), request))
     }
 
     #[allow(clippy::too_many_arguments)] // Exactly the parts of a write, named where they are used.
@@ -296,38 +356,55 @@ impl Desk<'_> {
         let request = self.ledger.write(&write);
         // Only the first try can meet what an earlier object wrote.
         let look_before = look_before && epoch == 0;
-        let new = NewWrite { operation, document, request: &request, party_id, key: &key, epoch, look_before };
-        let id = transaction(sql, |sql| writes::record(sql, &self.row.at, &new, self.now()))?;
-        if look_before {
-            let look = self.ledger.look(&write);
-            return Ok(self.call(Purpose::Look(id), look));
-        }
-        Ok(self.call(Purpose::Write(id), request))
-    }
-
-    /// An open write is dealt with before anything else is planned.
-    fn resolve(&self, open: LoggedWrite) -> Result<Action, SqlError> {
-        let look = |open: &LoggedWrite| {
-            let parts = WriteParts::of(self.books, &self.row.at, open)?;
-            let request = self.ledger.look(&parts.write(open));
-            Ok(self.call(Purpose::Look(open.id), request))
+        let stage = Stage::of(document.kind());
+        let call = if look_before { self.ledger.look(&write) } else { request.clone() };
+        let draft = Draft {
+            operation,
+            document: document.clone(),
+            request,
+            party_id: party_id.to_owned(),
+            key: key.clone(),
+            epoch,
+            look_before,
         };
-        match open.open {
-            Open::LookBefore | Open::LookExisting => look(&open),
-            Open::Unsent => {
-                writes::reopen(self.books.platform.sql, open.id, Open::Sent(self.now()))?;
-                Ok(self.call(Purpose::Write(open.id), open.request))
+        Ok(self.call(stage, Purpose::Draft(Box::new(draft)), call))
+    }
+
+    /// An open write is dealt with before anything else is planned. `None` if that closed it.
+    fn resolve(&self, open: LoggedWrite, claims: &mut BTreeSet<String>) -> Result<Option<Action>, SqlError> {
+        let sql = self.books.platform.sql;
+        let stage = Stage::of(open.document.kind());
+        let under_way = sending::of_write(sql, open.id)?;
+        let recovery = under_way.as_ref().map(|one| (one.id, self.ledger.recovery(one.first_sent_at, self.now())));
+        match (recovery, open.open) {
+            (Some((id, Recovery::Replay)), _) => Ok(Some(resend(id, claims))),
+            // A full update says everything anew: whether the earlier one was done does not matter.
+            (Some((_, Recovery::LookFirst)), _) if open.operation == Operation::Update => {
+                transaction(sql, |sql| writes::close(sql, open.id, Closed::Absent, self.now()))?;
+                Ok(None)
             }
-            Open::Sent(at) => match self.ledger.recovery(at, self.now()) {
-                Recovery::Replay => Ok(self.call(Purpose::Write(open.id), open.request)),
-                Recovery::LookFirst => look(&open),
-            },
+            (None, Open::Unsent) => Ok(Some(self.call(stage, Purpose::Write(open.id), open.request))),
+            (Some((_, Recovery::LookFirst)), _) | (None, Open::LookBefore | Open::LookExisting) => {
+                let parts = WriteParts::of(self.books, &self.row.at, &open)?;
+                let request = self.ledger.look(&parts.write(&open));
+                Ok(Some(self.call(stage, Purpose::Look(open.id), request)))
+            }
         }
     }
 
-    fn call(&self, purpose: Purpose, request: WireRequest) -> Action {
-        Action::Call(Box::new(Call { order: self.row.at.clone(), seen: self.seen, purpose, request }))
+    fn call(&self, stage: Stage, purpose: Purpose, request: WireRequest) -> Action {
+        Action::Call(Box::new(Call { order: self.row.at.clone(), seen: self.seen, stage, purpose, request }))
     }
+}
+
+/// What the ledger said of each document: what others point at.
+fn links(posted: &BTreeMap<DocumentKey, Record>) -> BTreeMap<DocumentKey, Posted> {
+    posted.iter().map(|(key, record)| (key.clone(), record.posted.clone())).collect()
+}
+
+/// One order of a round asks for a sending to be repeated; the others wait for its answer.
+fn resend(id: i64, claims: &mut BTreeSet<String>) -> Action {
+    if claims.insert(format!("sending:{id}")) { Action::Resend(id) } else { Action::Later }
 }
 
 /// What a logged write needs besides itself to be understood.
@@ -346,6 +423,11 @@ impl WriteParts {
             links: posted.into_iter().map(|(key, record)| (key, record.posted)).collect(),
             references: BTreeMap::new(),
         })
+    }
+
+    /// The document as it was posted, if it was.
+    pub fn existing(&self) -> Option<&Posted> {
+        self.existing.as_ref()
     }
 
     /// The write as the ledger reads it.

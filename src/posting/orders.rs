@@ -89,10 +89,11 @@ pub fn load(sql: &dyn Sql, at: &OrderRef) -> Result<Option<OrderRow>, SqlError> 
     sql.exec(&statement, &at.params())?.first().map(read).transpose()
 }
 
-/// The orders that are due, those that crashed least and were tried least first, then the oldest.
+/// The orders that are due: those that crashed least first, live ones before backfill, those tried least, the oldest.
 pub fn due(sql: &dyn Sql, now: DateTime<Utc>, count: usize) -> Result<Vec<OrderRow>, SqlError> {
-    let statement =
-        format!("SELECT {COLUMNS} FROM orders WHERE due_at <= ? ORDER BY marks, attempts, first_seen_at LIMIT ?");
+    let statement = format!(
+        "SELECT {COLUMNS} FROM orders WHERE due_at <= ? ORDER BY marks, priority, attempts, first_seen_at, order_id LIMIT ?"
+    );
     let count = i64::try_from(count).unwrap_or(20);
     sql.exec(&statement, &[iso(now).into(), count.into()])?.iter().map(read).collect()
 }
@@ -169,8 +170,6 @@ pub enum Ending {
     Later(DateTime<Utc>),
     /// A call failed; try again then.
     Retry(DateTime<Utc>),
-    /// Stopped in the middle because the turn was used up, or the ledger asked to wait; nobody's fault.
-    Interrupted(DateTime<Utc>),
 }
 
 /// Ends an order's turn. `seen` is the newest event that the turn knew of: its events and the older ones are settled;
@@ -188,19 +187,15 @@ pub fn end(sql: &dyn Sql, at: &OrderRef, ending: &Ending, seen: i64, now: DateTi
         Ending::Held(hold) => {
             (OrderState::Held, Some(hold.reason.code()), Some(hold.detail.as_str()), Some(hold.reason.remedy()), None)
         }
-        Ending::Later(due) | Ending::Interrupted(due) => (OrderState::Pending, None, None, None, Some(*due)),
+        Ending::Later(due) => (OrderState::Pending, None, None, None, Some(*due)),
         Ending::Retry(due) => (OrderState::Retrying, None, None, None, Some(*due)),
     };
     let due = if newer.is_empty() { due } else { Some(due.map_or(now, |due| due.min(now))) };
-    let tries = match ending {
-        Ending::Retry(_) => "failed",
-        Ending::Interrupted(_) => "kept",
-        _ => "over",
-    };
+    let failed = Value::Int(matches!(ending, Ending::Retry(_)).into());
     sql.exec(
         "UPDATE orders SET state = ?3, reason = ?4, detail = ?5, remedy = ?6, due_at = ?7, marks = 0,
-             attempts = CASE ?8 WHEN 'failed' THEN attempts + 1 WHEN 'kept' THEN attempts ELSE 0 END,
-             retrying_since = CASE ?8 WHEN 'failed' THEN coalesce(retrying_since, ?9) WHEN 'kept' THEN retrying_since END,
+             attempts = CASE ?8 WHEN 1 THEN attempts + 1 ELSE 0 END,
+             retrying_since = CASE ?8 WHEN 1 THEN coalesce(retrying_since, ?9) END,
              synced_at = CASE WHEN ?3 = 'synced' THEN ?9 ELSE synced_at END, updated_at = ?9
          WHERE connection = ?1 AND order_id = ?2",
         &[
@@ -211,7 +206,7 @@ pub fn end(sql: &dyn Sql, at: &OrderRef, ending: &Ending, seen: i64, now: DateTi
             detail.into(),
             remedy.into(),
             due.map(iso).into(),
-            tries.into(),
+            failed,
             iso(now).into(),
         ],
     )?;
@@ -219,9 +214,22 @@ pub fn end(sql: &dyn Sql, at: &OrderRef, ending: &Ending, seen: i64, now: DateTi
         Ending::Synced => settle(sql, at, seen, if wrote { "posted" } else { "unchanged" }, None, now)?,
         Ending::Ignored(rule) => settle(sql, at, seen, "ignored", Some(rule), now)?,
         Ending::Held(hold) => settle(sql, at, seen, "held", Some(hold.reason.code()), now)?,
-        Ending::Later(_) | Ending::Retry(_) | Ending::Interrupted(_) => {}
+        Ending::Later(_) | Ending::Retry(_) => {}
     }
     publish(sql, at)
+}
+
+/// Stopped in the middle because the turn was used up, or the ledger asked to wait. Nobody's fault: it stays due, and
+/// nothing about it has changed.
+pub fn put_back(sql: &dyn Sql, at: &OrderRef) -> Result<(), SqlError> {
+    sql.exec("UPDATE orders SET marks = 0 WHERE connection = ? AND order_id = ?", &at.params()).map(drop)
+}
+
+/// Something became known of an order that is not being worked on: it is due at `due`, if it waits for anything at all.
+pub fn nudge(sql: &dyn Sql, at: &OrderRef, due: DateTime<Utc>) -> Result<(), SqlError> {
+    let [connection, order_id] = at.params();
+    let statement = "UPDATE orders SET due_at = ?3 WHERE connection = ?1 AND order_id = ?2 AND due_at > ?3";
+    sql.exec(statement, &[connection, order_id, iso(due).into()]).map(drop)
 }
 
 /// Gives the order's open events their outcome. Held events are settled again once the hold is lifted.

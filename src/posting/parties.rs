@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::books::document::Party;
@@ -9,11 +10,11 @@ use crate::ledgers::{FoundParty, Reference, ReferenceKind};
 use crate::platform::{Sql, SqlError, Value};
 
 /// What is known of a party.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
     /// The ledger's id, once it is known.
     pub ledger_id: Option<String>,
-    /// Which name is tried: 0 the plain one, 1 the one with the Shopify id.
+    /// Which name is tried: 0 the plain one, 1 the one with the Shopify id, 2 the one with id and currency.
     pub variant: i64,
     /// True if the ledger said that the name is taken: look who has it.
     pub taken: bool,
@@ -63,13 +64,19 @@ pub fn creation_key(company: &str, identity: &str, known: &Known) -> String {
     Sha256::digest(text).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The party under the name that is tried now: a name that somebody else has is told apart by the Shopify id.
+/// The last name that is tried.
+pub const LAST_VARIANT: i64 = 2;
+
+/// The party under the name that is tried now: a name that somebody else has is told apart by the Shopify id; where a
+/// ledger has one party per currency of the same customer, by the currency too.
 pub fn named(party: &Party, shop: &str, variant: i64) -> Party {
-    if variant == 0 {
-        return party.clone();
-    }
     let label = shop.split('.').next().unwrap_or(shop);
-    let mark = party.customer_id.as_deref().unwrap_or(label);
+    let id = party.customer_id.as_deref().unwrap_or(label);
+    let mark = match variant {
+        0 => return party.clone(),
+        1 => id.to_owned(),
+        _ => format!("{id} {}", party.currency),
+    };
     // The longest names that either ledger takes leave room for the mark.
     let name: String = party.name.chars().take(200).collect();
     Party { name: format!("{name} ({mark})"), ..party.clone() }

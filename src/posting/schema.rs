@@ -26,13 +26,14 @@ CREATE TABLE IF NOT EXISTS order_parts (
     event_seq INTEGER NOT NULL, rank TEXT NOT NULL, PRIMARY KEY (connection, order_id, part)
 );
 
--- Where each order stands. `due_at` is when it is looked at next; `marks` counts turns that began with it and did not end.
+-- Where each order stands. `due_at` is when it is looked at next; `marks` counts turns that began with it and did not
+-- end; `priority` 0 goes before 1: live orders before backfill.
 CREATE TABLE IF NOT EXISTS orders (
     connection TEXT NOT NULL, order_id TEXT NOT NULL, name TEXT, state TEXT NOT NULL,
     reason TEXT, detail TEXT, remedy TEXT, currency TEXT, stamp TEXT,
     updated_at TEXT NOT NULL, first_seen_at TEXT NOT NULL, synced_at TEXT,
     attempts INTEGER NOT NULL DEFAULT 0, retrying_since TEXT, due_at TEXT, marks INTEGER NOT NULL DEFAULT 0,
-    wrote INTEGER NOT NULL DEFAULT 0,
+    wrote INTEGER NOT NULL DEFAULT 0, priority INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (connection, order_id)
 );
 CREATE INDEX IF NOT EXISTS orders_by_due ON orders (due_at);
@@ -54,6 +55,14 @@ CREATE TABLE IF NOT EXISTS writes (
     party_id TEXT NOT NULL, state TEXT NOT NULL, recorded_at TEXT NOT NULL, first_sent_at TEXT, closed_at TEXT
 );
 CREATE INDEX IF NOT EXISTS writes_by_document ON writes (connection, order_id, document_key, id);
+
+-- What is under way: a request as it went over the wire, byte for byte, until its answer has been taken in, and the
+-- writes (or the party) that it carries. What stands here after a crash may or may not have been done.
+CREATE TABLE IF NOT EXISTS sendings (id INTEGER PRIMARY KEY AUTOINCREMENT, request TEXT NOT NULL, first_sent_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS carried (
+    sending INTEGER NOT NULL, place INTEGER NOT NULL, connection TEXT NOT NULL, order_id TEXT NOT NULL,
+    write_id INTEGER UNIQUE, identity TEXT UNIQUE, party TEXT, PRIMARY KEY (sending, place)
+);
 
 -- The ledger's ids of customers, items and accounts.
 CREATE TABLE IF NOT EXISTS parties (

@@ -94,7 +94,7 @@ impl Books<'_> {
             paused_until: paused_until.map(iso),
             pause_reason: health.why.filter(|_| paused_until.is_some()),
             reconnect: grant::reconnect(sql)?,
-            next_due: orders::next_due(sql)?.map(iso),
+            next_due: self.next_due()?.map(iso),
         })
     }
 

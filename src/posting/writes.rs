@@ -5,19 +5,18 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use super::orders::OrderRef;
-use crate::books::document::Document;
+use super::sending;
+use crate::books::document::{Document, DocumentKey};
 use crate::ledgers::{Operation, WireRequest};
-use crate::platform::time::{iso, parse_iso};
+use crate::platform::time::iso;
 use crate::platform::{Row, Sql, SqlError};
 
-/// What an open write needs next.
+/// What an open write needs next, unless it is under way (see `sending`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Open {
     /// Recorded and known not to have been acted upon: send it as it is.
     Unsent,
-    /// Sent at that time; nobody knows what became of it.
-    Sent(DateTime<Utc>),
-    /// To be looked for before it is sent: the order is older than this object.
+    /// To be looked for before it is sent: the order is older than this object, or an answer left the write out.
     LookBefore,
     /// The ledger says that something with its number exists: look whether it is ours.
     LookExisting,
@@ -49,24 +48,23 @@ pub struct LoggedWrite {
 }
 
 /// A write about to be recorded.
-pub struct NewWrite<'a> {
+#[derive(Debug, Clone)]
+pub struct Draft {
     pub operation: Operation,
-    pub document: &'a Document,
-    pub request: &'a WireRequest,
-    pub party_id: &'a str,
-    pub key: &'a str,
+    pub document: Document,
+    pub request: WireRequest,
+    pub party_id: String,
+    pub key: String,
     pub epoch: i64,
     pub look_before: bool,
 }
 
 fn read(row: &Row) -> Result<LoggedWrite, SqlError> {
     let failed = |what: &str| SqlError(format!("writes.{what} cannot be read"));
-    let first_sent = row.text_or_null("first_sent_at")?.as_deref().and_then(parse_iso);
-    let open = match (row.text("state")?.as_str(), first_sent) {
-        ("look_before", _) => Open::LookBefore,
-        ("look_existing", _) => Open::LookExisting,
-        (_, Some(at)) => Open::Sent(at),
-        (_, None) => Open::Unsent,
+    let open = match row.text("state")?.as_str() {
+        "look_before" => Open::LookBefore,
+        "look_existing" => Open::LookExisting,
+        _ => Open::Unsent,
     };
     Ok(LoggedWrite {
         id: row.int("id")?,
@@ -106,6 +104,17 @@ pub fn epoch(sql: &dyn Sql, order: &OrderRef, document: &Document, operation: Op
     rows.first().map_or(Ok(0), |row| row.int("n"))
 }
 
+/// True if a document was found standing in the ledger instead of being written by this object.
+pub fn was_adopted(sql: &dyn Sql, order: &OrderRef, key: &DocumentKey) -> Result<bool, SqlError> {
+    let [connection, order_id] = order.params();
+    let rows = sql.exec(
+        "SELECT 1 AS found FROM writes
+         WHERE connection = ? AND order_id = ? AND document_key = ? AND state = 'adopted' LIMIT 1",
+        &[connection, order_id, key.as_str().into()],
+    )?;
+    Ok(!rows.is_empty())
+}
+
 /// The idempotency key of a write: from company, shop, order, document and epoch, never from a label in the settings.
 /// 32 characters leave room for a batch item's own id within QuickBooks' 50.
 pub fn key(company: &str, shop: &str, document: &Document, operation: Operation, epoch: i64) -> String {
@@ -113,43 +122,46 @@ pub fn key(company: &str, shop: &str, document: &Document, operation: Operation,
     Sha256::digest(text).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Records a write; it counts as sent from now on, unless it is to be looked for first.
-pub fn record(sql: &dyn Sql, order: &OrderRef, write: &NewWrite<'_>, now: DateTime<Utc>) -> Result<i64, SqlError> {
+/// Records a write that is about to be sent, or to be looked for first.
+pub fn record(sql: &dyn Sql, order: &OrderRef, write: &Draft, now: DateTime<Utc>) -> Result<i64, SqlError> {
     let json = |text: Result<String, serde_json::Error>| text.map_err(|error| SqlError(error.to_string()));
     let [connection, order_id] = order.params();
-    let (state, sent) = if write.look_before { ("look_before", None) } else { ("sent", Some(iso(now))) };
     let rows = sql.exec(
         "INSERT INTO writes (connection, order_id, document_key, operation, epoch, request, idempotency_key, document,
-             party_id, state, recorded_at, first_sent_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+             party_id, state, recorded_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
         &[
             connection,
             order_id,
             write.document.key.as_str().into(),
             write.operation.as_str().into(),
             write.epoch.into(),
-            json(serde_json::to_string(write.request))?.into(),
-            write.key.into(),
-            json(serde_json::to_string(write.document))?.into(),
-            write.party_id.into(),
-            state.into(),
+            json(serde_json::to_string(&write.request))?.into(),
+            write.key.as_str().into(),
+            json(serde_json::to_string(&write.document))?.into(),
+            write.party_id.as_str().into(),
+            if write.look_before { "look_before" } else { "ready" }.into(),
             iso(now).into(),
-            sent.into(),
         ],
     )?;
     rows.first().ok_or_else(|| SqlError("a write got no number".into()))?.int("id")
 }
 
-/// Says of an open write what it needs next.
+/// A write goes over the wire.
+pub fn sent(sql: &dyn Sql, id: i64, now: DateTime<Utc>) -> Result<(), SqlError> {
+    let statement = "UPDATE writes SET state = 'sent', first_sent_at = coalesce(first_sent_at, ?) WHERE id = ?";
+    sql.exec(statement, &[iso(now).into(), id.into()]).map(drop)
+}
+
+/// Says of an open write what it needs next: it is no longer under way.
 pub fn reopen(sql: &dyn Sql, id: i64, open: Open) -> Result<(), SqlError> {
-    let (state, sent) = match open {
-        Open::Unsent => ("sent", None),
-        Open::Sent(at) => ("sent", Some(iso(at))),
-        Open::LookBefore => ("look_before", None),
-        Open::LookExisting => ("look_existing", None),
+    let state = match open {
+        Open::Unsent => "ready",
+        Open::LookBefore => "look_before",
+        Open::LookExisting => "look_existing",
     };
-    let statement = "UPDATE writes SET state = ?, first_sent_at = ? WHERE id = ? AND closed_at IS NULL";
-    sql.exec(statement, &[state.into(), sent.into(), id.into()]).map(drop)
+    sending::settle_write(sql, id)?;
+    sql.exec("UPDATE writes SET state = ? WHERE id = ? AND closed_at IS NULL", &[state.into(), id.into()]).map(drop)
 }
 
 /// Closes a write.
@@ -160,6 +172,7 @@ pub fn close(sql: &dyn Sql, id: i64, how: Closed, now: DateTime<Utc>) -> Result<
         Closed::Refused => "refused",
         Closed::Absent => "absent",
     };
+    sending::settle_write(sql, id)?;
     let statement = "UPDATE writes SET state = ?, closed_at = ? WHERE id = ?";
     sql.exec(statement, &[state.into(), iso(now).into(), id.into()]).map(drop)
 }

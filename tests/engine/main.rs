@@ -4,6 +4,7 @@
 mod support;
 
 mod arrival;
+mod batches;
 mod drift;
 mod faults;
 mod holds;

@@ -22,6 +22,8 @@ pub enum Class {
     Reconnect,
     /// Something with this name or number exists: look at it.
     Exists,
+    /// Somebody changed the document: read it again, then do it again.
+    Stale,
     /// It may have been done.
     Unknown,
 }
@@ -46,7 +48,7 @@ const fn business(detail: &'static str, class: Class, message: &'static str) -> 
     Fault { codes: &["6000"], detail: Some(detail), class, message }
 }
 
-use Class::{Exists, Reconnect, Refused, Settings, TokenExpired, Unknown, Wait};
+use Class::{Exists, Reconnect, Refused, Settings, Stale, TokenExpired, Unknown, Wait};
 use HoldReason as Hold;
 
 /// The faults; the first row that fits counts.
@@ -73,7 +75,7 @@ pub const FAULTS: &[Fault] = &[
     row(&["2040"], Refused(Hold::Refused), "a text holds characters that QuickBooks does not accept"),
     row(&["2050"], Refused(Hold::Refused), "a text is longer than QuickBooks accepts"),
     row(&["4000", "4001"], Refused(Hold::Refused), "QuickBooks does not accept a query"),
-    row(&["5010"], Refused(Hold::Refused), "somebody changed the document at the same time"),
+    row(&["5010"], Stale, "somebody changed the document at the same time"),
     row(&["5020", "5030"], Settings(Hold::SubscriptionEnded), "the company's plan does not include this"),
     business("gst/hst", Settings(Hold::SettingsRefused), "a line lacks a tax code"),
     business("currency", Settings(Hold::SettingsRefused), "the currency does not fit the customer or the account"),
@@ -148,6 +150,7 @@ fn outcome(found: &Fault, response: &Response, said: &Said) -> Failure {
         TokenExpired => Outcome::TokenExpired,
         Reconnect => Outcome::Reconnect(why()),
         Exists => Outcome::AlreadyExists,
+        Stale => Outcome::Stale,
         Unknown => Outcome::Unknown(why()),
     }
 }

@@ -4,7 +4,10 @@
 use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
 
-use super::{FoundParty, Ledger, Outcome, Posted, RateLimit, Recovery, Reference, ReferenceKind, WireRequest, Write};
+use super::{
+    Counted, FoundParty, Group, Ledger, Outcome, Posted, RateLimit, Recovery, Reference, ReferenceKind, WireRequest,
+    Write,
+};
 use crate::books::document::{Document, Itemised, Line, Party, TaxMode};
 use crate::books::money::Currency;
 use crate::books::rules::{LedgerName, LedgerRules, RefundStyle, TaxModel};
@@ -13,6 +16,7 @@ use crate::config::{Settings, Variables, variable};
 use crate::platform::{Method, Request, Response};
 
 mod arithmetic;
+mod batch;
 mod documents;
 pub mod faults;
 pub mod oauth;
@@ -101,9 +105,13 @@ impl LedgerRules for QuickBooks {
     }
 }
 
-/// Per company: 10 calls a second, 500 a minute.
-const LIMITS: &[RateLimit] =
-    &[RateLimit { calls: 10, window: Duration::seconds(1) }, RateLimit { calls: 500, window: Duration::minutes(1) }];
+/// Per company: 10 requests a second; 500 operations a minute, each item of a batch being one; 40 batches a minute (the
+/// lower of the two figures that Intuit publishes).
+const LIMITS: &[RateLimit] = &[
+    RateLimit { counts: Counted::Requests, most: 10, window: Duration::seconds(1) },
+    RateLimit { counts: Counted::Elements, most: 500, window: Duration::minutes(1) },
+    RateLimit { counts: Counted::Batches, most: 40, window: Duration::minutes(1) },
+];
 
 impl Ledger for QuickBooks {
     fn limits(&self) -> &'static [RateLimit] {
@@ -189,6 +197,18 @@ impl Ledger for QuickBooks {
 
     fn read_look(&self, write: &Write<'_>, response: &Response) -> Outcome<Vec<Posted>> {
         read::looked(write, response)
+    }
+
+    fn group(&self, request: &WireRequest) -> Option<Group> {
+        batch::group(request)
+    }
+
+    fn pack(&self, requests: &[&WireRequest], key: &str) -> WireRequest {
+        batch::pack(&self.path("batch"), requests, key)
+    }
+
+    fn unpack(&self, requests: &[(usize, &WireRequest)], response: &Response) -> Option<Vec<Response>> {
+        batch::unpack(requests, response)
     }
 
     /// The same `requestid` gets the same answer, however late.

@@ -3,7 +3,10 @@
 use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
 
-use super::{FoundParty, Ledger, Outcome, Posted, RateLimit, Recovery, Reference, ReferenceKind, WireRequest, Write};
+use super::{
+    Counted, FoundParty, Group, Ledger, Outcome, Posted, RateLimit, Recovery, Reference, ReferenceKind, WireRequest,
+    Write,
+};
 use crate::books::document::{Document, DocumentKind, Itemised, Line, Party, TaxMode};
 use crate::books::money::Currency;
 use crate::books::rules::{LedgerName, LedgerRules, RefundStyle, TaxModel};
@@ -12,6 +15,7 @@ use crate::config::{Variables, variable};
 use crate::platform::{Method, Request, Response};
 
 mod arithmetic;
+mod batch;
 mod documents;
 pub mod faults;
 pub mod oauth;
@@ -86,7 +90,7 @@ impl LedgerRules for Xero {
 }
 
 /// Per organisation: 60 calls a minute.
-const LIMITS: &[RateLimit] = &[RateLimit { calls: 60, window: Duration::minutes(1) }];
+const LIMITS: &[RateLimit] = &[RateLimit { counts: Counted::Requests, most: 60, window: Duration::minutes(1) }];
 
 impl Ledger for Xero {
     fn limits(&self) -> &'static [RateLimit] {
@@ -164,7 +168,7 @@ impl Ledger for Xero {
     fn look(&self, write: &Write<'_>) -> WireRequest {
         let number = documents::encode(write.document.number());
         match write.document.kind() {
-            DocumentKind::Invoice | DocumentKind::SalesReceipt => get(&format!("Invoices/{number}")),
+            DocumentKind::Invoice | DocumentKind::SalesReceipt => get(&batch::look_up(write.document.number())),
             DocumentKind::CreditNote | DocumentKind::RefundReceipt => get(&format!("CreditNotes/{number}")),
             DocumentKind::Payment | DocumentKind::RefundPayment => {
                 get(&format!("Payments?where=Reference%3D%3D%22{number}%22&page=1"))
@@ -175,6 +179,18 @@ impl Ledger for Xero {
 
     fn read_look(&self, write: &Write<'_>, response: &Response) -> Outcome<Vec<Posted>> {
         read::looked(write, response)
+    }
+
+    fn group(&self, request: &WireRequest) -> Option<Group> {
+        batch::group(request)
+    }
+
+    fn pack(&self, requests: &[&WireRequest], key: &str) -> WireRequest {
+        batch::pack(requests, key)
+    }
+
+    fn unpack(&self, requests: &[(usize, &WireRequest)], response: &Response) -> Option<Vec<Response>> {
+        batch::unpack(requests, response)
     }
 
     fn recovery(&self, first_sent: DateTime<Utc>, now: DateTime<Utc>) -> Recovery {

@@ -34,6 +34,10 @@ pub enum Kind {
     SilentNoop,
     /// HTTP 200 with half a JSON body; everything happens.
     Garbage,
+    /// A filter refuses the whole request because of its text; nothing happens.
+    Blocked,
+    /// Everything happens; the answer to a batch leaves its first element out.
+    LeftOut,
 }
 
 /// One ordered fault.
@@ -129,6 +133,8 @@ impl Fault {
             Some("fault_in_200") => Kind::FaultIn200,
             Some("silent_noop") => Kind::SilentNoop,
             Some("garbage") => Kind::Garbage,
+            Some("blocked") => Kind::Blocked,
+            Some("left_out") => Kind::LeftOut,
             other => return Err(format!("kind `{}` is not known", other.unwrap_or("(none)"))),
         };
         Ok(Self {

@@ -156,6 +156,15 @@ impl World {
                 reply.body.truncate(reply.body.len() / 2);
                 Reply { status: 200, ..reply }
             }
+            Some(Kind::LeftOut) => {
+                let mut reply = self.dispatch(now, ledger, request, None);
+                leave_first_out(&mut reply.body);
+                reply
+            }
+            Some(Kind::Blocked) if is_quickbooks => {
+                quickbooks::faults::malformed("MalformedByteSequenceException").reply(&now.to_rfc3339())
+            }
+            Some(Kind::Blocked) => Reply::text(403, "<html><head><title>403 Forbidden</title></head></html>"),
             Some(Kind::RefusedConnection) => Reply::refused(),
             Some(Kind::Error502Html) => Reply::text(502, "<html><head><title>502 Bad Gateway</title></head></html>"),
             Some(Kind::Down) if is_quickbooks => quickbooks::faults::unavailable(),
@@ -358,6 +367,16 @@ impl World {
             "faults": self.faults.to_json(), "shopify": { "tokens": self.shopify.tokens_given, "throttled": self.shopify.bucket.throttled }, "offset_seconds": self.offset.num_seconds(),
         })
     }
+}
+
+/// Takes the first element out of the answer's list.
+fn leave_first_out(body: &mut Vec<u8>) {
+    let Ok(mut answer) = serde_json::from_slice::<Value>(body) else { return };
+    let lists = answer.as_object_mut().into_iter().flat_map(|fields| fields.values_mut());
+    if let Some(list) = lists.filter_map(Value::as_array_mut).find(|list| !list.is_empty()) {
+        list.remove(0);
+    }
+    *body = answer.to_string().into_bytes();
 }
 
 /// A path without ids: `invoice`, `batch`, `CreditNotes/{id}/Allocations`, `connect/token`.
