@@ -146,6 +146,13 @@ impl Party {
     pub fn identity(&self, shop: &str) -> String {
         format!("{shop}/{}/{}", self.customer_id.as_deref().unwrap_or("guest"), self.currency)
     }
+
+    /// The same identity without anything about the person. Guests share a name that is nobody's.
+    pub fn without_person(&self) -> Self {
+        let name = self.customer_id.as_ref().map_or_else(|| self.name.clone(), |id| format!("Shopify customer {id}"));
+        let (given_name, family_name) = (String::new(), String::new());
+        Self { name, given_name, family_name, email: None, ..self.clone() }
+    }
 }
 
 /// How a document's amounts relate to tax.

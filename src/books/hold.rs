@@ -50,7 +50,7 @@ pub enum HoldReason {
     SettingsInvalid,
     /// The shop removed the app.
     AppUninstalled,
-    /// Shopify asks about, or to erase, somebody's personal data.
+    /// A customer asks what is stored about them.
     PrivacyRequest,
     /// Shopify sent a value that this version does not know, in a place that matters to the books.
     ShopifyChanged,
@@ -214,12 +214,12 @@ impl HoldReason {
             HoldReason::AppUninstalled => (
                 "app_uninstalled",
                 "Shopify says that the app was removed from the shop: deliveries will stop.",
-                "Install the app again in Shopify, or remove this connection from the settings.",
+                "Install the app again in Shopify: the connection goes on with the next delivery, or with `POST /api/connections/<id>/resume`. Else remove it from the settings.",
             ),
             HoldReason::PrivacyRequest => (
                 "privacy_request",
-                "Shopify asks about somebody's personal data, or asks to erase it.",
-                "Answer it within 30 days: the delivery kept here names the customer; posted documents are kept by law.",
+                "A customer asks what is stored about them.",
+                "Fetch the answer from `GET /api/privacy/<connection>/<request>` and send it to the customer within 30 days; then `POST …/answered`.",
             ),
             HoldReason::ShopifyChanged => (
                 "shopify_changed",

@@ -165,9 +165,17 @@ pub struct Settings {
     /// Which exchange rate is stated; by default Shopify's in QuickBooks, which else may take 1, and none in Xero.
     #[serde(default)]
     pub exchange_rate: Option<ExchangeRate>,
+    /// How many days personal data of settled orders is kept, 1 to 3650.
+    #[serde(default = "retention_days")]
+    pub retention_days: u16,
     /// The most lines of one document, where it ought to be fewer than the ledger takes.
     #[serde(default)]
     pub most_lines: Option<usize>,
+}
+
+/// Long enough for most returns and for a look back at a quarter; the money facts stay in any case.
+fn retention_days() -> u16 {
+    90
 }
 
 /// Where each kind of line goes: a QuickBooks item (name or id), a Xero account code.
@@ -315,6 +323,9 @@ impl Settings {
         }
         if self.most_lines.is_some_and(|most| most < 2) {
             found.push(ConfigError::new(format!("{key}.most_lines"), "must be 2 or more"));
+        }
+        if !(1..=3650).contains(&self.retention_days) {
+            found.push(ConfigError::new(format!("{key}.retention_days"), "must be 1 to 3650 days"));
         }
         let codes_needed = self.ledger == LedgerName::Xero || !self.taxes.is_empty();
         if codes_needed && self.no_tax.as_deref().unwrap_or("").is_empty() {

@@ -23,6 +23,9 @@ const CONNECTION: &str = "x-tillproof-connection";
 /// The header that names an order.
 const ORDER: &str = "x-tillproof-order";
 
+/// The header that says after which order a further part of an answer begins.
+pub const AFTER: &str = "x-tillproof-after";
+
 /// One ledger company's books.
 #[durable_object]
 pub struct LedgerQueue {
@@ -52,9 +55,22 @@ impl DurableObject for LedgerQueue {
                 Some(view) => Response::from_json(&view),
                 None => Response::error("unknown order", 404),
             },
-            "/release" => {
-                let found = books.release(&at).await.map_err(refused)?;
-                Response::error(if found { "released" } else { "unknown order" }, if found { 202 } else { 404 })
+            "/release" => accepted(books.release(&at).await.map_err(refused)?, "unknown order"),
+            "/privacy" => Response::from_json(&books.privacy_requests(&at.connection).map_err(refused)?),
+            "/privacy/answer" => {
+                let after = header(&request, AFTER);
+                match books.privacy_answer(&at.connection, number(&at.order_id), &after).map_err(refused)? {
+                    Some(answer) => Response::from_json(&answer),
+                    None => Response::error("no open question of that number", 404),
+                }
+            }
+            "/privacy/answered" => {
+                let found = books.privacy_answered(&at.connection, number(&at.order_id)).await.map_err(refused)?;
+                accepted(found, "no open question of that number")
+            }
+            "/resume" => {
+                let found = books.resume_connection(&at.connection).await.map_err(refused)?;
+                accepted(found, "the connection is not stopped")
             }
             "/poke" => books.poke().await.map_err(refused).and_then(|()| Response::empty()),
             #[cfg(feature = "checks")]
@@ -82,6 +98,16 @@ async fn deliver(books: &Books<'_>, request: &Request, connection: &str, body: &
         Received::New => Response::ok("new"),
         Received::Duplicate => Response::ok("duplicate"),
     }
+}
+
+/// The answer to something that was asked for: it is under way, or there is no such thing.
+fn accepted(found: bool, otherwise: &str) -> Result<Response> {
+    if found { Response::error("accepted", 202) } else { Response::error(otherwise, 404) }
+}
+
+/// A request's number; nothing has the number 0.
+fn number(text: &str) -> i64 {
+    text.parse().unwrap_or(0)
 }
 
 fn refused(error: SqlError) -> worker::Error {

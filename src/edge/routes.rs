@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use worker::{Context, Env, Headers, Method, Request, Response, Result};
 
-use super::queue::{Question, ask};
+use super::queue::{AFTER, Question, ask};
 use super::refusals;
 use super::variables;
 use crate::config::{self, Connection, Variables, variable};
@@ -127,6 +127,18 @@ async fn behind_the_desk(request: Request, env: &Env, method: Method, path: &str
         (true, ["api", "orders", connection, order, "release" | "replay"]) => {
             about(env, &variables, connection, order, "/release").await
         }
+        (false, ["api", "privacy", connection]) => {
+            of_connection(env, &variables, connection, "", "/privacy", &url).await
+        }
+        (false, ["api", "privacy", connection, id]) => {
+            of_connection(env, &variables, connection, id, "/privacy/answer", &url).await
+        }
+        (true, ["api", "privacy", connection, id, "answered"]) => {
+            of_connection(env, &variables, connection, id, "/privacy/answered", &url).await
+        }
+        (true, ["api", "connections", connection, "resume"]) => {
+            of_connection(env, &variables, connection, "", "/resume", &url).await
+        }
         #[cfg(feature = "checks")]
         (true, ["checks", check]) => {
             let path = format!("/checks/{check}");
@@ -147,6 +159,33 @@ async fn about(env: &Env, variables: &Variables, connection: &str, order: &str, 
         200 => Response::from_json(&answer.json::<serde_json::Value>().await?),
         202 => Ok(Response::from_json(&json!({"ok": true}))?.with_status(202)),
         404 => problem(404, "unknown_order", "nothing was ever heard of this order"),
+        _ => problem(503, "unavailable", "the books cannot be reached just now"),
+    }
+}
+
+/// Asks a connection's books about something that is no order. `?after=` goes on with a long answer.
+async fn of_connection(
+    env: &Env,
+    variables: &Variables,
+    connection: &str,
+    id: &str,
+    path: &str,
+    url: &worker::Url,
+) -> Result<Response> {
+    let all = config::connections(variables);
+    let Some(found) = all.iter().find(|one| one.id == connection) else {
+        return problem(404, "unknown_connection", "no connection of that id is configured");
+    };
+    let headers = Headers::new();
+    if let Some((_, after)) = url.query_pairs().find(|(name, _)| name == "after") {
+        headers.set(AFTER, &after)?;
+    }
+    let question = Question { books: &found.books, connection: &found.id, order: id, path };
+    let mut answer = ask(env, &question, headers, None).await?;
+    match answer.status_code() {
+        200 => Response::from_json(&answer.json::<serde_json::Value>().await?),
+        202 => Ok(Response::from_json(&json!({"ok": true}))?.with_status(202)),
+        404 => problem(404, "not_found", &answer.text().await?),
         _ => problem(503, "unavailable", "the books cannot be reached just now"),
     }
 }

@@ -9,5 +9,6 @@ mod records;
 pub use flush::{FlushError, Flushed, MIGRATIONS, flush, migrate};
 pub use outbox::{Outbox, SCHEMA, append, backlog};
 pub use records::{
-    AdjustmentRecord, AlertRecord, AttemptRecord, DocumentRecord, EventRecord, OrderRecord, Record, RefusalRecord,
+    AdjustmentRecord, AlertRecord, AttemptRecord, DocumentRecord, EventRecord, OrderRecord, PrivacyRecord, Record,
+    RefusalRecord,
 };

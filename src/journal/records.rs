@@ -19,6 +19,8 @@ pub enum Record {
     Attempt(AttemptRecord),
     /// `alerts`
     Alert(AlertRecord),
+    /// `privacy_requests`
+    Privacy(PrivacyRecord),
 }
 
 impl Record {
@@ -31,6 +33,7 @@ impl Record {
             Record::Adjustment(_) => "adjustments",
             Record::Attempt(_) => "attempts",
             Record::Alert(_) => "alerts",
+            Record::Privacy(_) => "privacy_requests",
         }
     }
 }
@@ -134,6 +137,22 @@ pub struct AlertRecord {
     pub kind: String,
     pub message: String,
     pub resolved_at: Option<String>,
+}
+
+/// A request about personal data, and what was done about it.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct PrivacyRecord {
+    pub connection: String,
+    pub request_id: String,
+    pub webhook_id: String,
+    pub topic: String,
+    pub received_at: String,
+    pub state: String,
+    pub orders: i64,
+    pub bodies: i64,
+    pub documents: i64,
+    pub finished_at: Option<String>,
 }
 
 /// Deliveries that were turned away in one minute.

@@ -6,6 +6,7 @@ use super::breaker;
 use super::grant;
 use super::inbox::{self, Incoming, Received};
 use super::orders;
+use super::privacy;
 use super::schema;
 use crate::books::rules::LedgerName;
 use crate::config::{ConfigError, Connection, Variables};
@@ -67,6 +68,7 @@ impl<'a> Books<'a> {
         // Without an order that is due the journal still has to hear of it.
         let only_news =
             received == Received::Duplicate || !orders::any_due(self.platform.sql, &incoming.connection.id)?;
+        let only_news = only_news || privacy::is_due(self.platform.sql)?;
         self.arm(only_news.then_some(now)).await?;
         Ok(received)
     }

@@ -1,17 +1,23 @@
 //! Takes a verified delivery in: one transaction that recognises repetitions, stores the body, merges what it says into
 //! the order's state and queues the journal's record. Whatever the body holds, something is recorded.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 
 use super::changes;
 use super::orders::{self, OrderRef};
+use super::personal;
+use super::privacy;
 use super::schema::{meta, set_meta};
+use super::stopped;
 use crate::books::hold::HoldReason;
 use crate::config::Connection;
 use crate::platform::time::iso;
 use crate::platform::{Sql, SqlError, Value, transaction};
+use crate::shopify::compliance::facts;
 use crate::shopify::delivery::{self, Delivery, News, Unreadable};
-use crate::shopify::{Order, OrderState, Refund, Transaction};
+use crate::shopify::{Order, OrderState, Refund, Topic, Transaction};
 
 /// SQLite rows are limited to 2 MB on the edge; a chunk stays well below.
 const CHUNK: usize = 1_500_000;
@@ -54,6 +60,7 @@ pub fn receive(sql: &dyn Sql, now: DateTime<Utc>, incoming: &Incoming<'_>) -> Re
             return Ok(Received::Duplicate);
         }
         let seq = store(sql, now, incoming, &sha256, news.as_ref().ok().and_then(News::order_id))?;
+        set_body(sql, seq, kept(sql, incoming, &news)?.as_deref())?;
         changes::note(sql, now, &incoming.connection.id, &drifts)?;
         match &news {
             Ok(news) => merge(sql, now, incoming, seq, &sha256, news)?,
@@ -106,12 +113,37 @@ fn store(
             i64::try_from(incoming.body.len()).unwrap_or(i64::MAX).into(),
         ],
     )?;
-    let seq = rows.first().ok_or_else(|| SqlError("an event got no number".into()))?.int("seq")?;
-    for (n, chunk) in (0i64..).zip(incoming.body.chunks(CHUNK)) {
+    rows.first().ok_or_else(|| SqlError("an event got no number".into()))?.int("seq")
+}
+
+/// What of a body is kept: nothing of what means nothing here, the money facts of an order whose personal data was erased.
+fn kept<'a>(
+    sql: &dyn Sql,
+    incoming: &Incoming<'a>,
+    news: &Result<News, Unreadable>,
+) -> Result<Option<Cow<'a, [u8]>>, SqlError> {
+    let order_id = match news {
+        Ok(News::Sample | News::Other | News::AppUninstalled) => return Ok(None),
+        Ok(news) => news.order_id(),
+        Err(_) => None,
+    };
+    if let Some(order_id) = order_id {
+        let at = OrderRef { connection: incoming.connection.id.clone(), order_id: order_id.to_owned() };
+        if personal::is_erased(sql, &at)? {
+            return Ok(facts(Topic::parse(&incoming.delivery.topic), incoming.body).map(Cow::Owned));
+        }
+    }
+    Ok(Some(Cow::Borrowed(incoming.body)))
+}
+
+/// Replaces the body of an event, or takes it away.
+pub fn set_body(sql: &dyn Sql, seq: i64, body: Option<&[u8]>) -> Result<(), SqlError> {
+    sql.exec("DELETE FROM event_chunks WHERE event_seq = ?", &[seq.into()])?;
+    for (n, chunk) in (0i64..).zip(body.unwrap_or_default().chunks(CHUNK)) {
         let params = [seq.into(), n.into(), chunk.to_vec().into()];
         sql.exec("INSERT INTO event_chunks (event_seq, n, bytes) VALUES (?, ?, ?)", &params)?;
     }
-    Ok(seq)
+    Ok(())
 }
 
 /// The raw bytes of an event.
@@ -136,10 +168,15 @@ fn merge(
     let part = |id: &str, part: &str, rank: String| {
         keep_newest(sql, &order(id), part, seq, &format!("{rank}|{sha256}"))?;
         let name = if let News::Order(order) = news { Some(order.name.as_str()) } else { None };
-        orders::wake(sql, &order(id), name, now, now + SETTLING)
+        orders::wake(sql, &order(id), name, now, now + SETTLING)?;
+        stopped::heard(sql, now, incoming)
     };
     match news {
-        News::Order(body) => part(body.id.as_str(), "snapshot", snapshot_rank(body)),
+        News::Order(body) => {
+            part(body.id.as_str(), "snapshot", snapshot_rank(body))?;
+            let customer = body.customer.as_ref().and_then(|one| one.id.as_ref());
+            personal::belongs_to(sql, &order(body.id.as_str()), customer.map(|id| id.as_str()))
+        }
         News::Refund(id, body) => part(id.as_str(), &format!("refund:{}", body.id.0), refund_rank(body)),
         News::Transaction(id, body) => {
             set_meta(sql, &transactions_seen_key(&incoming.connection.id), "yes")?;
@@ -150,13 +187,15 @@ fn merge(
         News::Sample => ignore_event(sql, now, seq, "sample_notification"),
         News::Other => ignore_event(sql, now, seq, "topic_not_used"),
         News::AppUninstalled => {
-            let text = "Shopify says that the app was removed from the shop: deliveries will stop";
-            hold_event(sql, now, incoming, seq, HoldReason::AppUninstalled, text)
+            stopped::stop(sql, now, incoming, seq)?;
+            hold_event(sql, now, incoming, seq, HoldReason::AppUninstalled, "the connection is stopped")
         }
-        News::Privacy => {
-            let text = format!("Shopify sent a request about personal data (`{}`)", incoming.delivery.topic);
-            hold_event(sql, now, incoming, seq, HoldReason::PrivacyRequest, &text)
+        News::DataRequest(_) => {
+            let text = format!("a customer asks what is stored about them (request {seq})");
+            hold_event(sql, now, incoming, seq, HoldReason::PrivacyRequest, &text)?;
+            privacy::record(sql, seq, "waiting")
         }
+        News::EraseCustomer(_) | News::EraseShop => privacy::record(sql, seq, "erasing"),
     }
 }
 
@@ -199,6 +238,9 @@ fn ignore_event(sql: &dyn Sql, now: DateTime<Utc>, seq: i64, rule: &str) -> Resu
     let statement = "UPDATE events SET outcome = 'ignored', reason = ?, finished_at = ? WHERE seq = ?";
     sql.exec(statement, &[rule.into(), iso(now).into(), seq.into()]).map(drop)
 }
+
+/// Events that belong to no order (see [`hold_event`]), as a condition on `events e`.
+pub const LOOSE: &str = "e.order_id >= 'event:' AND e.order_id < 'event;'";
 
 /// A delivery that belongs to no order but needs a person: an order row of its own, `event:<webhook id>`.
 fn hold_event(

@@ -5,6 +5,7 @@
 //! One [`Books`] stands for one ledger company. Everything it knows is in the object's database, so that a new one,
 //! after a crash, goes on exactly where the old one stopped.
 
+mod alerts;
 mod apply;
 mod books;
 mod breaker;
@@ -18,12 +19,17 @@ mod inbox;
 mod next;
 mod orders;
 mod parties;
+mod personal;
 mod plan;
+mod privacy;
+mod reduce;
+mod retention;
 mod retry;
 mod round;
 mod schema;
 mod sending;
 mod standing;
+mod stopped;
 mod tokens;
 mod turn;
 mod view;
@@ -34,5 +40,6 @@ pub use consent::{Callback, Consented, Declined, connection_of};
 pub use inbox::{Incoming, Received};
 pub use orders::OrderRef;
 pub use plan::{PostedDocuments, Step, plan};
+pub use privacy::Request as PrivacyRequest;
 pub use standing::{ConnectionView, Standing};
 pub use view::{BooksStatus, OrderView};

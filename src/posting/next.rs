@@ -13,6 +13,7 @@ use super::orders::{self, Ending, OrderRef, OrderRow};
 use super::parties::{self, Known};
 use super::plan::{PostedDocuments, Step, plan};
 use super::sending;
+use super::stopped;
 use super::writes::{self, Closed, Draft, LoggedWrite, Open};
 use crate::books::document::{Document, DocumentKey, DocumentKind, Party};
 use crate::books::hold::{Hold, HoldReason};
@@ -156,6 +157,9 @@ impl Desk<'_> {
             && let Some(action) = self.resolve(open, claims)?
         {
             return Ok(action);
+        }
+        if let Some(hold) = stopped::hold(self.books.platform.sql, &self.connection.id)? {
+            return self.end(Ending::Held(hold));
         }
         let waited = self.now() - self.row.first_seen_at;
         let heard = inbox::transactions_seen(self.books.platform.sql, &self.connection.id)?;

@@ -128,10 +128,37 @@ pub fn wake(
              due_at = CASE WHEN reason = 'crashed' AND state = 'held' THEN NULL
                  WHEN due_at IS NOT NULL AND due_at < excluded.due_at THEN due_at ELSE excluded.due_at END,
              state = CASE WHEN reason = 'crashed' AND state = 'held' THEN state
-                 WHEN state = 'retrying' THEN state ELSE 'pending' END",
+                 WHEN state = 'retrying' THEN state ELSE 'pending' END,
+             personal = CASE WHEN personal = 'purged' THEN 'kept' ELSE personal END",
         &[connection, order_id, name.into(), iso(now).into(), iso(due).into()],
     )?;
     publish(sql, at)
+}
+
+/// Closes the row of an event that belonged to no order.
+pub fn close_loose(
+    sql: &dyn Sql,
+    connection: &str,
+    seq: i64,
+    rule: &'static str,
+    now: DateTime<Utc>,
+) -> Result<(), SqlError> {
+    let rows = sql.exec(
+        "UPDATE events SET outcome = 'ignored', reason = ?, finished_at = ? WHERE seq = ? RETURNING order_id",
+        &[rule.into(), iso(now).into(), seq.into()],
+    )?;
+    publish_event(sql, seq)?;
+    let Some(order_id) = rows.first().map(|row| row.text_or_null("order_id")).transpose()?.flatten() else {
+        return Ok(());
+    };
+    let at = OrderRef { connection: connection.to_owned(), order_id };
+    let [connection, order_id] = at.params();
+    sql.exec(
+        "UPDATE orders SET state = 'ignored', reason = ?3, detail = NULL, remedy = NULL, updated_at = ?4
+         WHERE connection = ?1 AND order_id = ?2",
+        &[connection, order_id, rule.into(), iso(now).into()],
+    )?;
+    publish(sql, &at)
 }
 
 /// A person says: try again now.

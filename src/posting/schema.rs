@@ -27,16 +27,27 @@ CREATE TABLE IF NOT EXISTS order_parts (
 );
 
 -- Where each order stands. `due_at` is when it is looked at next; `marks` counts turns that began with it and did not
--- end; `priority` 0 goes before 1: live orders before backfill.
+-- end; `priority` 0 goes before 1: live orders before backfill. `personal` says whether anything about a person is `kept`,
+-- `purged` by age, or `erased` for good.
 CREATE TABLE IF NOT EXISTS orders (
     connection TEXT NOT NULL, order_id TEXT NOT NULL, name TEXT, state TEXT NOT NULL,
     reason TEXT, detail TEXT, remedy TEXT, currency TEXT, stamp TEXT,
     updated_at TEXT NOT NULL, first_seen_at TEXT NOT NULL, synced_at TEXT,
     attempts INTEGER NOT NULL DEFAULT 0, retrying_since TEXT, due_at TEXT, marks INTEGER NOT NULL DEFAULT 0,
     wrote INTEGER NOT NULL DEFAULT 0, priority INTEGER NOT NULL DEFAULT 0,
+    customer_id TEXT, personal TEXT NOT NULL DEFAULT 'kept',
     PRIMARY KEY (connection, order_id)
 );
 CREATE INDEX IF NOT EXISTS orders_by_due ON orders (due_at);
+CREATE INDEX IF NOT EXISTS orders_by_customer ON orders (connection, customer_id) WHERE customer_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS orders_by_age ON orders (connection, updated_at) WHERE personal = 'kept';
+
+-- What Shopify asked about personal data: the event that asked, and how far the answer is. `cursor` is the last body of no
+-- order that was looked at.
+CREATE TABLE IF NOT EXISTS privacy_requests (
+    event_seq INTEGER PRIMARY KEY, state TEXT NOT NULL, finished_at TEXT, orders INTEGER NOT NULL DEFAULT 0,
+    bodies INTEGER NOT NULL DEFAULT 0, documents INTEGER NOT NULL DEFAULT 0, cursor INTEGER NOT NULL DEFAULT 0
+);
 
 -- The documents that stand in the ledger, with their proof.
 CREATE TABLE IF NOT EXISTS documents (

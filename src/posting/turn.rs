@@ -12,6 +12,8 @@ use super::budget::{Cost, Spent};
 use super::grant;
 use super::orders::{self, Ending, MOST_MARKS, OrderRow};
 use super::parties;
+use super::privacy;
+use super::retention;
 use super::retry::backoff;
 use super::round::{Allowance, Ride};
 use super::schema::{clear_meta, meta, set_meta};
@@ -54,10 +56,12 @@ impl Books<'_> {
         let now = self.platform.clock.now();
         let worked = self.work().await;
         let _ = clear_meta(self.platform.sql, TURN_BEGAN);
+        // What fails here is tried again when cron next looks.
+        let tidy_again = self.tidy().unwrap_or_default();
         let flush_again = self.flush_journal().await;
         // An object that cannot even set its alarm is woken by the next delivery or by cron.
         let _ = match worked {
-            Ok(()) => self.arm(flush_again).await,
+            Ok(()) => self.arm([tidy_again, flush_again].into_iter().flatten().min()).await,
             // What is due would only fail again at once.
             Err(_) => self.platform.alarm.set(now + FAILED_TURN).await,
         };
@@ -75,8 +79,17 @@ impl Books<'_> {
             self.turn().await;
             return Ok(());
         }
-        let waiting = journal::backlog(sql)? > 0;
+        let untidy = privacy::is_due(sql)? || retention::is_due(sql, &self.connections, now)?;
+        let waiting = untidy || journal::backlog(sql)? > 0;
         self.arm(waiting.then_some(now)).await
+    }
+
+    /// Erases what is to be erased. Returns when to go on, if something is left.
+    fn tidy(&self) -> Result<Option<DateTime<Utc>>, SqlError> {
+        let (sql, now) = (self.platform.sql, self.platform.clock.now());
+        let erase_again = privacy::step(sql, now)?;
+        let purge_again = retention::step(sql, &self.connections, now)?.then_some(now);
+        Ok([erase_again, purge_again].into_iter().flatten().min())
     }
 
     async fn work(&self) -> Result<(), SqlError> {

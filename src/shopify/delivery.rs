@@ -7,10 +7,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::compliance::Subject;
 use super::drift::{self, Drift};
 use super::money::Id;
 use super::order::Order;
 use super::refund::Refund;
+use super::shape::{fits, shape};
 use super::transaction::Transaction;
 
 /// The id of the order in Shopify's "Send test notification": it is nobody's order.
@@ -75,8 +77,12 @@ pub enum Topic {
     Transaction,
     /// `app/uninstalled`
     AppUninstalled,
-    /// `customers/data_request`, `customers/redact`, `shop/redact`
-    Privacy,
+    /// `customers/data_request`
+    DataRequest,
+    /// `customers/redact`
+    CustomerRedact,
+    /// `shop/redact`
+    ShopRedact,
     /// Anything else.
     Other,
 }
@@ -91,7 +97,9 @@ impl Topic {
             "refunds/create" => Topic::Refund,
             "order_transactions/create" => Topic::Transaction,
             "app/uninstalled" => Topic::AppUninstalled,
-            "customers/data_request" | "customers/redact" | "shop/redact" => Topic::Privacy,
+            "customers/data_request" => Topic::DataRequest,
+            "customers/redact" => Topic::CustomerRedact,
+            "shop/redact" => Topic::ShopRedact,
             _ => Topic::Other,
         }
     }
@@ -114,8 +122,12 @@ pub enum News {
     Sample,
     /// The app was removed from the shop.
     AppUninstalled,
-    /// A request about personal data.
-    Privacy,
+    /// Somebody wants to know what is stored about them.
+    DataRequest(Subject),
+    /// Somebody's personal data is to be erased.
+    EraseCustomer(Subject),
+    /// All personal data of the shop is to be erased.
+    EraseShop,
     /// A topic that means nothing here.
     Other,
 }
@@ -210,7 +222,9 @@ fn read_with(topic: &str, shop: &str, body: &[u8], watch: impl FnOnce(Topic, &Va
         Topic::OrderEdited => typed::<OrderEdit>(value).map(|edit| News::Edited(edit.order_edit.order_id)),
         Topic::OrderDeleted => typed::<OnlyId>(value).map(|deleted| News::Deleted(deleted.id)),
         Topic::AppUninstalled => Ok(News::AppUninstalled),
-        Topic::Privacy => Ok(News::Privacy),
+        Topic::DataRequest => typed(value).map(News::DataRequest),
+        Topic::CustomerRedact => typed(value).map(News::EraseCustomer),
+        Topic::ShopRedact => Ok(News::EraseShop),
         Topic::Other => Ok(News::Other),
     }
 }
@@ -239,73 +253,6 @@ fn without_quotations(problem: &str) -> String {
     outside(&outside(problem, '`'), '"')
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
-    Order,
-    Refund,
-    Transaction,
-    OrderEdit,
-    OnlyId,
-    PrivacyRequest,
-    Shop,
-    Object,
-    NoObject,
-}
-
-impl Shape {
-    fn describe(self) -> &'static str {
-        match self {
-            Shape::Order => "is an order",
-            Shape::Refund => "is a refund",
-            Shape::Transaction => "is a transaction",
-            Shape::OrderEdit => "is an order edit",
-            Shape::OnlyId => "is only an id",
-            Shape::PrivacyRequest => "is a request about personal data of this shop",
-            Shape::Shop => "is this shop",
-            Shape::Object => "is something else",
-            Shape::NoObject => "is no JSON object",
-        }
-    }
-}
-
-fn shape(value: &Value, shop: &str) -> Shape {
-    let Some(object) = value.as_object() else { return Shape::NoObject };
-    let has = |key: &str| object.contains_key(key);
-    let is_shop =
-        |key: &str| object.get(key).and_then(Value::as_str).is_some_and(|text| text.eq_ignore_ascii_case(shop));
-    if has("order_edit") {
-        Shape::OrderEdit
-    } else if has("line_items") && (has("currency") || has("total_price")) {
-        Shape::Order
-    } else if has("order_id") && has("refund_line_items") {
-        Shape::Refund
-    } else if has("order_id") && has("kind") && has("status") {
-        Shape::Transaction
-    } else if has("id") && object.len() == 1 {
-        Shape::OnlyId
-    } else if has("shop_id") && is_shop("shop_domain") {
-        Shape::PrivacyRequest
-    } else if has("id") && is_shop("myshopify_domain") {
-        Shape::Shop
-    } else {
-        Shape::Object
-    }
-}
-
-fn fits(topic: Topic, shape: Shape) -> bool {
-    matches!(
-        (topic, shape),
-        (Topic::Order, Shape::Order)
-            | (Topic::Refund, Shape::Refund)
-            | (Topic::Transaction, Shape::Transaction)
-            | (Topic::OrderEdited, Shape::OrderEdit)
-            | (Topic::OrderDeleted, Shape::OnlyId)
-            | (Topic::AppUninstalled, Shape::Shop)
-            | (Topic::Privacy, Shape::PrivacyRequest)
-            | (Topic::Other, _)
-    )
-}
-
 /// When a snapshot was made, for telling newer from older; the smallest instant where the body does not say.
 pub fn snapshot_instant(order: &Order) -> DateTime<FixedOffset> {
     order.updated_at.unwrap_or(order.created_at)
@@ -320,7 +267,22 @@ mod tests {
     #[test]
     fn erasing_topics_need_their_own_fields_and_this_shops_domain_in_the_body() {
         let mine = br#"{"shop_id":1,"shop_domain":"example.myshopify.com","orders_to_redact":[]}"#;
-        assert!(matches!(read("customers/redact", SHOP, mine), Ok(News::Privacy)));
+        assert!(matches!(read("customers/redact", SHOP, mine), Ok(News::EraseCustomer(_))));
+        let all = br#"{"shop_id":1,"shop_domain":"Example.myshopify.com"}"#;
+        assert!(matches!(read("shop/redact", SHOP, all), Ok(News::EraseShop)));
+        let asks = br#"{"shop_id":1,"shop_domain":"example.myshopify.com","customer":{"id":1},"orders_requested":[],
+            "data_request":{"id":9}}"#;
+        assert!(matches!(read("customers/data_request", SHOP, asks), Ok(News::DataRequest(_))));
+        // One request under another's topic asks for something else: nothing is erased.
+        for (topic, body) in [
+            ("customers/redact", asks as &[u8]),
+            ("shop/redact", asks),
+            ("shop/redact", mine),
+            ("customers/redact", all),
+            ("customers/data_request", all),
+        ] {
+            assert!(matches!(read(topic, SHOP, body), Err(Unreadable::TopicMismatch { .. })), "{topic}");
+        }
         let other = br#"{"shop_id":1,"shop_domain":"other.myshopify.com"}"#;
         assert!(matches!(read("shop/redact", SHOP, other), Err(Unreadable::TopicMismatch { .. })));
         let refund = br#"{"id":1,"order_id":2,"refund_line_items":[]}"#;

@@ -2,11 +2,13 @@
 //! does not matter and exactly what does. Knows nothing of ledgers; decides nothing about documents.
 
 pub mod admin;
+pub mod compliance;
 pub mod delivery;
 pub mod drift;
 pub mod money;
 pub mod order;
 pub mod refund;
+mod shape;
 pub mod signature;
 pub mod state;
 pub mod transaction;

@@ -10,6 +10,8 @@ mod faults;
 mod holds;
 mod large;
 mod news;
+mod privacy;
+mod retention;
 mod stories;
 
 use support::{Bench, Company, Story};

@@ -3,6 +3,7 @@
 #![allow(dead_code)] // Each test binary uses its own part.
 
 mod company;
+mod everything;
 mod story;
 
 use std::cell::RefCell;
@@ -23,6 +24,8 @@ use tillproof::posting::{Books, Incoming, OrderRef};
 use tillproof::shopify::Delivery;
 
 pub use company::Company;
+#[allow(unused_imports)]
+pub use everything::everything;
 #[allow(unused_imports)]
 pub use sandbox::presets::{QUICKBOOKS_UK, QUICKBOOKS_US, XERO_UK};
 pub use story::Story;
@@ -94,13 +97,23 @@ impl Bench {
 
     /// Delivers a body under a topic; the same number is the same delivery.
     pub fn deliver_as(&self, number: u64, topic: &str, body: &[u8]) {
+        self.deliver_triggered(number, topic, body, "");
+    }
+
+    /// Delivers a body that says when it was triggered.
+    pub fn deliver_at(&self, topic: &str, body: &Value, triggered_at: &str) {
+        self.deliveries.set(self.deliveries.get() + 1);
+        self.deliver_triggered(self.deliveries.get(), topic, body.to_string().as_bytes(), triggered_at);
+    }
+
+    fn deliver_triggered(&self, number: u64, topic: &str, body: &[u8], triggered_at: &str) {
         let delivery = Delivery {
             topic: topic.to_owned(),
             shop: SHOP.to_owned(),
             webhook_id: format!("webhook-{number}"),
             event_id: format!("event-{number}"),
             api_version: "2026-10".to_owned(),
-            triggered_at: String::new(),
+            triggered_at: triggered_at.to_owned(),
         };
         let http = SandboxHttp(self);
         let books = self.books(&http);
@@ -184,6 +197,21 @@ impl Bench {
         rows.first().map_or_else(Default::default, |row| (row["state"].clone(), row["reason"].clone()))
     }
 
+    /// The books, for questions only: nobody answers behind them.
+    pub fn open(&self) -> Books<'_> {
+        self.books(&NoHttp)
+    }
+
+    /// A person says that a customer's question was answered.
+    pub fn answered(&self, id: i64) {
+        assert!(self.open().privacy_answered("main", id).now_or_never().unwrap().unwrap());
+    }
+
+    /// A person says that the connection goes on although its app was removed.
+    pub fn resume(&self) {
+        assert!(self.open().resume_connection("main").now_or_never().unwrap().unwrap());
+    }
+
     pub fn release(&self, order_id: &str) {
         let http = SandboxHttp(self);
         let at = OrderRef { connection: "main".into(), order_id: order_id.into() };
@@ -200,6 +228,15 @@ fn rows(sql: &dyn Sql, statement: &str) -> Vec<BTreeMap<String, String>> {
     };
     let rows = sql.exec(statement, &[]).unwrap();
     rows.into_iter().map(|row| row.0.into_iter().map(|(name, value)| (name, show(value))).collect()).collect()
+}
+
+/// Nobody.
+struct NoHttp;
+
+impl Http for NoHttp {
+    fn send(&self, request: Request) -> LocalBoxFuture<'_, Result<Response, HttpError>> {
+        async move { panic!("nothing is to be asked here: {request:?}") }.boxed_local()
+    }
 }
 
 /// The sandbox as the outside world, called in process.

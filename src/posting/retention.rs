@@ -1,0 +1,62 @@
+//! Nothing personal is kept longer than it is needed: orders that are settled are reduced to their money facts once nothing
+//! happened to them for the time that the settings name, and bodies that belong to no order go. A few at a time.
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::inbox::{self, LOOSE};
+use super::personal::{self, Personal};
+use super::reduce::{Reduced, reduce};
+use crate::config::Connection;
+use crate::platform::time::iso;
+use crate::platform::{Sql, SqlError, transaction};
+
+/// Orders that one step reduces: each may hold bodies of a megabyte.
+const ORDERS: i64 = 20;
+/// Bodies of no order that one step erases.
+const LOOSE_BODIES: i64 = 50;
+
+/// Where a connection's settings cannot be read, its data is kept as long as by default.
+const DAYS: i64 = 90;
+
+fn cutoff(connection: &Connection, now: DateTime<Utc>) -> String {
+    let days = connection.settings.as_ref().map_or(DAYS, |settings| i64::from(settings.retention_days));
+    iso(now - Duration::days(days))
+}
+
+fn loose(sql: &dyn Sql, connection: &Connection, now: DateTime<Utc>) -> Result<Vec<i64>, SqlError> {
+    let statement = format!(
+        "SELECT e.seq FROM events e WHERE e.connection = ? AND {LOOSE} AND e.received_at < ?
+             AND EXISTS (SELECT 1 FROM event_chunks c WHERE c.event_seq = e.seq) ORDER BY e.seq LIMIT ?"
+    );
+    let params = [connection.id.as_str().into(), cutoff(connection, now).into(), LOOSE_BODIES.into()];
+    sql.exec(&statement, &params)?.iter().map(|row| row.int("seq")).collect()
+}
+
+/// True if something is older than it may be.
+pub fn is_due(sql: &dyn Sql, connections: &[Connection], now: DateTime<Utc>) -> Result<bool, SqlError> {
+    for one in connections {
+        let settled = personal::settled_before(sql, &one.id, &cutoff(one, now), 1)?;
+        if !settled.is_empty() || !loose(sql, one, now)?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Reduces what is due. Returns true if more is left that can be reduced at once.
+pub fn step(sql: &dyn Sql, connections: &[Connection], now: DateTime<Utc>) -> Result<bool, SqlError> {
+    let mut more = false;
+    for one in connections {
+        let settled = personal::settled_before(sql, &one.id, &cutoff(one, now), ORDERS)?;
+        let mut reduced = 0;
+        for at in &settled {
+            if transaction(sql, |sql| reduce(sql, now, at, Personal::Purged))? != Reduced::UnderWay {
+                reduced += 1;
+            }
+        }
+        let bodies = loose(sql, one, now)?;
+        transaction(sql, |sql| bodies.iter().try_for_each(|seq| inbox::set_body(sql, *seq, None)))?;
+        more |= reduced == ORDERS || bodies.len() as i64 == LOOSE_BODIES;
+    }
+    Ok(more)
+}

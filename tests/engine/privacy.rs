@@ -1,0 +1,313 @@
+//! What Shopify asks about personal data is really done: every row of the object's database and of the journal is read,
+//! decoded, before and after. The books stay right, whatever comes later.
+
+use chrono::Duration;
+use sandbox::{Fault, FaultKind};
+use serde_json::{Value, json};
+
+use crate::support::{Bench, Company, Story, everything};
+
+/// Nobody's, and found nowhere else.
+const PLANTED: [&str; 7] = [
+    "Zebulon",
+    "Quagmire",
+    "zebulon@quagmire.example",
+    "+44 7700 900123",
+    "17 Larkspur Mews",
+    "XQ9 9ZZ",
+    "203.0.113.77",
+];
+
+/// Puts the strings wherever Shopify puts a person.
+pub fn plant(body: &mut Value) {
+    let [first, last, email, phone, street, zip, ip] = PLANTED;
+    let person = |object: &mut Value| {
+        if object.is_object() {
+            let of = [
+                ("first_name", first),
+                // QuickBooks takes no colon in a name: the original is kept in an adjustment.
+                ("last_name", &format!("O:{last}")),
+                ("name", &format!("{first} {last}")),
+                ("email", email),
+                ("phone", phone),
+                ("address1", street),
+                ("zip", zip),
+                ("company", last),
+            ];
+            of.into_iter().for_each(|(key, text)| object[key] = json!(text));
+        }
+    };
+    for key in ["customer", "billing_address", "shipping_address"] {
+        body.get_mut(key).into_iter().for_each(person);
+    }
+    if body["line_items"].is_array() {
+        for (key, text) in [("email", email), ("contact_email", email), ("phone", phone), ("browser_ip", ip)] {
+            body[key] = json!(text);
+        }
+        body["client_details"] = json!({"browser_ip": ip});
+        body["line_items"][0]["properties"] = json!([{"name": "engraving", "value": first}]);
+    }
+    if body.as_object().is_some_and(|object| object.len() > 1) {
+        body["note"] = json!(format!("{first} will collect it"));
+    }
+    if !body["kind"].is_null() {
+        body["receipt"] = json!({"payer": {"email": email, "name": last}, "raw": json!({"card": first}).to_string()});
+        body["payment_details"] = json!({"credit_card_name": format!("{first} {last}")});
+    }
+    for key in ["refunds", "transactions"] {
+        body.get_mut(key).and_then(Value::as_array_mut).into_iter().flatten().for_each(plant);
+    }
+}
+
+fn planted(story: &Story) -> Story {
+    let mut story = Story::read(&story.name);
+    story.deliveries.iter_mut().for_each(|(_, body)| plant(body));
+    story
+}
+
+/// Which of the strings stand anywhere in the object or in the journal.
+pub fn found(bench: &Bench) -> Vec<&'static str> {
+    let all = format!("{}{}", everything(&bench.sql), everything(&bench.journal.database)).to_lowercase();
+    PLANTED.into_iter().filter(|one| all.contains(&one.to_lowercase())).collect()
+}
+
+fn found_in_journal(bench: &Bench) -> Vec<&'static str> {
+    let all = everything(&bench.journal.database).to_lowercase();
+    PLANTED.into_iter().filter(|one| all.contains(&one.to_lowercase())).collect()
+}
+
+fn redact_customer(bench: &Bench, orders: &[&str], customer: Value) {
+    let orders: Vec<Value> = orders.iter().map(|id| serde_json::from_str(id).unwrap()).collect();
+    let body = json!({
+        "shop_id": 954889, "shop_domain": "example.myshopify.com", "orders_to_redact": orders,
+        "customer": {"id": customer, "email": PLANTED[2], "phone": PLANTED[3]},
+    });
+    bench.deliver("customers/redact", &body);
+}
+
+fn tell_from(bench: &Bench, story: &Story, first: usize) {
+    for (index, (topic, body)) in story.deliveries.iter().enumerate().skip(first) {
+        bench.deliver(topic, body);
+        if story.rests.contains(&index) {
+            bench.run();
+        }
+    }
+    bench.run();
+}
+
+#[test]
+fn an_erased_customer_is_nowhere_and_every_story_goes_on_to_the_same_books() {
+    for (number, story) in Story::all().into_iter().enumerate() {
+        let story = planted(&story);
+        for split in 1..=story.deliveries.len() {
+            let company = story.companies[(number + split) % story.companies.len()];
+            let settings = || story.settings(company);
+            let plain = Bench::with(company, settings());
+            let erased = Bench::with(company, settings());
+            for bench in [&plain, &erased] {
+                for (topic, body) in &story.deliveries[..split] {
+                    bench.deliver(topic, body);
+                }
+                bench.run();
+            }
+            let told = story.deliveries[..split].iter().any(|(_, body)| body.to_string().contains(PLANTED[0]));
+            assert_eq!(!found(&plain).is_empty(), told, "{}: the strings are there before", story.name);
+            assert!(found_in_journal(&plain).is_empty(), "{}", story.name);
+            redact_customer(&erased, &[&story.order_id()], Value::Null);
+            erased.run();
+            assert!(found(&erased).is_empty(), "{} in {company:?} after {split}: {:?}", story.name, found(&erased));
+            tell_from(&plain, &story, split);
+            tell_from(&erased, &story, split);
+            let context = format!("{} in {company:?}, erased after {split}", story.name);
+            assert_eq!(erased.ledger(company), plain.ledger(company), "{context}");
+            assert_eq!(erased.state(&story.order_id()), plain.state(&story.order_id()), "{context}");
+            assert!(found(&erased).is_empty(), "{context}: what came later is reduced before it is stored");
+        }
+    }
+}
+
+#[test]
+fn what_was_erased_is_on_record_and_the_request_itself_names_nobody_any_more() {
+    let bench = Bench::new(Company::XeroUk);
+    let story = planted(&Story::read("simple"));
+    let customer = story.deliveries[0].1["customer"]["id"].clone();
+    bench.tell(&story);
+    bench.run();
+    // No order is named: whose orders they are is known from the orders themselves.
+    redact_customer(&bench, &[], customer);
+    bench.run();
+    assert_eq!(found(&bench), Vec::<&str>::new());
+    let request = bench.journal("SELECT * FROM privacy_requests").remove(0);
+    assert_eq!((request["state"].as_str(), request["orders"].as_str()), ("erased", "1"));
+    assert!(!request["finished_at"].is_empty() && request["topic"] == "customers/redact");
+    let event = bench.journal("SELECT outcome, reason FROM events WHERE topic = 'customers/redact'").remove(0);
+    assert_eq!((event["outcome"].as_str(), event["reason"].as_str()), ("unchanged", "personal_data_erased"));
+    // A redelivery of the order's own webhook is recognised still.
+    let before = bench.ledger(Company::XeroUk);
+    bench.deliver_as(1, "orders/create", story.deliveries[0].1.to_string().as_bytes());
+    bench.run();
+    assert_eq!(bench.rows("SELECT deliveries FROM events WHERE webhook_id = 'webhook-1'")[0]["deliveries"], "2");
+    assert_eq!((bench.ledger(Company::XeroUk), found(&bench)), (before, Vec::new()));
+}
+
+#[test]
+fn a_request_that_is_under_way_is_waited_for_and_then_given_up_without_a_second_document() {
+    for company in Company::ALL {
+        for kind in [FaultKind::LostReply, FaultKind::Down, FaultKind::Error500Committed] {
+            for skip in 0..5 {
+                let story = planted(&Story::read("simple"));
+                let bench = Bench::new(company);
+                // Once for a moment, and once for so long that nobody waits any more.
+                for times in [1, 60] {
+                    bench.fail(Fault::next(kind).after(skip).repeated(times));
+                    bench.tell(&story);
+                    for _ in 0..4 {
+                        bench.turn();
+                        bench.clock.advance(Duration::seconds(2));
+                    }
+                    redact_customer(&bench, &[&story.order_id()], Value::Null);
+                    bench.run();
+                    let context = format!("{company:?}, {kind:?} at call {skip}, {times} times");
+                    assert_eq!(bench.state(&story.order_id()).0, "synced", "{context}");
+                    assert_eq!(bench.ledger(company).len(), 2, "{context}: {:?}", bench.ledger(company));
+                    assert_eq!(found(&bench), Vec::<&str>::new(), "{context}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_redacted_shop_keeps_its_money_facts_and_nothing_else() {
+    let bench = Bench::new(Company::QuickBooksUk);
+    let story = planted(&Story::read("simple"));
+    for number in 0..45u64 {
+        for (topic, body) in &story.deliveries {
+            let text = body.to_string().replace("5600000001001", &(5600000002000 + number).to_string());
+            let text = text.replace("#1001", &format!("#{}", 2000 + number));
+            let mut body: Value = serde_json::from_str(&text).unwrap();
+            if topic == "order_transactions/create" {
+                body["id"] = json!(7700000000000 + number);
+            }
+            bench.deliver(topic, &body);
+        }
+    }
+    let broken = format!("{{\"customer\": {{\"email\": \"{}\"", PLANTED[2]);
+    bench.deliver_as(9_001, "orders/create", broken.as_bytes());
+    bench.deliver(
+        "app/uninstalled",
+        &json!({"id": 1, "myshopify_domain": "example.myshopify.com", "email": PLANTED[2]}),
+    );
+    bench.deliver("customers/update", &json!({"id": 1, "first_name": PLANTED[0]}));
+    bench.deliver("customers/data_request", &json!({
+        "shop_id": 1, "shop_domain": "example.myshopify.com", "orders_requested": [], "customer": {"email": PLANTED[2]},
+    }));
+    bench.run();
+    assert!(!found(&bench).is_empty());
+    let documents = bench.rows("SELECT document_key, expected_total, ledger_total, proof FROM documents");
+    bench.deliver("shop/redact", &json!({"shop_id": 954889, "shop_domain": "example.myshopify.com"}));
+    bench.run();
+    assert_eq!(found(&bench), Vec::<&str>::new());
+    assert_eq!(bench.rows("SELECT document_key, expected_total, ledger_total, proof FROM documents"), documents);
+    let request = bench.journal("SELECT * FROM privacy_requests WHERE topic = 'shop/redact'").remove(0);
+    assert_eq!((request["state"].as_str(), request["orders"].as_str()), ("erased", "45"));
+    assert_eq!(bench.rows("SELECT state FROM privacy_requests")[0]["state"], "erased", "the open question too");
+}
+
+#[test]
+fn nothing_is_erased_for_a_body_of_another_kind_or_another_shop() {
+    let bench = Bench::new(Company::XeroUk);
+    let story = planted(&Story::read("simple"));
+    bench.tell(&story);
+    bench.run();
+    let before = found(&bench);
+    let question =
+        json!({"shop_id": 1, "shop_domain": "example.myshopify.com", "customer": {"id": 1}, "orders_requested": [1]});
+    let elsewhere = json!({"shop_id": 1, "shop_domain": "other.myshopify.com"});
+    let customer =
+        json!({"shop_id": 1, "shop_domain": "example.myshopify.com", "customer": {"id": 1}, "orders_to_redact": []});
+    for (topic, body) in [
+        ("shop/redact", &question),
+        ("shop/redact", &elsewhere),
+        ("shop/redact", &customer),
+        ("shop/redact", &story.deliveries[0].1),
+        ("customers/redact", &question),
+        ("customers/redact", &elsewhere),
+    ] {
+        bench.deliver(topic, body);
+        bench.run();
+    }
+    assert_eq!(found(&bench), before);
+    assert!(bench.journal("SELECT * FROM privacy_requests").is_empty());
+    assert_eq!(bench.journal("SELECT * FROM needs_attention WHERE reason = 'topic_mismatch'").len(), 6);
+}
+
+#[test]
+fn a_customers_question_is_answered_with_all_that_is_stored_and_then_forgotten() {
+    let bench = Bench::new(Company::XeroUk);
+    let story = planted(&Story::read("partial_refund"));
+    bench.tell(&story);
+    bench.tell(&Story::read("free_shipping"));
+    bench.run();
+    let id: Value = serde_json::from_str(&story.order_id()).unwrap();
+    bench.deliver(
+        "customers/data_request",
+        &json!({
+            "shop_id": 1, "shop_domain": "example.myshopify.com", "orders_requested": [id], "data_request": {"id": 9},
+            "customer": {"id": null, "email": PLANTED[2], "phone": PLANTED[3]},
+        }),
+    );
+    bench.run();
+    let waiting = bench.journal("SELECT reason, remedy FROM needs_attention").remove(0);
+    assert_eq!(waiting["reason"], "privacy_request");
+    assert!(waiting["remedy"].contains("/api/privacy/"), "{waiting:?}");
+    let books = bench.open();
+    let request = books.privacy_requests("main").unwrap().remove(0);
+    let answer = books.privacy_answer("main", request.id, "").unwrap().unwrap();
+    let text = answer.to_string();
+    assert!(PLANTED.iter().all(|one| text.contains(one)), "all of it: {text}");
+    assert_eq!(answer["orders"].as_array().unwrap().len(), 1, "nobody else's");
+    assert_eq!(answer["orders"][0]["received"].as_array().unwrap().len(), story.deliveries.len());
+    assert_eq!(answer["orders"][0]["documents"][0]["customer"]["email"], PLANTED[2]);
+    assert!(books.privacy_answer("other", request.id, "").unwrap().is_none());
+    bench.answered(request.id);
+    bench.run();
+    assert!(books.privacy_answer("main", request.id, "").unwrap().is_none(), "the question names somebody: it is gone");
+    assert!(bench.journal("SELECT * FROM needs_attention").is_empty());
+    assert_eq!(bench.journal("SELECT state FROM privacy_requests")[0]["state"], "answered");
+}
+
+#[test]
+fn a_connection_whose_app_was_removed_waits_and_goes_on_when_it_is_installed_again() {
+    let bench = Bench::new(Company::XeroUk);
+    let removed = json!({"id": 1, "myshopify_domain": "example.myshopify.com", "name": "x"});
+    bench.deliver_at("app/uninstalled", &removed, "2026-11-02T09:00:00Z");
+    let story = Story::read("simple");
+    // On its way when the app was removed.
+    bench.deliver_at("orders/create", &story.deliveries[0].1, "2026-11-02T08:59:58Z");
+    bench.run();
+    assert_eq!(bench.state(&story.order_id()), ("held".into(), "app_uninstalled".into()));
+    assert!(bench.ledger(Company::XeroUk).is_empty());
+    let alert = bench.journal("SELECT kind, message, resolved_at FROM alerts").remove(0);
+    assert_eq!((alert["kind"].as_str(), alert["resolved_at"].as_str()), ("app_uninstalled", ""));
+    bench.clock.advance(Duration::hours(30));
+    bench.deliver_at("order_transactions/create", &story.deliveries[1].1, "2026-11-03T15:00:00Z");
+    bench.run();
+    assert_eq!(bench.state(&story.order_id()).0, "synced");
+    assert_eq!(bench.ledger(Company::XeroUk).len(), 2);
+    assert_eq!(bench.journal("SELECT * FROM alerts WHERE resolved_at IS NULL").len(), 0);
+    assert!(bench.journal("SELECT * FROM needs_attention").is_empty());
+}
+
+#[test]
+fn a_person_may_say_that_a_removed_app_does_not_matter() {
+    let bench = Bench::new(Company::XeroUk);
+    bench.deliver("app/uninstalled", &json!({"id": 1, "myshopify_domain": "example.myshopify.com"}));
+    let story = Story::read("simple");
+    bench.tell(&story);
+    bench.run();
+    assert_eq!(bench.state(&story.order_id()).1, "app_uninstalled");
+    bench.resume();
+    bench.run();
+    assert_eq!(bench.state(&story.order_id()).0, "synced");
+}
