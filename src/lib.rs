@@ -5,6 +5,7 @@
 //! | floor | what happens there |
 //! |---|---|
 //! | [`edge`](self) | Cloudflare: requests in, calls out, the durable object (wasm32 only) |
+//! | [`dashboard`] | the pages, rendered from plain data |
 //! | [`reception`] | is the delivery genuine, is this person the admin |
 //! | [`posting`] | the engine: takes news in, plans, writes it down, sends, proves |
 //! | [`ledgers`] | how QuickBooks and Xero want things said, and what their answers mean |
@@ -18,6 +19,7 @@
 
 pub mod books;
 pub mod config;
+pub mod dashboard;
 // The SDK's macros expand to code that calls into JavaScript.
 #[cfg(target_arch = "wasm32")]
 #[allow(unsafe_code)]

@@ -258,6 +258,8 @@ fn a_grant_that_is_revoked_and_given_again_loses_nothing_and_keeps_the_order() {
         }
         run_for_a_while(&bench);
         assert_eq!(standing(&bench), Standing::Reconnect, "{company:?}");
+        let alerts = bench.journal("SELECT message FROM alerts WHERE kind = 'reconnect'");
+        assert_eq!(alerts.len(), 1, "{company:?}: said once: {alerts:?}");
         let waiting = bench.rows("SELECT attempts FROM orders WHERE state = 'pending'");
         assert!(waiting.len() == 3 && waiting.iter().all(|row| row["attempts"] == "0"), "{waiting:?}");
         let asked = bench.world.borrow().request_count();
@@ -272,6 +274,9 @@ fn a_grant_that_is_revoked_and_given_again_loses_nothing_and_keeps_the_order() {
         let order = |statement: &str| -> Vec<String> {
             bench.rows(statement).into_iter().map(|row| row["order_id"].clone()).collect()
         };
+        let ended =
+            bench.journal("SELECT resolved_at FROM alerts WHERE kind = 'reconnect' AND resolved_at IS NOT NULL");
+        assert_eq!(ended.len(), 1, "{company:?}");
         let written = order("SELECT order_id FROM writes GROUP BY order_id ORDER BY MIN(id)");
         assert_eq!(written, order("SELECT order_id FROM orders ORDER BY first_seen_at, rowid"), "the oldest first");
     }
@@ -283,8 +288,13 @@ fn disconnecting_lets_go_of_this_company_only() {
         let bench = unconnected(company);
         connect(&bench, company);
         let http = SandboxHttp(&bench);
+        let before = bench.world.borrow().request_count();
         let not_told = bench.books(&http).disconnect("main").now_or_never().unwrap().unwrap();
         assert_eq!(not_told, None, "{company:?}: the ledger was told");
+        let asked = format!("{:?}", bench.world.borrow().requests_since(before));
+        let (revoked, deleted) = (asked.contains("revo"), asked.contains("DELETE"));
+        // Revoking at Xero would cut off the same user's other organisations.
+        assert_eq!((revoked, deleted), (company != Company::XeroUk, company == Company::XeroUk), "{asked}");
         assert_eq!(standing(&bench), Standing::NotConnected);
         assert!(bench.rows("SELECT * FROM meta WHERE key IN ('tokens', 'grant')").is_empty());
         bench.tell(&Story::read("simple"));
@@ -463,4 +473,25 @@ fn quickbooks_says_when_a_consent_ends_for_good_and_it_is_remembered() {
         (ends(&bench) - began - Duration::days(1825)).abs() < Duration::minutes(1),
         "refreshing does not prolong it"
     );
+    bench.tell(&Story::read("simple"));
+    bench.run();
+    let said = |bench: &Bench| {
+        bench.turn();
+        bench.journal("SELECT message FROM alerts WHERE kind = 'consent_ends'").len()
+    };
+    // Four years and eleven months on, tick by tick.
+    while ends(&bench) - bench.clock.now() > Duration::days(31) {
+        bench.clock.advance(Duration::days(20));
+        bench.poke();
+        if ends(&bench) - bench.clock.now() > Duration::days(30) {
+            assert_eq!(said(&bench), 0);
+        }
+    }
+    for _ in 0..3 {
+        bench.clock.advance(Duration::days(2));
+        bench.poke();
+    }
+    assert_eq!(said(&bench), 1, "thirty days ahead, once");
+    let view = bench.books(&http).standing().unwrap().remove(0);
+    assert!(view.warnings[0].contains("Connect again before that day"), "{:?}", view.warnings);
 }

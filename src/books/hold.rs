@@ -56,11 +56,13 @@ pub enum HoldReason {
     ShopifyChanged,
     /// Money moved for an order that is older than the start date.
     BeforeStartDate,
+    /// The connection's settings do not fit the ledger company as it is set up.
+    PreflightFailed,
 }
 
 impl HoldReason {
     /// Every reason, for catalogues and tests.
-    pub const ALL: [HoldReason; 25] = [
+    pub const ALL: [HoldReason; 26] = [
         HoldReason::Unreadable,
         HoldReason::TopicMismatch,
         HoldReason::OrderInconsistent,
@@ -86,6 +88,7 @@ impl HoldReason {
         HoldReason::PrivacyRequest,
         HoldReason::ShopifyChanged,
         HoldReason::BeforeStartDate,
+        HoldReason::PreflightFailed,
     ];
 
     /// The code in tables and addresses.
@@ -230,6 +233,11 @@ impl HoldReason {
                 "before_start_date",
                 "Money moved for an order that is older than the connection's start date.",
                 "Enter this payment or refund on the invoice that the earlier integration made, or leave it out.",
+            ),
+            HoldReason::PreflightFailed => (
+                "preflight_failed",
+                "The connection's settings do not fit the ledger company as it is set up.",
+                "Fix what the page Connect names, there or in the ledger; the order then goes on by itself.",
             ),
         }
     }

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+mod names;
 mod settings;
 
+pub use names::{Named, NamedKind};
 pub use settings::{
     ClosedPeriod, CurrencySide, Customers, ExchangeRate, IncludedTax, Lines, Rate, SaleDocument, Settings, TaxAmounts,
     TaxBooking, TaxEntry, ZeroTotal,

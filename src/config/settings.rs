@@ -196,6 +196,23 @@ pub struct Lines {
 }
 
 impl Lines {
+    /// Every key with what stands behind it.
+    pub(super) fn each(&mut self) -> [(&'static str, Option<&mut String>); 11] {
+        [
+            ("sales", Some(&mut self.sales)),
+            ("shipping", self.shipping.as_mut()),
+            ("tips", self.tips.as_mut()),
+            ("duties", self.duties.as_mut()),
+            ("fees", self.fees.as_mut()),
+            ("gift_cards", self.gift_cards.as_mut()),
+            ("marketplace_tax", self.marketplace_tax.as_mut()),
+            ("rounding", self.rounding.as_mut()),
+            ("refund_differences", self.refund_differences.as_mut()),
+            ("tax", self.tax.as_mut()),
+            ("overpayments", self.overpayments.as_mut()),
+        ]
+    }
+
     /// The item or account of a kind of line. Income defaults to `sales`; liabilities never do, because that would
     /// turn a debt into revenue: for those the setting is required when first needed.
     pub fn account(&self, role: LineRole) -> Option<&str> {

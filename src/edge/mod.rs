@@ -2,9 +2,12 @@
 //! translates and decides nothing. The only place that knows the Workers SDK; compiled for wasm32 alone.
 
 mod alarm;
+mod answers;
 #[cfg(feature = "checks")]
 mod checks;
 mod clock;
+mod connecting;
+mod desk;
 mod http;
 mod journal;
 mod queue;

@@ -45,7 +45,11 @@ impl DurableObject for LedgerQueue {
         let stand = Stand::new(&self.state, &self.env);
         let books = stand.books(&id)?;
         let at = OrderRef { connection: header(&request, CONNECTION), order_id: header(&request, ORDER) };
-        match request.path().as_str() {
+        let path = request.path();
+        if let Some(response) = super::connecting::answer(&books, &path, &at.connection, &mut request).await? {
+            return Ok(response);
+        }
+        match path.as_str() {
             "/deliver" => {
                 let body = request.bytes().await?;
                 deliver(&books, &request, &at.connection, &body).await

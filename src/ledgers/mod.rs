@@ -16,7 +16,9 @@ use crate::config::{Settings, Variables};
 use crate::platform::{Method, Request, Response};
 
 pub mod oauth;
+pub mod preflight;
 pub mod quickbooks;
+pub mod survey;
 pub mod xero;
 
 /// A request as a ledger formulates it: without host and without authorisation, so that it can be written down.
@@ -221,6 +223,15 @@ pub trait Ledger: LedgerRules {
 
     /// Adds host, authorisation and the standing headers.
     fn address(&self, request: &WireRequest, access_token: &str) -> Request;
+
+    /// How many questions a survey has, at most.
+    fn survey_size(&self) -> usize {
+        10
+    }
+    /// What is asked of the company before anything is posted to it.
+    fn survey(&self, settings: &Settings) -> Vec<WireRequest>;
+    /// The company as it is set up, from the answers in the questions' order.
+    fn read_survey(&self, settings: &Settings, answers: &[Response]) -> Outcome<survey::Survey>;
 
     /// The names in `document` that have to be looked up before it can be written.
     fn references(&self, document: &Document) -> Vec<Reference>;

@@ -6,6 +6,7 @@ use super::breaker;
 use super::grant;
 use super::inbox::{self, Incoming, Received};
 use super::orders;
+use super::preflight;
 use super::privacy;
 use super::schema;
 use crate::books::rules::LedgerName;
@@ -47,6 +48,7 @@ impl<'a> Books<'a> {
         let (mut connections, others): (Vec<Connection>, Vec<Connection>) =
             all.into_iter().partition(|one| one.books == id);
         belong_to_their_company(platform.sql, id, &mut connections)?;
+        preflight::resolve_names(platform.sql, &mut connections)?;
         let held = |one: Connection| {
             let settings = one.settings.ok().filter(|settings| !settings.company.is_empty())?;
             Some((settings.ledger, settings.company, one.books))

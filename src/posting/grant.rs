@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::alerts;
 use super::books::Books;
 use super::breaker;
 use super::schema::{clear_meta, meta, set_meta};
@@ -30,6 +31,8 @@ const GRANT: &str = "grant";
 const RECONNECT: &str = "reconnect";
 const DEAD: &str = "dead";
 const DISCONNECTED: &str = "disconnected";
+/// The alert that a consent ends for good.
+const ENDS: &str = "consent_ends";
 
 /// Something of the permission cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -119,9 +122,29 @@ pub fn reconnect(sql: &dyn Sql) -> Result<Option<String>, SqlError> {
     meta(sql, RECONNECT)
 }
 
-/// Writes down that a person has to connect the ledger again, and why.
-pub fn wants_reconnect(sql: &dyn Sql, why: &str) -> Result<(), SqlError> {
-    set_meta(sql, RECONNECT, why)
+/// Writes down that a person has to connect the ledger again, and why. A connection that worked until now is worth an
+/// alert.
+pub fn wants_reconnect(books: &Books<'_>, why: &str) -> Result<(), SqlError> {
+    let sql = books.platform.sql;
+    transaction(sql, |sql| {
+        set_meta(sql, RECONNECT, why)?;
+        if meta(sql, TOKENS)?.is_some() {
+            each(books, |id, now| alerts::open(sql, now, id, RECONNECT, why))
+        } else {
+            Ok(())
+        }
+    })
+}
+
+/// The consent ends for good soon: a person has to consent again before that day.
+pub fn warn_of_the_end(books: &Books<'_>, warning: &str) -> Result<(), SqlError> {
+    let sql = books.platform.sql;
+    transaction(sql, |sql| each(books, |id, now| alerts::open(sql, now, id, ENDS, warning)))
+}
+
+fn each(books: &Books<'_>, mut act: impl FnMut(&str, DateTime<Utc>) -> Result<(), SqlError>) -> Result<(), SqlError> {
+    let now = books.platform.clock.now();
+    books.connections.iter().try_for_each(|connection| act(&connection.id, now))
 }
 
 /// True if the ledger refused this refresh token for good: asking again is of no use.
@@ -130,11 +153,9 @@ pub fn is_dead(sql: &dyn Sql, refresh_token: &str) -> Result<bool, SqlError> {
 }
 
 /// Writes down that the ledger refused this refresh token for good.
-pub fn died(sql: &dyn Sql, refresh_token: &str, why: &str) -> Result<(), SqlError> {
-    transaction(sql, |sql| {
-        set_meta(sql, DEAD, &hash(refresh_token))?;
-        wants_reconnect(sql, why)
-    })
+pub fn died(books: &Books<'_>, refresh_token: &str, why: &str) -> Result<(), SqlError> {
+    set_meta(books.platform.sql, DEAD, &hash(refresh_token))?;
+    wants_reconnect(books, why)
 }
 
 /// The refresh token among the secrets.
@@ -190,6 +211,10 @@ fn put(books: &Books<'_>, stored: &Stored, begins: bool) -> Result<(), Unreadabl
     };
     set_meta(sql, TOKENS, &books.platform.cipher.seal(&text(stored)?)?)?;
     set_meta(sql, GRANT, &text(&grant)?)?;
+    each(books, |id, now| alerts::close(sql, now, id, RECONNECT))?;
+    if begins {
+        each(books, |id, now| alerts::close(sql, now, id, ENDS))?;
+    }
     // What waited for the permission goes on at once.
     if reconnect(sql)?.is_some() {
         breaker::resume(sql)?;

@@ -12,6 +12,7 @@ use super::inbox;
 use super::orders::{self, Ending, OrderRef, OrderRow};
 use super::parties::{self, Known};
 use super::plan::{PostedDocuments, Step, plan};
+use super::preflight;
 use super::sending;
 use super::stopped;
 use super::writes::{self, Closed, Draft, LoggedWrite, Open};
@@ -199,6 +200,9 @@ impl Desk<'_> {
             Ok(steps) => steps,
             Err(hold) => return self.end(Ending::Held(hold)),
         };
+        if let Some(hold) = self.forbidden()?.filter(|_| !steps.is_empty()) {
+            return self.end(Ending::Held(hold));
+        }
         match steps.first() {
             None if desired.awaits_transactions => self.end(Ending::Later(self.row.first_seen_at + TRANSACTIONS_GRACE)),
             None => self.end(Ending::Synced),
@@ -206,6 +210,12 @@ impl Desk<'_> {
             Some(Step::Update(document)) => self.write(Operation::Update, document, posted, claims),
             Some(Step::Void(document)) => self.void(document, posted),
         }
+    }
+
+    /// Nothing new goes out while the settings do not fit the ledger.
+    fn forbidden(&self) -> Result<Option<Hold>, SqlError> {
+        let problems = preflight::forbids(self.books.platform.sql, self.connection)?;
+        Ok(problems.map(|problems| Hold::new(HoldReason::PreflightFailed, problems)))
     }
 
     /// Keeps what was decided once and what was changed, each only once.
@@ -387,7 +397,10 @@ impl Desk<'_> {
                 transaction(sql, |sql| writes::close(sql, open.id, Closed::Absent, self.now()))?;
                 Ok(None)
             }
-            (None, Open::Unsent) => Ok(Some(self.call(stage, Purpose::Write(open.id), open.request))),
+            (None, Open::Unsent) => match self.forbidden()? {
+                Some(hold) => self.end(Ending::Held(hold)).map(Some),
+                None => Ok(Some(self.call(stage, Purpose::Write(open.id), open.request))),
+            },
             (Some((_, Recovery::LookFirst)), _) | (None, Open::LookBefore | Open::LookExisting) => {
                 let parts = WriteParts::of(self.books, &self.row.at, &open)?;
                 let request = self.ledger.look(&parts.write(&open));

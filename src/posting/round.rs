@@ -61,6 +61,11 @@ pub struct Needs {
 }
 
 impl Needs {
+    /// True if no order needs anything.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.calls.is_empty()
+    }
+
     /// The orders that need anything.
     pub fn rows(self) -> Vec<OrderRow> {
         self.waiting.into_iter().chain(self.calls.into_iter().map(|(row, _)| row)).collect()

@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::books::Books;
 use super::grant::{self, Grant, Source};
-use crate::config::Connection;
-use crate::ledgers::oauth::Company;
+use super::preflight::{self, Report};
+use crate::books::rules::LedgerName;
+use crate::config::{Connection, variable_for};
+use crate::ledgers::oauth::{Company, prefix};
 use crate::platform::SqlError;
 use crate::platform::time::iso;
 
@@ -44,6 +46,8 @@ pub struct ConnectionView {
     pub standing: Standing,
     /// What is wrong with its settings.
     pub problems: Vec<String>,
+    /// The secrets without which it cannot be connected.
+    pub missing: Vec<String>,
     /// The company that its books belong to.
     pub company: Option<Company>,
     /// The companies one of which waits for an admin's confirmation.
@@ -68,6 +72,8 @@ pub struct ConnectionView {
     pub warnings: Vec<String>,
     /// When a document of this connection was last posted.
     pub last_posted_at: Option<String>,
+    /// How its settings fit the company, as far as that was looked at.
+    pub report: Option<Report>,
 }
 
 impl Books<'_> {
@@ -117,6 +123,7 @@ impl Books<'_> {
             books: self.id.to_owned(),
             standing,
             problems: connection.settings.as_ref().err().into_iter().flatten().map(ToString::to_string).collect(),
+            missing: ledger.map(|ledger| self.missing_secrets(ledger, &connection.id)).unwrap_or_default(),
             company: pinned.or(named.map(|id| Company { id, name: String::new() })),
             unconfirmed: waiting,
             why: why.filter(|_| standing == Standing::Reconnect),
@@ -128,13 +135,31 @@ impl Books<'_> {
             refresh_ends_at: grant.refresh_ends_at.map(iso),
             consent_ends_at: grant.consent_ends_at.map(iso),
             warnings: warnings(&grant, now),
+            report: preflight::report(sql, connection)?,
             last_posted_at: posted.first().map(|row| row.text_or_null("at")).transpose()?.flatten(),
         })
     }
 }
 
+impl Books<'_> {
+    /// The secrets that are needed to connect and are not set.
+    fn missing_secrets(&self, ledger: LedgerName, connection: &str) -> Vec<String> {
+        let prefix = prefix(ledger);
+        let set = |name: &String| variable_for(self.variables, name, connection).is_some();
+        let mut missing: Vec<String> = [format!("{prefix}_CLIENT_ID"), format!("{prefix}_CLIENT_SECRET")]
+            .into_iter()
+            .filter(|name| !set(name))
+            .collect();
+        // A key that is malformed is as good as none; sealing nothing finds out.
+        if self.platform.cipher.seal("").is_err() {
+            missing.push("TOKEN_KEY".into());
+        }
+        missing
+    }
+}
+
 /// What has to be done before it hurts.
-fn warnings(grant: &Grant, now: DateTime<Utc>) -> Vec<String> {
+pub(super) fn warnings(grant: &Grant, now: DateTime<Utc>) -> Vec<String> {
     let ends = grant.consent_ends_at.filter(|ends| *ends - now <= WARNING);
     let text = |ends: DateTime<Utc>| {
         let day = ends.format("%-d %B %Y");

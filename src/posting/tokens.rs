@@ -7,6 +7,7 @@ use chrono::{DateTime, Duration, Utc};
 use super::books::Books;
 use super::grant::{self, Source, Stored, Unreadable};
 use super::schema::{clear_meta, meta, set_meta};
+use super::standing;
 use crate::books::rules::LedgerName;
 use crate::config::{Connection, variable_for};
 use crate::ledgers::oauth::{Credentials, TokenError, Tokens, prefix, provider};
@@ -93,13 +94,30 @@ pub async fn access_token(books: &Books<'_>, connection: &Connection, expired: b
         Err(error @ TokenError::Later(_)) => return Err(Refused::Later(error.to_string())),
         Err(error @ TokenError::Client(_)) => return Err(Refused::Person(error.to_string())),
         Err(error @ TokenError::Dead) => {
-            grant::died(books.platform.sql, &sent, &error.to_string())?;
+            grant::died(books, &sent, &error.to_string())?;
             return Err(Refused::Person(error.to_string()));
         }
     };
     let stored = Stored { tokens, ..way.chain };
     grant::keep(books, &stored, way.begins).await?;
     Ok(stored.tokens.access_token)
+}
+
+/// True if the ledger can be asked on behalf of a connection: the company is known, and there are tokens that nobody
+/// refused yet.
+pub fn at_hand(books: &Books<'_>, connection: &Connection) -> Result<bool, SqlError> {
+    let Ok(settings) = &connection.settings else { return Ok(false) };
+    let ledger = settings.ledger;
+    if settings.company.is_empty()
+        || grant::is_disconnected(books, ledger, &connection.id)?
+        || grant::reconnect(books.platform.sql)?.is_some()
+    {
+        return Ok(false);
+    }
+    let held = grant::held(books, ledger, connection).ok().flatten().is_some();
+    Ok(held
+        || grant::seed(books, ledger, &connection.id).is_some()
+        || grant::has_own_account(books, ledger, &connection.id))
 }
 
 /// How the next tokens are got.
@@ -160,6 +178,9 @@ pub async fn keep_alive(books: &Books<'_>) -> Result<(), SqlError> {
     let Some(connection) = books.connections.iter().find(|one| one.settings.is_ok()) else { return Ok(()) };
     let Ok(ledger) = connection.settings.as_ref().map(|settings| settings.ledger) else { return Ok(()) };
     let sql = books.platform.sql;
+    for warning in standing::warnings(&grant::grant(sql)?, books.platform.clock.now()) {
+        grant::warn_of_the_end(books, &warning)?;
+    }
     if grant::has_own_account(books, ledger, &connection.id) || grant::reconnect(sql)?.is_some() {
         return Ok(());
     }

@@ -54,7 +54,11 @@ impl Books<'_> {
     /// Works on what is due, sends the journal's records, sets the alarm again.
     pub async fn turn(&self) {
         let now = self.platform.clock.now();
-        let worked = self.work().await;
+        let worked = match self.work().await {
+            // A company that was confirmed just now is looked at although no order waits.
+            Ok(()) => self.check_again().await,
+            failed => failed,
+        };
         let _ = clear_meta(self.platform.sql, TURN_BEGAN);
         // What fails here is tried again when cron next looks.
         let tidy_again = self.tidy().unwrap_or_default();
@@ -72,6 +76,7 @@ impl Books<'_> {
     pub async fn poke(&self) -> Result<(), SqlError> {
         let sql = self.platform.sql;
         tokens::keep_alive(self).await?;
+        self.check_again().await?;
         let now = self.platform.clock.now();
         let began = meta(sql, TURN_BEGAN)?.as_deref().and_then(parse_iso);
         let overdue = self.next_due()?.is_some_and(|due| now - due > STUCK);
@@ -141,6 +146,8 @@ impl Books<'_> {
         let mut spent = Spent::load(sql)?;
         let (mut calls, mut alone) = (CALLS, BTreeSet::new());
         let (mut renew, mut renewed) = (false, false);
+        // The daily look at a company that was found right is tried once: its failure stops nobody.
+        let mut tried = false;
         let began = self.platform.clock.now();
         while !active.is_empty() && calls > 0 && self.platform.clock.now() - began < WORKING_TIME {
             if self.paced(ledger.as_ref(), &spent, Cost::of(1))? {
@@ -151,6 +158,23 @@ impl Books<'_> {
                 // No request can be put down before it is known whose books they are.
                 self.token(connection, false).await?;
                 return Ok(needs.rows());
+            }
+            if !needs.is_empty()
+                && let Some(unchecked) = self.unchecked()?
+                && !tried
+            {
+                // Nothing goes out before the settings were held against the ledger; what is needed is decided anew.
+                calls = calls.saturating_sub(ledger.survey_size());
+                tried = self.has_verdict(unchecked)?;
+                if let Err(refused) = self.check(unchecked).await
+                    && !tried
+                {
+                    self.without_token(refused)?;
+                    return Ok(needs.rows());
+                }
+                spent = Spent::load(sql)?;
+                active = needs.rows();
+                continue;
             }
             let mut allowance = Allowance { calls, spent: &mut spent, alone: &alone };
             let gathered = self.gather(ledger.as_ref(), needs, &mut allowance)?;
@@ -208,15 +232,19 @@ impl Books<'_> {
 
     /// A valid access token; without one the connection pauses.
     async fn token(&self, connection: &Connection, renew: bool) -> Result<Option<String>, SqlError> {
-        let refused = match tokens::access_token(self, connection, renew).await {
-            Ok(token) => return Ok(Some(token)),
-            Err(refused) => refused,
-        };
+        match tokens::access_token(self, connection, renew).await {
+            Ok(token) => Ok(Some(token)),
+            Err(refused) => self.without_token(refused).map(|()| None),
+        }
+    }
+
+    /// What follows where the ledger cannot be asked: the connection pauses.
+    fn without_token(&self, refused: Refused) -> Result<(), SqlError> {
         let now = self.platform.clock.now();
         match refused {
             Refused::Sql(error) => return Err(error),
             Refused::Busy => {
-                breaker::pause(self.platform.sql, now + REFRESH_WAIT, "the tokens are being refreshed").map(|_| ())?
+                breaker::pause(self.platform.sql, now + REFRESH_WAIT, "somebody else is asking the ledger").map(drop)?
             }
             Refused::Person(why) => self.wants_reconnect(&why)?,
             Refused::Later(why) => {
@@ -226,12 +254,12 @@ impl Books<'_> {
                 }
             }
         }
-        Ok(None)
+        Ok(())
     }
 
     /// A person has to connect the ledger again; until then it is asked now and then.
     fn wants_reconnect(&self, why: &str) -> Result<(), SqlError> {
-        grant::wants_reconnect(self.platform.sql, why)?;
+        grant::wants_reconnect(self, why)?;
         let until = self.platform.clock.now() + RECONNECT_PROBE;
         breaker::pause(self.platform.sql, until, why).map(drop)
     }

@@ -1,7 +1,7 @@
 //! What the books can say of themselves: figures for the status, and everything about one order.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::books::Books;
@@ -13,7 +13,7 @@ use crate::platform::time::iso;
 use crate::platform::{Row, SqlError, Value, transaction};
 
 /// The figures of one set of books.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct BooksStatus {
     /// The books' id.
     pub books: String,
@@ -32,7 +32,7 @@ pub struct BooksStatus {
 }
 
 /// The figures of one connection.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ConnectionStatus {
     /// Its id.
     pub id: String,

@@ -68,7 +68,7 @@ impl Bench {
             ("XERO_REFRESH_TOKEN".to_owned(), Value::from(format!("refresh-{}", company.id()))),
         ]);
         let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-        Self {
+        let bench = Self {
             clock: ManualClock::at(start()),
             random: SeededRandom::new(7),
             sql: Sqlite::in_memory().unwrap(),
@@ -78,6 +78,39 @@ impl Bench {
             world: RefCell::new(World::new()),
             variables,
             deliveries: std::cell::Cell::new(0),
+        };
+        bench.check_aside();
+        bench
+    }
+
+    /// Preflight, as it stands in the books after their first day: run beside the bench, on copies of the ledgers, so
+    /// that no test's count of calls or of time begins with it.
+    fn check_aside(&self) {
+        let (clock, sql, alarm) = (ManualClock::at(start()), Sqlite::in_memory().unwrap(), RecordedAlarm::default());
+        let platform = Platform {
+            clock: &clock,
+            random: &SeededRandom::new(9),
+            sql: &sql,
+            journal: &self.journal,
+            alarm: &alarm,
+            cipher: &self.cipher,
+            http: &Aside(RefCell::new(self.world.borrow().clone())),
+        };
+        let connections = config::connections(&self.variables);
+        let ids: Vec<String> = connections.iter().map(|one| one.id.clone()).collect();
+        let books = Books::open(platform, "main", connections, &self.variables).unwrap();
+        // The tables, and nothing else: the object is born when it is first spoken to.
+        Books::remembered_id(&self.sql).unwrap();
+        for id in ids {
+            // Without a company there is nobody to ask yet.
+            if books.preflight(&id).now_or_never().unwrap().is_err() {
+                continue;
+            }
+            let statement = "SELECT key, value FROM meta WHERE key LIKE 'checked:%' OR key IN ('company_facts', ?)";
+            for row in sql.exec(statement, &[format!("preflight:{id}").into()]).unwrap() {
+                let params = [row.text("key").unwrap().into(), row.text("value").unwrap().into()];
+                self.sql.exec("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", &params).unwrap();
+            }
         }
     }
 
@@ -171,6 +204,11 @@ impl Bench {
         mine.xero = theirs.xero.clone();
     }
 
+    /// Strikes something from the books' notebook.
+    pub fn forget(&self, key: &str) {
+        self.sql.exec("DELETE FROM meta WHERE key = ?", &[key.into()]).unwrap();
+    }
+
     pub fn fail(&self, fault: Fault) {
         self.world.borrow_mut().fail(fault);
     }
@@ -239,28 +277,46 @@ impl Http for NoHttp {
     }
 }
 
+/// A world beside the bench: its calls take no time.
+struct Aside(RefCell<World>);
+
+impl Http for Aside {
+    fn send(&self, request: Request) -> LocalBoxFuture<'_, Result<Response, HttpError>> {
+        let reply = self.0.borrow_mut().handle(start(), &as_sent(request));
+        async move { Ok(as_received(reply)) }.boxed_local()
+    }
+}
+
+fn as_sent(request: Request) -> sandbox::http::Request {
+    let path = request.url.splitn(4, '/').nth(3).unwrap_or_default();
+    let mut sent = sandbox::http::Request::new(request.method.as_str(), &format!("/{path}"));
+    for (name, value) in &request.headers {
+        sent = sent.with_header(name, value);
+    }
+    match request.body {
+        Some(body) => sent.with_body(body),
+        None => sent,
+    }
+}
+
+fn as_received(reply: sandbox::http::Reply) -> Response {
+    Response {
+        status: reply.status,
+        headers: reply.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).collect(),
+        body: String::from_utf8_lossy(&reply.body).into_owned(),
+    }
+}
+
 /// The sandbox as the outside world, called in process.
 pub struct SandboxHttp<'a>(pub &'a Bench);
 
 impl Http for SandboxHttp<'_> {
     fn send(&self, request: Request) -> LocalBoxFuture<'_, Result<Response, HttpError>> {
-        let path = request.url.splitn(4, '/').nth(3).unwrap_or_default();
-        let mut sent = sandbox::http::Request::new(request.method.as_str(), &format!("/{path}"));
-        for (name, value) in &request.headers {
-            sent = sent.with_header(name, value);
-        }
-        if let Some(body) = request.body {
-            sent = sent.with_body(body);
-        }
-        let reply = self.0.world.borrow_mut().handle(self.0.clock.now(), &sent);
+        let reply = self.0.world.borrow_mut().handle(self.0.clock.now(), &as_sent(request));
         self.0.clock.advance(Duration::milliseconds(120));
         let result = match reply.delivery {
             Arrival::Lost | Arrival::Refused => Err(HttpError::OutcomeUnknown("connection lost".into())),
-            Arrival::Delivered | Arrival::Delayed(_) => Ok(Response {
-                status: reply.status,
-                headers: reply.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).collect(),
-                body: String::from_utf8_lossy(&reply.body).into_owned(),
-            }),
+            Arrival::Delivered | Arrival::Delayed(_) => Ok(as_received(reply)),
         };
         async move { result }.boxed_local()
     }

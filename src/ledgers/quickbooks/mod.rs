@@ -13,6 +13,7 @@ use crate::books::money::Currency;
 use crate::books::rules::{LedgerName, LedgerRules, RefundStyle, TaxModel};
 use crate::books::text::{Field, TextRule};
 use crate::config::{Settings, Variables, variable};
+use crate::ledgers::survey::Survey;
 use crate::platform::{Method, Request, Response};
 
 mod arithmetic;
@@ -22,6 +23,7 @@ pub mod faults;
 pub mod oauth;
 mod query;
 mod read;
+mod survey;
 #[cfg(test)]
 mod tests;
 pub mod text;
@@ -153,6 +155,15 @@ impl Ledger for QuickBooks {
         wanted.sort();
         wanted.dedup();
         wanted
+    }
+
+    fn survey(&self, settings: &Settings) -> Vec<WireRequest> {
+        survey::questions(self, settings)
+    }
+
+    fn read_survey(&self, settings: &Settings, answers: &[Response]) -> Outcome<Survey> {
+        survey::read(settings, answers, self.tax)
+            .map_or_else(|failure| failure.map(|never| match never {}), Outcome::Done)
     }
 
     fn find_reference(&self, reference: &Reference) -> WireRequest {

@@ -11,7 +11,7 @@ use crate::books::money::parse_amount;
 use crate::ledgers::{Failure, FoundParty, Operation, Outcome, Posted, Reference, Refusal, Write};
 use crate::platform::Response;
 
-fn text(value: &Value, key: &str) -> String {
+pub(super) fn text(value: &Value, key: &str) -> String {
     value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
@@ -41,7 +41,7 @@ fn unexpected(writes: bool) -> String {
 }
 
 /// The rows of a query.
-fn rows(response: &Response, entity: &str) -> Result<Vec<Value>, Box<Failure>> {
+pub(super) fn rows(response: &Response, entity: &str) -> Result<Vec<Value>, Box<Failure>> {
     let value = body(response, false)?;
     let Some(result) = value.get("QueryResponse") else {
         return Err(Box::new(Outcome::Unknown(unexpected(false))));

@@ -11,7 +11,8 @@ use crate::books::document::{Document, DocumentKind, Itemised, Line, Party, TaxM
 use crate::books::money::Currency;
 use crate::books::rules::{LedgerName, LedgerRules, RefundStyle, TaxModel};
 use crate::books::text::{Field, TextRule};
-use crate::config::{Variables, variable};
+use crate::config::{Settings, Variables, variable};
+use crate::ledgers::survey::Survey;
 use crate::platform::{Method, Request, Response};
 
 mod arithmetic;
@@ -20,9 +21,11 @@ mod documents;
 pub mod faults;
 pub mod oauth;
 mod read;
+mod survey;
 #[cfg(test)]
 mod tests;
 pub mod text;
+mod zones;
 
 /// The host of the Accounting API.
 const API: &str = "https://api.xero.com";
@@ -126,6 +129,14 @@ impl Ledger for Xero {
     fn references(&self, document: &Document) -> Vec<Reference> {
         let account = document.settlement().map(|body| &body.account).filter(|label| documents::is_name(label));
         account.map(|label| Reference { kind: ReferenceKind::Account, label: label.clone() }).into_iter().collect()
+    }
+
+    fn survey(&self, settings: &Settings) -> Vec<WireRequest> {
+        survey::questions(settings)
+    }
+
+    fn read_survey(&self, _settings: &Settings, answers: &[Response]) -> Outcome<Survey> {
+        survey::read(answers).map_or_else(|failure| failure.map(|never| match never {}), Outcome::Done)
     }
 
     fn find_reference(&self, _reference: &Reference) -> WireRequest {

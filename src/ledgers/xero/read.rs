@@ -13,7 +13,7 @@ use crate::platform::Response;
 /// The id of an element that was not stored.
 const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
-fn text(value: &Value, key: &str) -> String {
+pub(super) fn text(value: &Value, key: &str) -> String {
     value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
@@ -39,7 +39,7 @@ fn unexpected<T>() -> Outcome<T> {
 }
 
 /// The elements of an answer.
-fn elements(response: &Response, name: &str, writes: bool) -> Result<Vec<Value>, Box<Failure>> {
+pub(super) fn elements(response: &Response, name: &str, writes: bool) -> Result<Vec<Value>, Box<Failure>> {
     let parsed: Option<Value> = serde_json::from_str(&response.body).ok();
     match parsed {
         Some(value) if response.status == 200 => {

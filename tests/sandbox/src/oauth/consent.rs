@@ -85,7 +85,8 @@ impl Grants {
             let Some(tenant) = opened.companies.iter().find(|tenant| connection_id(tenant) == wanted) else {
                 return crate::xero::faults::not_found();
             };
-            self.disconnect(tenant);
+            let tenant = tenant.clone();
+            self.cut_off(request, &tenant);
             return Reply::empty(204);
         }
         let list: Vec<Value> = opened

@@ -194,6 +194,14 @@ impl Grants {
         }
     }
 
+    /// Takes one company out of the grant behind the request; what else the user consented to stays.
+    fn cut_off(&mut self, request: &Request, company: &str) {
+        let Some(access) = bearer(request).and_then(|token| self.access.get(token)) else { return };
+        let grant = &mut self.grants[access.grant];
+        grant.companies.retain(|id| id != company);
+        grant.dead = grant.companies.is_empty();
+    }
+
     /// A valid access token for a company without going through the token endpoint: for tests of other things.
     pub fn mint(&mut self, now: DateTime<Utc>, company: &str) -> Option<String> {
         let index =

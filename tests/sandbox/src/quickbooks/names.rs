@@ -105,6 +105,22 @@ impl Company {
         self.entity_mut(kind, id).map(|entity| entity["Active"] = json!(false)).is_some()
     }
 
+    /// Makes it active again.
+    pub fn activate(&mut self, kind: Kind, id: &str) -> bool {
+        self.entity_mut(kind, id).map(|entity| entity["Active"] = json!(true)).is_some()
+    }
+
+    /// An invoice that somebody entered by hand.
+    pub fn plant_invoice(&mut self, number: &str) {
+        let id = self.new_id();
+        let currency = self.home.clone();
+        let entity = json!({
+            "DocNumber": number, "TxnDate": "2025-01-15", "CustomerRef": { "value": "1" }, "TotalAmt": 10, "Balance": 10,
+            "CurrencyRef": { "value": currency }, "PrivateNote": "by hand", "Line": [],
+        });
+        self.plant(Kind::Invoice, id, entity);
+    }
+
     /// Puts a preset entity under a fixed id.
     pub(super) fn plant(&mut self, kind: Kind, id: u64, mut entity: Value) {
         let time = super::stamp(chrono::DateTime::<Utc>::UNIX_EPOCH);

@@ -207,7 +207,10 @@ fn is_listed(request: &Request, name: &str, row: &Value) -> bool {
                 && among("InvoiceNumbers", "InvoiceNumber")
                 && among("ContactIDs", "Contact.ContactID")
                 && among("Statuses", "Status")
-                && request.parameter("SearchTerm").is_none_or(|term| has(&term, &["InvoiceNumber", "Reference"]))
+                && request
+                    .parameter("searchTerm")
+                    .or_else(|| request.parameter("SearchTerm"))
+                    .is_none_or(|term| has(&term, &["InvoiceNumber", "Reference"]))
         }
         "Contacts" => {
             let shows_archived = request.parameter("includeArchived").as_deref() == Some("true");

@@ -88,6 +88,22 @@ impl Company {
         self.set_account(code, |account| account["Status"] = json!("ARCHIVED"))
     }
 
+    pub fn activate_account(&mut self, code: &str) -> bool {
+        self.set_account(code, |account| account["Status"] = json!("ACTIVE"))
+    }
+
+    /// An invoice that somebody entered by hand.
+    pub fn plant_invoice(&mut self, number: &str) {
+        let id = self.ids.guid();
+        let row = json!({
+            "Type": "ACCREC", "InvoiceID": id, "InvoiceNumber": number, "Reference": "by hand", "Status": "AUTHORISED",
+            "Date": "/Date(1736899200000+0000)/", "DateString": "2025-01-15T00:00:00", "CurrencyCode": self.base,
+            "Total": 10, "AmountDue": 10, "LineItems": [], "Contact": { "ContactID": id },
+            "UpdatedDateUTC": "/Date(1736899200000+0000)/",
+        });
+        self.invoices.put(&id, row);
+    }
+
     pub fn remove_account(&mut self, code: &str) -> bool {
         let count = self.accounts.len();
         self.accounts.retain(|account| json::text(account, "Code") != code);

@@ -1,0 +1,298 @@
+//! The admin's routes: pages and API behind the secret, and the consent page's way back, which its state protects.
+
+use std::cell::RefCell;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use worker::{Env, Headers, Method, Request, Response, Result};
+
+use super::answers::{page, problem, see_other};
+use super::clock::RuntimeClock;
+use super::queue::{AFTER, Question, ask};
+use super::variables;
+use crate::config::{self, Connection, Variables, variable};
+use crate::dashboard::{Books, ConnectPage, Notice, OverviewPage};
+use crate::platform::Clock;
+use crate::posting::{BooksStatus, Callback, ConnectionView, Consented, connection_of};
+use crate::reception::admin::{CLOSED, Entry, Guesses, Provenance, may_change};
+
+thread_local! {
+    /// Wrong secrets, as far as this isolate has seen them.
+    static GUESSES: RefCell<Guesses> = const { RefCell::new(Guesses::new()) };
+}
+
+/// What a question to the books brought: their answer, or the problem as they put it.
+type Told<T> = std::result::Result<T, (u16, Value)>;
+
+/// Answers whoever knows the secret.
+pub async fn answer(mut request: Request, env: &Env, method: Method, path: &str) -> Result<Response> {
+    let variables = variables::read(env);
+    if let Some(turned_away) = door(&request, &variables)? {
+        return Ok(turned_away);
+    }
+    let header = |name: &str| request.headers().get(name).ok().flatten();
+    let (origin, site) = (header("origin"), header("sec-fetch-site"));
+    let from = Provenance { origin: origin.as_deref(), site: site.as_deref(), cookie: header("cookie").is_some() };
+    let own = request.url()?.origin().ascii_serialization();
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let changes = !matches!(method, Method::Get | Method::Head);
+    // A consent is begun with a link; it has to be a link of our own.
+    let begins = matches!(parts.as_slice(), ["oauth", _, "start"]);
+    if (changes || begins) && !may_change(&from, &own) {
+        return problem(403, "foreign_origin", "changes are accepted from this site's own pages only");
+    }
+    match (changes, parts.as_slice()) {
+        (false, [""]) => overview(env, &variables).await,
+        (false, ["connect"]) => connect(env, &variables, &own).await,
+        (false, ["oauth", ledger, "start"]) => begin(&request, env, &variables, ledger, &own).await,
+        (false, ["api", "status"]) => status(env, &variables).await,
+        (false, ["api", "orders", connection, order]) => about(env, &variables, connection, order, "/order").await,
+        (true, ["api", "orders", connection, order, "release" | "replay"]) => {
+            about(env, &variables, connection, order, "/release").await
+        }
+        (false, ["api", "connections", connection, "preflight"]) => {
+            act(&mut request, env, &variables, connection, "preflight").await
+        }
+        (true, ["api", "connections", connection, action @ ("confirm" | "disconnect" | "preflight")]) => {
+            act(&mut request, env, &variables, connection, action).await
+        }
+        (false, ["api", "privacy", connection]) => {
+            of_connection(env, &variables, connection, "", "/privacy", &request.url()?).await
+        }
+        (false, ["api", "privacy", connection, id]) => {
+            of_connection(env, &variables, connection, id, "/privacy/answer", &request.url()?).await
+        }
+        (true, ["api", "privacy", connection, id, "answered"]) => {
+            of_connection(env, &variables, connection, id, "/privacy/answered", &request.url()?).await
+        }
+        (true, ["api", "connections", connection, "resume"]) => {
+            of_connection(env, &variables, connection, "", "/resume", &request.url()?).await
+        }
+        #[cfg(feature = "checks")]
+        (true, ["checks", check]) => {
+            let path = format!("/checks/{check}");
+            ask(env, &Question { books: "checks", connection: "", order: "", path: &path }, Headers::new(), None).await
+        }
+        _ => problem(404, "not_found", "there is nothing here"),
+    }
+}
+
+/// Turns away whoever is not the admin.
+fn door(request: &Request, variables: &Variables) -> Result<Option<Response>> {
+    let header = |name: &str| request.headers().get(name).ok().flatten();
+    let address = header("cf-connecting-ip").unwrap_or_default();
+    let token = variable(variables, "ADMIN_TOKEN");
+    let authorization = header("authorization");
+    let now = RuntimeClock.now();
+    let entry = GUESSES.with_borrow_mut(|guesses| guesses.enter(authorization.as_deref(), token, &address, now));
+    let wants_page = header("accept").is_some_and(|accept| accept.contains("text/html"));
+    let turn_away = |status: u16, code: &str, title: &str, text: &str| {
+        if wants_page { page(status, &Notice::new(title, format!("{text}."))) } else { problem(status, code, text) }
+    };
+    let response = match entry {
+        Entry::Admin => return Ok(None),
+        Entry::Closed => turn_away(503, "admin_closed", "The door is closed", CLOSED)?,
+        Entry::Wait(seconds) => {
+            let text = "too many wrong secrets came from this address; wait a quarter of an hour";
+            let response = turn_away(429, "too_many_guesses", "Please wait", text)?;
+            response.headers().set("retry-after", &seconds.to_string())?;
+            response
+        }
+        Entry::Unknown | Entry::Wrong => {
+            let text = "send the admin secret: Authorization: Bearer …, or as the password of Basic with any user";
+            let response = turn_away(401, "admin_only", "Who is there?", text)?;
+            response.headers().set("www-authenticate", "Basic realm=\"Tillproof\", charset=\"UTF-8\"")?;
+            response
+        }
+    };
+    Ok(Some(response))
+}
+
+/// Asks the books of a connection, with JSON and for JSON.
+async fn question<T: DeserializeOwned>(env: &Env, to: &Connection, path: &str, body: &Value) -> Result<Told<T>> {
+    let question = Question { books: &to.books, connection: &to.id, order: "", path };
+    let mut answer = ask(env, &question, Headers::new(), Some(body.to_string().as_bytes())).await?;
+    match answer.status_code() {
+        200 => Ok(Ok(answer.json().await?)),
+        status => Ok(Err((status, answer.json().await?))),
+    }
+}
+
+fn message(body: &Value) -> &str {
+    body["message"].as_str().unwrap_or("the books cannot be reached just now")
+}
+
+/// One connection of each set of books: what is asked of the books is asked once.
+fn one_of_each_books(variables: &Variables) -> Vec<Connection> {
+    let mut all = config::connections(variables);
+    all.sort_by(|one, other| one.books.cmp(&other.books));
+    all.dedup_by(|one, other| one.books == other.books);
+    all
+}
+
+async fn overview(env: &Env, variables: &Variables) -> Result<Response> {
+    let mut all = Vec::new();
+    for one in one_of_each_books(variables) {
+        let told: Told<BooksStatus> = question(env, &one, "/status", &Value::Null).await?;
+        all.push(Books { id: one.books, status: told.map_err(|(_, body)| message(&body).to_owned()) });
+    }
+    page(200, &OverviewPage::new(all, RuntimeClock.now()))
+}
+
+async fn connect(env: &Env, variables: &Variables, own: &str) -> Result<Response> {
+    let mut views = Vec::new();
+    for one in one_of_each_books(variables) {
+        let told: Told<Vec<ConnectionView>> = question(env, &one, "/standing", &Value::Null).await?;
+        match told {
+            Ok(of_books) => views.extend(of_books),
+            Err((status, body)) => return page(status, &Notice::new("The books cannot be read", message(&body))),
+        }
+    }
+    views.sort_by(|one, other| one.id.cmp(&other.id));
+    page(200, &ConnectPage::new(views, own, RuntimeClock.now()))
+}
+
+fn redirect_uri(own: &str, ledger: &str) -> String {
+    format!("{own}/oauth/{ledger}/callback")
+}
+
+async fn begin(request: &Request, env: &Env, variables: &Variables, ledger: &str, own: &str) -> Result<Response> {
+    let url = request.url()?;
+    let wanted = url.query_pairs().find(|(name, _)| name == "connection").map(|(_, id)| id.into_owned());
+    let all = config::connections(variables);
+    let Some(found) = all.iter().find(|one| Some(&one.id) == wanted.as_ref()) else {
+        return page(404, &Notice::new("Unknown connection", "No connection of that id is configured."));
+    };
+    let body = json!({"ledger": ledger, "redirect_uri": redirect_uri(own, ledger)});
+    match question(env, found, "/consent/begin", &body).await? {
+        Ok(Consented::Page(address)) => see_other(&address),
+        Ok(Consented::Unconfirmed(_) | Consented::Connected(_)) => see_other("/connect"),
+        Err((status, body)) => page(status, &failed("The consent was not begun", message(&body))),
+    }
+}
+
+fn failed(title: &str, why: &str) -> Notice {
+    Notice::new(title, format!("{why}.")).with("/connect", "Back to Connect")
+}
+
+/// The consent page's way back. Open to everybody, for the person who consents need not be the admin.
+pub async fn callback(request: &Request, env: &Env, ledger: &str) -> Result<Response> {
+    let url = request.url()?;
+    let field = |name: &str| {
+        let found = url.query_pairs().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.into_owned()).unwrap_or_default()
+    };
+    let callback = Callback {
+        ledger: ledger.to_owned(),
+        state: field("state"),
+        code: field("code"),
+        realm: field("realmId"),
+        error: field("error"),
+        redirect_uri: redirect_uri(&url.origin().ascii_serialization(), ledger),
+    };
+    let refused = |status, why: &str| page(status, &failed("Nothing was connected", why));
+    let all = config::connections(&variables::read(env));
+    let Some(found) = all.iter().find(|one| one.id == connection_of(&callback.state)) else {
+        return refused(409, "this consent was not begun here; begin again");
+    };
+    match question(env, found, "/consent/finish", &serde_json::to_value(&callback)?).await? {
+        Ok(Consented::Connected(company)) => {
+            let text = format!("The books are connected to {} again. What waited is sent now.", company.name);
+            page(200, &Notice::new("Connected", text).with("/connect", "To Connect"))
+        }
+        Ok(_) => {
+            let text = "Thank you: the consent has arrived. Nothing is posted before an admin has confirmed the company on the page Connect.";
+            page(200, &Notice::new("One more step", text).with("/connect", "To Connect"))
+        }
+        Err((status, body)) => refused(status, message(&body)),
+    }
+}
+
+/// A button of the page, or the same over the API.
+async fn act(
+    request: &mut Request,
+    env: &Env,
+    variables: &Variables,
+    connection: &str,
+    action: &str,
+) -> Result<Response> {
+    let content = request.headers().get("content-type")?.unwrap_or_default();
+    let is_form = content.starts_with("application/x-www-form-urlencoded");
+    let company = if action == "confirm" { company(request, is_form).await? } else { String::new() };
+    let all = config::connections(variables);
+    let Some(found) = all.iter().find(|one| one.id == connection) else {
+        return problem(404, "unknown_connection", "no connection of that id is configured");
+    };
+    let told: Told<Value> = question(env, found, &format!("/{action}"), &json!({"company": company})).await?;
+    match (told, is_form) {
+        (Ok(body), true) => match body["not_told"].as_str() {
+            Some(why) => page(200, &failed("Disconnected here only", why)),
+            None => see_other("/connect"),
+        },
+        (Ok(body), false) => Response::from_json(&body),
+        (Err((status, body)), true) => page(status, &failed("Nothing was changed", message(&body))),
+        (Err((status, body)), false) => Ok(Response::from_json(&body)?.with_status(status)),
+    }
+}
+
+async fn company(request: &mut Request, is_form: bool) -> Result<String> {
+    if is_form {
+        return Ok(match request.form_data().await?.get("company") {
+            Some(worker::FormEntry::Field(id)) => id,
+            _ => String::new(),
+        });
+    }
+    let body: Value = serde_json::from_str(&request.text().await?).unwrap_or_default();
+    Ok(body["company"].as_str().unwrap_or_default().to_owned())
+}
+
+async fn about(env: &Env, variables: &Variables, connection: &str, order: &str, path: &str) -> Result<Response> {
+    let all = config::connections(variables);
+    let Some(found) = all.iter().find(|one| one.id == connection) else {
+        return problem(404, "unknown_connection", "no connection of that id is configured");
+    };
+    let question = Question { books: &found.books, connection: &found.id, order, path };
+    let mut answer = ask(env, &question, Headers::new(), None).await?;
+    match answer.status_code() {
+        200 => Response::from_json(&answer.json::<Value>().await?),
+        202 => Ok(Response::from_json(&json!({"ok": true}))?.with_status(202)),
+        404 => problem(404, "unknown_order", "nothing was ever heard of this order"),
+        _ => problem(503, "unavailable", "the books cannot be reached just now"),
+    }
+}
+
+/// Asks a connection's books about something that is no order. `?after=` goes on with a long answer.
+async fn of_connection(
+    env: &Env,
+    variables: &Variables,
+    connection: &str,
+    id: &str,
+    path: &str,
+    url: &worker::Url,
+) -> Result<Response> {
+    let all = config::connections(variables);
+    let Some(found) = all.iter().find(|one| one.id == connection) else {
+        return problem(404, "unknown_connection", "no connection of that id is configured");
+    };
+    let headers = Headers::new();
+    if let Some((_, after)) = url.query_pairs().find(|(name, _)| name == "after") {
+        headers.set(AFTER, &after)?;
+    }
+    let question = Question { books: &found.books, connection: &found.id, order: id, path };
+    let mut answer = ask(env, &question, headers, None).await?;
+    match answer.status_code() {
+        200 => Response::from_json(&answer.json::<Value>().await?),
+        202 => Ok(Response::from_json(&json!({"ok": true}))?.with_status(202)),
+        404 => problem(404, "not_found", &answer.text().await?),
+        _ => problem(503, "unavailable", "the books cannot be reached just now"),
+    }
+}
+
+async fn status(env: &Env, variables: &Variables) -> Result<Response> {
+    let mut books = Vec::new();
+    for one in one_of_each_books(variables) {
+        let question = Question { books: &one.books, connection: "", order: "", path: "/status" };
+        books.push(ask(env, &question, Headers::new(), None).await?.json::<Value>().await?);
+    }
+    Response::from_json(&json!({"version": env!("CARGO_PKG_VERSION"), "books": books}))
+}

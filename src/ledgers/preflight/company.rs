@@ -1,0 +1,176 @@
+//! What stands beside the names: rates, gift cards, currencies, dates, and numbers that are taken.
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
+use super::{Finding, Known, names, percent};
+use crate::books::document::LineRole;
+use crate::books::rules::LedgerName;
+use crate::config::{CurrencySide, ExchangeRate, Named, NamedKind, Settings};
+use crate::ledgers::survey::{Numbered, Survey};
+
+/// A tax that is mapped to a code of another rate would never come to the order's total.
+pub fn rates(settings: &Settings, survey: &Survey) -> Vec<Finding> {
+    let title = settings.ledger.title();
+    let mut wanted: Vec<(String, &str, Decimal)> = Vec::new();
+    wanted.extend(settings.no_tax.as_deref().map(|code| ("no_tax".to_owned(), code, Decimal::ZERO)));
+    for (at, entry) in settings.taxes.iter().enumerate() {
+        let rates = entry.rates.iter().flatten().map(|rate| rate.0).reduce(|one, other| one + other);
+        let rate = entry.rate.or(rates);
+        wanted.extend(rate.map(|rate| (format!("taxes[{at}].rate"), entry.code.as_str(), rate)));
+    }
+    let differs = |(key, label, rate): (String, &str, Decimal)| {
+        let found = names::code(survey, label, title).ok()?;
+        let theirs = found.rate.filter(|theirs| *theirs != rate && found.unusable.is_none())?;
+        let text =
+            format!("{} is mapped to \"{}\", which is {} in {title}", percent(rate), found.name, percent(theirs));
+        Some(Finding::problem(key, text, format!("Name a tax code of {}.", percent(rate))))
+    };
+    wanted.into_iter().filter_map(differs).collect()
+}
+
+/// Gift cards sold and redeemed go through one account, so that it clears.
+pub fn gift_cards(settings: &Settings, survey: &Survey) -> Option<Finding> {
+    let title = settings.ledger.title();
+    let sold = settings.lines.account(LineRole::GiftCards)?;
+    let named = |key: &str, label: &str| Named { key: key.into(), kind: NamedKind::Payment, label: label.into() };
+    let Some((key, redeemed)) = settings.payments.iter().find(|(gateway, _)| *gateway == "gift_card") else {
+        let fix = "Add `gift_card` to `payments`, with the account that gift cards are sold into.";
+        return Some(Finding::problem("payments.gift_card", "gift cards are sold, but redeemed into `default`", fix));
+    };
+    let redeemed = names::account(survey, &named(key, redeemed), title).ok()?;
+    let sold = match settings.ledger {
+        LedgerName::Xero => names::account(survey, &named("", sold), title).ok()?.id.clone(),
+        LedgerName::QuickBooks => names::item(survey, sold).ok()?.account.clone()?,
+    };
+    if sold == redeemed.id {
+        return Some(Finding::ok("gift cards", "sold and redeemed through one account, which clears"));
+    }
+    let fix = match settings.ledger {
+        LedgerName::Xero => "Name the same liability account in `lines.gift_cards` and `payments.gift_card`.",
+        LedgerName::QuickBooks => {
+            "Let the gift card item's income account in QuickBooks be the account of `payments.gift_card` (type Other Current Asset)."
+        }
+    };
+    Some(Finding::problem(
+        "gift cards",
+        "they are sold into one account and redeemed from another: neither ever clears",
+        fix,
+    ))
+}
+
+/// Kinds of lines without an account: an order that has one will be held.
+pub fn unset_lines(settings: &Settings) -> Option<Finding> {
+    let roles = [
+        (LineRole::Tips, "tips"),
+        (LineRole::Duties, "duties"),
+        (LineRole::GiftCards, "gift_cards"),
+        (LineRole::MarketplaceTax, "marketplace_tax"),
+    ];
+    let unset: Vec<&str> =
+        roles.iter().filter(|(role, _)| settings.lines.account(*role).is_none()).map(|(_, name)| *name).collect();
+    let found = format!("not set: {}", unset.join(", "));
+    let fix = "Orders that have such a line will be held. Set the key if the shop has them.";
+    (!unset.is_empty()).then(|| Finding::note("lines", found, fix))
+}
+
+/// What the company's home currency means for this shop.
+pub fn currency(settings: &Settings, survey: &Survey, known: &Known) -> Vec<Finding> {
+    let title = settings.ledger.title();
+    let Some(home) = survey.home else {
+        return vec![Finding::note("home currency", format!("{title} does not state it"), "")];
+    };
+    let mut findings = Vec::new();
+    let several = "Switch on multi-currency in the ledger";
+    if settings.currency == CurrencySide::Presentment && !survey.multicurrency {
+        let fix = format!("{several}, or set currency = \"shop\".");
+        findings.push(Finding::problem("currency", format!("\"presentment\", but {title} keeps {home} only"), fix));
+    }
+    let Some(shop) = known.shop_currency else {
+        let found = format!("{home}; the shop's currency becomes known with its first order");
+        findings.push(Finding::note("home currency", found, ""));
+        return findings;
+    };
+    if shop == home {
+        findings.push(Finding::ok("home currency", format!("{home}, as the shop's")));
+        return findings;
+    }
+    let taken = survey.multicurrency && survey.currencies.as_ref().is_none_or(|all| all.contains(&shop));
+    if settings.exchange_rate == Some(ExchangeRate::Shop) {
+        let fix =
+            "Set exchange_rate = \"ledger\": Shopify's rates are for the shop's currency, not for this home currency.";
+        findings.push(Finding::problem(
+            "exchange_rate",
+            format!("the shop sells in {shop}, the books are kept in {home}"),
+            fix,
+        ));
+    }
+    if taken {
+        let found = format!("{home}; the shop's is {shop}, booked as a foreign currency");
+        findings.push(Finding::note("home currency", found, ""));
+    } else if settings.currency == CurrencySide::Shop {
+        let fix = format!("{several} and add {shop}, or connect the company whose home currency is {shop}.");
+        findings.push(Finding::problem(
+            "home currency",
+            format!("{home}, and {title} takes no documents in {shop}"),
+            fix,
+        ));
+    }
+    findings
+}
+
+/// In which time zone documents are dated.
+pub fn time_zone(survey: &Survey) -> Finding {
+    match &survey.time_zone {
+        Some(zone) => Finding::ok("time zone", format!("{zone}: the dates of documents are days there")),
+        None => Finding::note(
+            "time zone",
+            "the ledger does not state one",
+            "Documents are dated by the shop's own time, as Shopify writes it.",
+        ),
+    }
+}
+
+/// Whether orders fall into a closed period.
+pub fn closed_period(settings: &Settings, survey: &Survey) -> Finding {
+    let Some(until): Option<NaiveDate> = survey.closed_until else {
+        return Finding::ok("closed period", "no period is closed");
+    };
+    let found = format!("closed up to {until}");
+    if until < settings.start_date {
+        return Finding::ok("closed period", format!("{found}, before start_date"));
+    }
+    Finding::note(
+        "closed period",
+        found,
+        format!("Orders dated up to then will be held. Open the period, or set start_date to a day after {until}."),
+    )
+}
+
+/// Numbers that begin as ours do and are not ours. Before the first document that is a reason to choose another prefix;
+/// afterwards somebody chose a number by hand, and the one order that wants it will say so.
+pub fn numbers(settings: &Settings, survey: &Survey, known: &Known) -> Finding {
+    let prefix = &settings.number_prefix;
+    let of_others = |one: &&Numbered| !known.own_documents.contains(&one.id) && one.number.starts_with(prefix);
+    let (earlier, foreign): (Vec<&Numbered>, Vec<&Numbered>) =
+        survey.numbered.iter().filter(of_others).partition(|one| one.names_an_order);
+    let list = |all: &[&Numbered]| -> String {
+        let shown: Vec<&str> = all.iter().take(5).map(|one| one.number.as_str()).collect();
+        let more = if all.len() > shown.len() { " and others" } else { "" };
+        format!("{}{more}", shown.join(", "))
+    };
+    if foreign.is_empty() && earlier.is_empty() {
+        return Finding::ok("number_prefix", format!("no other document's number begins with \"{prefix}\""));
+    }
+    if foreign.is_empty() {
+        let fix = "They name Shopify orders: each is looked at before its order is posted, and kept if it is right.";
+        return Finding::note("number_prefix", format!("documents of an earlier connection: {}", list(&earlier)), fix);
+    }
+    let found = format!("numbers are taken: {}", list(&foreign));
+    let fix = "Choose another number_prefix, so that no order meets a document of somebody else.";
+    if known.own_documents.is_empty() {
+        Finding::problem("number_prefix", found, fix)
+    } else {
+        Finding::note("number_prefix", found, "An order that needs one of them will be held.")
+    }
+}

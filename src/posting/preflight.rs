@@ -1,0 +1,286 @@
+//! Preflight, run: the company is read, every connection's settings are held against it, and the result decides whether
+//! anything may be posted. A connection is checked before its first write, whenever its settings change, and daily; one
+//! that failed is checked again every quarter of an hour, so that its orders go on by themselves once it is fixed.
+//!
+//! | key in the notebook | what |
+//! |---|---|
+//! | `checked:<connection>` | the verdict, and the ledger's ids of what the settings name |
+//! | `preflight:<connection>` | the whole report, for the page |
+//! | `company_facts` | what dates and currencies need: time zone, home currency |
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Duration, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::alerts;
+use super::books::Books;
+use super::budget::{Cost, Spent};
+use super::inbox;
+use super::orders::{self, OrderRef};
+use super::schema::{meta, set_meta};
+use super::tokens::{self, Refused};
+use crate::books::hold::HoldReason;
+use crate::books::money::Currency;
+use crate::config::{Connection, Settings};
+use crate::ledgers::preflight::{Choices, Finding, Known, Mark, choices, examine};
+use crate::ledgers::survey::Survey;
+use crate::ledgers::{Ledger, Outcome};
+use crate::platform::time::iso;
+use crate::platform::{Sql, SqlError, transaction};
+
+/// A company that was found right is read again after a day: reads are metered, and what is changed there meanwhile is
+/// noticed by its refusals too.
+const DAILY: Duration = Duration::hours(24);
+/// How often a connection that failed is looked at again.
+const AGAIN: Duration = Duration::minutes(15);
+/// Problems that a hold names; the page names them all.
+const NAMED: usize = 3;
+
+const FACTS: &str = "company_facts";
+
+/// The verdict on a connection.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Checked {
+    /// The settings that were looked at.
+    version: String,
+    at: DateTime<Utc>,
+    /// The problems in one sentence; empty if there are none.
+    problems: String,
+    /// The ledger's ids of what the settings name, by key.
+    ids: BTreeMap<String, String>,
+}
+
+/// What dates and currencies need to know of the company.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompanyFacts {
+    /// Its time zone, by the tz database: accounting dates are days there.
+    pub time_zone: Option<String>,
+    /// The currency that it keeps its books in.
+    pub home_currency: Option<String>,
+}
+
+/// The result for one connection.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Report {
+    /// The connection.
+    pub connection: String,
+    /// When the company was read.
+    pub at: String,
+    /// True if nothing stands in the way of posting.
+    pub passed: bool,
+    /// The company's name, as the ledger states it.
+    pub company: String,
+    /// What its dates and currencies are.
+    pub facts: CompanyFacts,
+    /// Everything that was looked at, problems first.
+    pub findings: Vec<Finding>,
+    /// What the settings may name.
+    pub choices: Choices,
+}
+
+fn json<T: for<'a> Deserialize<'a>>(sql: &dyn Sql, key: &str) -> Result<Option<T>, SqlError> {
+    Ok(meta(sql, key)?.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+fn text<T: Serialize>(value: &T) -> Result<String, SqlError> {
+    serde_json::to_string(value).map_err(|error| SqlError(error.to_string()))
+}
+
+fn checked(sql: &dyn Sql, connection: &Connection) -> Result<Option<Checked>, SqlError> {
+    let checked: Option<Checked> = json(sql, &format!("checked:{}", connection.id))?;
+    Ok(checked.filter(|checked| checked.version == connection.version))
+}
+
+/// The problems that forbid to post, if the present settings were found to have any.
+pub fn forbids(sql: &dyn Sql, connection: &Connection) -> Result<Option<String>, SqlError> {
+    Ok(checked(sql, connection)?.map(|checked| checked.problems).filter(|problems| !problems.is_empty()))
+}
+
+/// The last report on a connection, if it is on its present settings.
+pub fn report(sql: &dyn Sql, connection: &Connection) -> Result<Option<Report>, SqlError> {
+    match checked(sql, connection)? {
+        Some(_) => json(sql, &format!("preflight:{}", connection.id)),
+        None => Ok(None),
+    }
+}
+
+/// Puts the ledger's ids in the place of the names that the settings use.
+pub fn resolve_names(sql: &dyn Sql, connections: &mut [Connection]) -> Result<(), SqlError> {
+    for connection in connections {
+        if let Some(checked) = checked(sql, connection)?
+            && let Ok(settings) = &mut connection.settings
+        {
+            settings.resolve(&checked.ids);
+        }
+    }
+    Ok(())
+}
+
+impl Books<'_> {
+    /// What is known of the company's dates and currencies; nothing before the first preflight.
+    pub fn company_facts(&self) -> Result<CompanyFacts, SqlError> {
+        Ok(json(self.platform.sql, FACTS)?.unwrap_or_default())
+    }
+
+    /// An admin asks: reads the company now and checks a connection against it. `None` if its settings cannot be read.
+    pub async fn preflight(&self, id: &str) -> Result<Option<Report>, Refused> {
+        let Some(connection) = self.connection(id).filter(|one| one.settings.is_ok()) else { return Ok(None) };
+        self.check(connection).await?;
+        self.arm(Some(self.platform.clock.now())).await?;
+        Ok(report(self.platform.sql, connection)?)
+    }
+
+    /// A connection that was never checked with its present settings, or not for a day.
+    pub(super) fn unchecked(&self) -> Result<Option<&Connection>, SqlError> {
+        let now = self.platform.clock.now();
+        self.first(|checked| checked.is_none_or(|checked| now - checked.at > DAILY))
+    }
+
+    /// True if there is a verdict on its present settings.
+    pub(super) fn has_verdict(&self, connection: &Connection) -> Result<bool, SqlError> {
+        Ok(checked(self.platform.sql, connection)?.is_some())
+    }
+
+    /// Cron: what failed is looked at again, what was never looked at too. Without tokens there is nobody to ask.
+    pub(super) async fn check_again(&self) -> Result<(), SqlError> {
+        let now = self.platform.clock.now();
+        let due = self
+            .first(|checked| checked.is_none_or(|checked| !checked.problems.is_empty() && now - checked.at >= AGAIN))?;
+        let Some(connection) = due else { return Ok(()) };
+        if !tokens::at_hand(self, connection)? {
+            return Ok(());
+        }
+        match self.check(connection).await {
+            Err(Refused::Sql(error)) => Err(error),
+            Ok(()) => self.arm(Some(now)).await,
+            // Without an answer the verdict stays; the next tick asks again.
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn first(&self, wanted: impl Fn(Option<&Checked>) -> bool) -> Result<Option<&Connection>, SqlError> {
+        for connection in self.connections.iter().filter(|one| one.settings.is_ok()) {
+            if wanted(checked(self.platform.sql, connection)?.as_ref()) {
+                return Ok(Some(connection));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads the company and holds the connection's settings against it. Returns nothing: the verdict is kept.
+    pub(super) async fn check(&self, connection: &Connection) -> Result<(), Refused> {
+        let Some(ledger) = self.ledger(connection) else { return Ok(()) };
+        let Some(written) = self.as_written(connection) else { return Ok(()) };
+        let survey = self.survey(connection, ledger.as_ref(), &written).await?;
+        Ok(self.judge(connection, &written, &survey)?)
+    }
+
+    /// The settings as a person wrote them: those at hand have the ledger's ids in the place of names already.
+    fn as_written(&self, connection: &Connection) -> Option<Settings> {
+        let all = crate::config::connections(self.variables);
+        all.into_iter().find(|one| one.id == connection.id)?.settings.ok()
+    }
+
+    /// Asks the questions, one after the other, within the ledger's limits.
+    async fn survey(
+        &self,
+        connection: &Connection,
+        ledger: &dyn Ledger,
+        settings: &Settings,
+    ) -> Result<Survey, Refused> {
+        let mut token = tokens::access_token(self, connection, false).await?;
+        let sql = self.platform.sql;
+        let mut renewed = false;
+        'whole: loop {
+            let mut answers = Vec::new();
+            for question in ledger.survey(settings) {
+                let now = self.platform.clock.now();
+                let mut spent = Spent::load(sql)?;
+                if !spent.allows(ledger.limits(), now, Cost::of(1)) {
+                    // Other calls took the room; in a moment there is some again.
+                    return Err(Refused::Busy);
+                }
+                spent.spend(ledger.limits(), now, Cost::of(1));
+                spent.store(sql)?;
+                let answer = self.platform.http.send(ledger.address(&question, &token)).await;
+                answers.push(answer.map_err(|error| Refused::Later(format!("the company was not read: {error}")))?);
+            }
+            let later = |why: String| Err(Refused::Later(format!("the company was not read: {why}")));
+            return match ledger.read_survey(settings, &answers) {
+                Outcome::Done(survey) => Ok(survey),
+                Outcome::TokenExpired if !renewed => {
+                    renewed = true;
+                    token = tokens::access_token(self, connection, true).await?;
+                    continue 'whole;
+                }
+                Outcome::TokenExpired => Err(Refused::Person("the ledger no longer accepts our access token".into())),
+                Outcome::Reconnect(why) => Err(Refused::Person(why)),
+                Outcome::Refused(refusal) | Outcome::Settings(refusal) => later(refusal.message),
+                Outcome::Wait { why, .. } | Outcome::Unknown(why) => later(why),
+                Outcome::AlreadyExists | Outcome::Stale => later("an answer that makes no sense here".into()),
+            };
+        }
+    }
+
+    /// Keeps the verdict; what was held because of the one before goes on.
+    fn judge(&self, connection: &Connection, written: &Settings, survey: &Survey) -> Result<(), SqlError> {
+        let sql = self.platform.sql;
+        let now = self.platform.clock.now();
+        let known = Known { shop_currency: shop_currency(sql, connection)?, own_documents: own(sql, connection)? };
+        let examined = examine(written, survey, &known);
+        let problems: Vec<&Finding> =
+            examined.findings.iter().filter(|finding| finding.mark == Mark::Problem).collect();
+        let mut named: Vec<String> =
+            problems.iter().take(NAMED).map(|one| format!("{}: {}", one.about, one.found)).collect();
+        if problems.len() > NAMED {
+            named.push(format!("{} more", problems.len() - NAMED));
+        }
+        let facts = CompanyFacts {
+            time_zone: survey.time_zone.clone(),
+            home_currency: survey.home.map(|home| home.code().to_owned()),
+        };
+        let report = Report {
+            connection: connection.id.clone(),
+            at: iso(now),
+            passed: problems.is_empty(),
+            company: survey.name.clone(),
+            facts: facts.clone(),
+            choices: choices(written.ledger, survey),
+            findings: examined.findings.clone(),
+        };
+        let checked =
+            Checked { version: connection.version.clone(), at: now, problems: named.join("; "), ids: examined.ids };
+        transaction(sql, |sql| {
+            set_meta(sql, FACTS, &text(&facts)?)?;
+            set_meta(sql, &format!("checked:{}", connection.id), &text(&checked)?)?;
+            set_meta(sql, &format!("preflight:{}", connection.id), &text(&report)?)?;
+            if report.passed {
+                alerts::close(sql, now, &connection.id, HoldReason::PreflightFailed.code())?;
+                orders::release_held(sql, &connection.id, HoldReason::PreflightFailed, now)?;
+            } else {
+                alerts::open(sql, now, &connection.id, HoldReason::PreflightFailed.code(), &checked.problems)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The ledger's ids of what this connection posted.
+fn own(sql: &dyn Sql, connection: &Connection) -> Result<BTreeSet<String>, SqlError> {
+    let statement = "SELECT json_extract(posted, '$.ledger_id') AS id FROM documents
+         WHERE connection = ? AND kind IN ('invoice', 'sales_receipt') ORDER BY posted_at LIMIT 1000";
+    let rows = sql.exec(statement, &[connection.id.as_str().into()])?;
+    rows.iter().map(|row| row.text("id")).collect()
+}
+
+/// The shop's currency, as the newest order told it.
+fn shop_currency(sql: &dyn Sql, connection: &Connection) -> Result<Option<Currency>, SqlError> {
+    let statement = "SELECT order_id FROM orders WHERE connection = ? AND order_id NOT LIKE 'event:%'
+         ORDER BY updated_at DESC LIMIT 1";
+    let rows = sql.exec(statement, &[connection.id.as_str().into()])?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let at = OrderRef { connection: connection.id.clone(), order_id: row.text("order_id")? };
+    let (state, _) = inbox::state_of(sql, connection, &at)?;
+    Ok(state.snapshot.map(|order| order.currency))
+}

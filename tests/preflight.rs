@@ -1,0 +1,337 @@
+//! Preflight: settings held against the ledger company as it is set up, natively, against the stand-ins.
+
+mod support;
+
+use chrono::Duration;
+use futures_util::FutureExt;
+use sandbox::{Fault, FaultKind};
+use serde_json::{Value, json};
+use support::{Bench, Company, SandboxHttp, Story};
+use tillproof::ledgers::preflight::{Finding, Mark};
+use tillproof::posting::Report;
+
+/// A company, its settings changed.
+fn bench(company: Company, change: impl FnOnce(&mut Value)) -> Bench {
+    let mut settings = company.settings();
+    change(&mut settings);
+    Bench::with(company, settings)
+}
+
+/// Turns a switch of the company, or takes something away from it.
+fn set(bench: &Bench, company: Company, key: &str, value: &Value) {
+    let body = json!({ key: value }).to_string();
+    let path = format!("/_sandbox/company/{}", company.id());
+    let request = sandbox::http::Request::new("POST", &path).with_header("content-type", "application/json");
+    let reply = bench.world.borrow_mut().handle(bench_now(bench), &request.with_body(body));
+    assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
+}
+
+fn bench_now(bench: &Bench) -> chrono::DateTime<chrono::Utc> {
+    tillproof::platform::Clock::now(&bench.clock)
+}
+
+fn report(bench: &Bench) -> Report {
+    let http = SandboxHttp(bench);
+    bench.books(&http).preflight("main").now_or_never().unwrap().unwrap().expect("settings that can be read")
+}
+
+fn about<'a>(report: &'a Report, about: &str) -> &'a Finding {
+    let found = report.findings.iter().find(|finding| finding.about == about);
+    found.unwrap_or_else(|| panic!("nothing about {about}: {:#?}", report.findings))
+}
+
+/// The one problem there is; it says how to fix it.
+fn problem(company: Company, change: impl FnOnce(&mut Value)) -> Finding {
+    only_problem(&report(&bench(company, change)))
+}
+
+fn only_problem(report: &Report) -> Finding {
+    let problems: Vec<&Finding> = report.findings.iter().filter(|one| one.mark == Mark::Problem).collect();
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    assert!(!problems[0].fix.is_empty() && !report.passed);
+    problems[0].clone()
+}
+
+const ALL: [Company; 5] =
+    [Company::QuickBooksUs, Company::QuickBooksUk, Company::XeroUk, Company::XeroAu, Company::XeroUs];
+
+#[test]
+fn a_healthy_company_passes_and_its_time_zone_and_currency_are_kept() {
+    let zones = ["America/Los_Angeles", "Europe/London", "Europe/London", "Australia/Sydney", "America/Los_Angeles"];
+    for (company, zone) in ALL.into_iter().zip(zones) {
+        let bench = bench(company, |_| {});
+        let report = report(&bench);
+        assert!(report.passed, "{company:?}: {:#?}", report.findings);
+        assert_eq!(report.facts.time_zone.as_deref(), Some(zone), "{company:?}");
+        assert!(report.facts.home_currency.is_some() && report.company.starts_with("Tillproof Outfitters"));
+        assert!(report.findings.iter().any(|one| one.about == "lines.sales" && one.found.contains("Sales")));
+        assert!(!report.choices.lines.is_empty() && !report.choices.payments.is_empty());
+        let facts = bench.rows("SELECT value FROM meta WHERE key = 'company_facts'");
+        assert!(facts[0]["value"].contains(zone), "{facts:?}");
+        if Company::ALL.contains(&company) {
+            bench.tell(&Story::read("simple"));
+            bench.run();
+            assert_eq!(bench.ledger(company).len(), 2, "{company:?}: {:?}", bench.rows("SELECT * FROM orders"));
+        }
+    }
+}
+
+#[test]
+fn names_serve_as_well_as_ids_and_are_looked_up_once() {
+    let by_name = bench(Company::XeroUk, |settings| {
+        settings["lines"]["sales"] = json!("sales");
+        settings["lines"]["shipping"] = json!("Shipping");
+        settings["payments"]["default"] = json!("Shopify Payments clearing");
+        settings["no_tax"] = json!("No VAT");
+        settings["taxes"] = json!([{"rate": "0.2", "code": "20% (VAT on Income)"}]);
+    });
+    let by_code = bench(Company::XeroUk, |_| {});
+    let names = bench(Company::QuickBooksUk, |settings| {
+        settings["lines"]["sales"] = json!("Sales");
+        settings["payments"]["default"] = json!("Shopify Payments clearing");
+        settings["no_tax"] = json!("No VAT");
+        settings["taxes"] = json!([{"rate": "0.2", "code": "20.0% S"}, {"rate": "0.05", "code": "5.0% R"}]);
+    });
+    let ids = bench(Company::QuickBooksUk, |_| {});
+    for (company, named, plain) in [(Company::XeroUk, by_name, by_code), (Company::QuickBooksUk, names, ids)] {
+        assert!(report(&named).passed, "{:#?}", report(&named).findings);
+        let before = named.world.borrow().request_count();
+        for bench in [&named, &plain] {
+            bench.tell(&Story::read("simple"));
+            bench.run();
+        }
+        assert_eq!(named.ledger(company), plain.ledger(company));
+        let asked = named.world.borrow().requests_since(before);
+        let is_look_up = |one: &&Value| ["Accounts", "from%20Item"].iter().any(|word| one.to_string().contains(word));
+        let looked = asked.iter().filter(is_look_up).count();
+        assert_eq!(looked, 0, "no name is looked up a second time");
+    }
+}
+
+#[test]
+fn every_name_that_the_ledger_does_not_have_is_a_problem_that_says_what_to_do() {
+    let found = problem(Company::XeroUk, |settings| settings["lines"]["sales"] = json!("2OO"));
+    assert_eq!((found.about.as_str(), found.found.as_str()), ("lines.sales", "Xero has no account \"2OO\""));
+    let found = problem(Company::QuickBooksUs, |settings| settings["lines"]["tips"] = json!("Tip jar"));
+    assert_eq!(found.found, "QuickBooks has no item \"Tip jar\"");
+    let found = problem(Company::QuickBooksUs, |settings| settings["payments"]["cash"] = json!("4711"));
+    assert_eq!((found.about.as_str(), found.found.as_str()), ("payments.cash", "QuickBooks has no account \"4711\""));
+    let found = problem(Company::XeroUk, |settings| settings["no_tax"] = json!("NOTHING"));
+    assert_eq!((found.about.as_str(), found.found.as_str()), ("no_tax", "Xero has no tax code \"NOTHING\""));
+    let found = problem(Company::XeroUk, |settings| settings["lines"]["fees"] = json!("205"));
+    assert!(found.found.contains("inactive or archived"), "{found:?}");
+}
+
+#[test]
+fn accounts_that_cannot_do_what_they_are_named_for_are_problems() {
+    let found = problem(Company::XeroUk, |settings| settings["lines"]["fees"] = json!("090"));
+    assert!(found.found.contains("cannot stand on an invoice's line"), "{found:?}");
+    let found = problem(Company::XeroUk, |settings| settings["payments"]["cash"] = json!("200"));
+    assert!(found.found.contains("takes no payments") && found.fix.contains("Enable payments"), "{found:?}");
+    let found = problem(Company::QuickBooksUs, |settings| settings["payments"]["cash"] = json!("84"));
+    assert!(
+        found.found.contains("takes no payments") && found.fix.contains("Bank or Other Current Asset"),
+        "{found:?}"
+    );
+    let found = problem(Company::QuickBooksUs, |settings| settings["payments"]["default:EUR"] = json!("96"));
+    assert!(found.found.contains("is in GBP"), "{found:?}");
+    let found = problem(Company::QuickBooksUs, |settings| settings["payments"]["cash"] = json!("94"));
+    assert!(found.found.contains("can receive nothing else") && found.fix.contains("\"cash:EUR\""), "{found:?}");
+    let found = problem(Company::XeroUk, |settings| settings["payments"]["default:SEK"] = json!("090"));
+    assert!(found.found.contains("no currency SEK"), "{found:?}");
+}
+
+#[test]
+fn gift_cards_that_never_clear_are_a_problem() {
+    let found = problem(Company::QuickBooksUs, |settings| settings["payments"]["gift_card"] = json!("92"));
+    assert!(found.found.contains("neither ever clears"), "{found:?}");
+    let found = problem(Company::XeroUk, |settings| settings["lines"]["gift_cards"] = json!("826"));
+    assert!(found.found.contains("neither ever clears"), "{found:?}");
+}
+
+#[test]
+fn a_tax_of_another_rate_than_its_code_is_a_problem() {
+    let found = problem(Company::XeroUk, |settings| settings["taxes"][1]["code"] = json!("OUTPUT2"));
+    assert_eq!(found.found, "5 % is mapped to \"20% (VAT on Income)\", which is 20 % in Xero");
+    let found = problem(Company::QuickBooksUk, |settings| settings["no_tax"] = json!("20"));
+    assert_eq!(found.about, "no_tax");
+    let found = problem(Company::XeroUk, |settings| settings["taxes"][1]["code"] = json!("INPUT2"));
+    assert!(found.about.starts_with("taxes[1]") && found.found.contains("not for sales"), "{found:?}");
+}
+
+#[test]
+fn the_way_tax_is_told_has_to_be_the_companys() {
+    let american = report(&bench(Company::QuickBooksUs, |settings| settings["no_tax"] = json!("2")));
+    assert!(american.findings.iter().any(|one| one.mark == Mark::Problem && one.found.contains("United States")));
+    let found = problem(Company::QuickBooksUk, |settings| {
+        settings.as_object_mut().unwrap().remove("no_tax");
+        settings["taxes"] = json!([]);
+    });
+    assert!(found.about == "no_tax" && found.found.contains("is missing"), "{found:?}");
+    let bench = bench(Company::QuickBooksUs, |_| {});
+    set(&bench, Company::QuickBooksUs, "using_sales_tax", &json!(false));
+    assert!(only_problem(&report(&bench)).found.contains("not set up"));
+}
+
+#[test]
+fn numbering_plan_and_currencies_of_the_company_are_looked_at() {
+    let company = Company::QuickBooksUs;
+    let bench_us = bench(company, |_| {});
+    set(&bench_us, company, "custom_txn_numbers", &json!(false));
+    assert_eq!(only_problem(&report(&bench_us)).about, "custom transaction numbers");
+    let company = Company::XeroUk;
+    let bench_uk = bench(company, |_| {});
+    set(&bench_uk, company, "can_approve", &json!(false));
+    assert!(only_problem(&report(&bench_uk)).found.contains("may not approve invoices"));
+    for company in [Company::QuickBooksUs, Company::XeroUk] {
+        let presentment = bench(company, |settings| settings["currency"] = json!("presentment"));
+        assert!(report(&presentment).passed, "{company:?}");
+        set(&presentment, company, "multicurrency", &json!(false));
+        assert_eq!(only_problem(&report(&presentment)).about, "currency", "{company:?}");
+    }
+}
+
+#[test]
+fn a_home_currency_that_is_not_the_shops_is_said_and_its_rates_are_not_used() {
+    let company = Company::XeroAu;
+    let foreign = bench(company, |settings| settings["exchange_rate"] = json!("shop"));
+    assert_eq!(about(&report(&foreign), "home currency").mark, Mark::Note, "nothing is known of the shop yet");
+    foreign.tell(&Story::read("simple"));
+    let found = only_problem(&report(&foreign));
+    assert!(found.about == "exchange_rate" && found.fix.contains("\"ledger\""), "{found:?}");
+    let plain = bench(company, |_| {});
+    plain.tell(&Story::read("simple"));
+    assert!(report(&plain).passed);
+    set(&plain, company, "multicurrency", &json!(false));
+    assert_eq!(only_problem(&report(&plain)).about, "home currency");
+}
+
+#[test]
+fn a_closed_period_is_said_and_stops_nobody() {
+    for company in Company::ALL {
+        let bench = bench(company, |_| {});
+        assert_eq!(about(&report(&bench), "closed period").mark, Mark::Ok);
+        set(&bench, company, "lock_date", &json!("2026-09-30"));
+        let report = report(&bench);
+        let found = about(&report, "closed period");
+        assert!(report.passed && found.mark == Mark::Note && found.found.contains("2026-09-30"), "{found:?}");
+    }
+}
+
+#[test]
+fn numbers_that_somebody_elses_documents_have_are_a_problem_before_the_first_document_and_a_note_later() {
+    for company in Company::ALL {
+        let first = bench(company, |_| {});
+        first.tell(&Story::read("simple"));
+        first.run();
+        let taken = about(&report(&first), "number_prefix").clone();
+        assert_eq!(taken.mark, Mark::Ok, "{company:?}: our own documents are no obstacle: {taken:?}");
+        // The object is lost; what it posted names the orders.
+        let second = bench(company, |_| {});
+        second.take_over_the_ledgers_of(&first);
+        let earlier = report(&second);
+        let found = about(&earlier, "number_prefix");
+        assert!(earlier.passed && found.mark == Mark::Note && found.found.contains("S-"), "{company:?}: {found:?}");
+        // Somebody else's: it names no order.
+        set(&second, company, "plant_invoice", &json!("S-0815"));
+        let found = only_problem(&report(&second));
+        assert!(found.about == "number_prefix" && found.found.contains("S-0815"), "{company:?}: {found:?}");
+        set(&first, company, "plant_invoice", &json!("S-0815"));
+        assert_eq!(about(&report(&first), "number_prefix").mark, Mark::Note, "{company:?}: it goes on");
+        let other = bench(company, |settings| settings["number_prefix"] = json!("T-"));
+        other.take_over_the_ledgers_of(&first);
+        assert_eq!(about(&report(&other), "number_prefix").mark, Mark::Ok, "{company:?}");
+    }
+}
+
+#[test]
+fn a_connection_that_fails_posts_nothing_holds_under_one_reason_and_goes_on_by_itself() {
+    for company in [Company::QuickBooksUs, Company::XeroUk] {
+        let (take, key) = match company {
+            Company::XeroUk => ("archive_account", json!("200")),
+            _ => ("deactivate_account", json!("91")),
+        };
+        let bench = bench(company, |_| {});
+        set(&bench, company, take, &key);
+        assert!(!report(&bench).passed);
+        for name in ["simple", "free_shipping", "zero_total"] {
+            bench.tell(&Story::read(name));
+        }
+        bench.run();
+        assert!(bench.ledger(company).is_empty(), "{company:?}");
+        let held = bench.rows("SELECT detail FROM orders WHERE state = 'held' AND reason = 'preflight_failed'");
+        assert!(held.len() == 2 && held[0]["detail"].contains("inactive or archived"), "{company:?}: {held:?}");
+        let ignored = bench.rows("SELECT reason FROM orders WHERE state = 'ignored'");
+        assert_eq!(ignored.len(), 1, "what needs nothing of the ledger is no prisoner");
+        let open = |resolved: &str| {
+            let statement =
+                format!("SELECT message FROM alerts WHERE kind = 'preflight_failed' AND resolved_at {resolved}");
+            bench.journal(&statement).len()
+        };
+        assert_eq!(open("IS NULL"), 1, "said once");
+        set(&bench, company, "activate_account", &key);
+        bench.clock.advance(Duration::minutes(5));
+        bench.poke();
+        assert!(bench.ledger(company).is_empty(), "it is looked at every quarter of an hour");
+        bench.clock.advance(Duration::minutes(10));
+        bench.poke();
+        bench.run();
+        assert_eq!(bench.ledger(company).len(), 4, "{company:?}: {:?}", bench.rows("SELECT * FROM orders"));
+        assert_eq!((open("IS NULL"), open("IS NOT NULL")), (0, 1));
+    }
+}
+
+#[test]
+fn settings_that_change_are_held_against_the_ledger_before_anything_is_posted_with_them() {
+    let company = Company::XeroUk;
+    let mut bench = bench(company, |_| {});
+    bench.tell(&Story::read("simple"));
+    bench.run();
+    let change = |bench: &mut Bench, code: &str| {
+        let mut settings = company.settings();
+        settings["lines"]["shipping"] = json!(code);
+        bench.variables.insert("CONNECTION_MAIN".into(), settings);
+    };
+    change(&mut bench, "2O1");
+    bench.tell(&Story::read("free_shipping"));
+    bench.run();
+    assert_eq!(bench.ledger(company).len(), 2);
+    assert_eq!(bench.rows("SELECT * FROM orders WHERE reason = 'preflight_failed'").len(), 1);
+    change(&mut bench, "201");
+    bench.poke();
+    bench.run();
+    assert_eq!(bench.ledger(company).len(), 4, "{:?}", bench.rows("SELECT * FROM orders"));
+}
+
+#[test]
+fn a_company_that_cannot_be_read_is_asked_again_and_nothing_is_lost() {
+    for company in Company::ALL {
+        for kind in
+            [FaultKind::Down, FaultKind::LostReply, FaultKind::TokenExpired, FaultKind::RateLimited { retry_after: 5 }]
+        {
+            let bench = bench(company, |_| {});
+            // As if nobody had looked yet.
+            bench.forget("checked:main");
+            bench.fail(Fault::next(kind).on("GET", "").repeated(2));
+            bench.tell(&Story::read("simple"));
+            bench.run();
+            assert_eq!(bench.ledger(company).len(), 2, "{company:?} {kind:?}");
+        }
+    }
+}
+
+#[test]
+fn a_company_is_looked_at_daily_and_its_failure_to_answer_stops_nobody_who_passed() {
+    let company = Company::XeroUk;
+    let bench = bench(company, |_| {});
+    bench.clock.advance(Duration::hours(30));
+    bench.fail(Fault::next(FaultKind::Error500).on("GET", "Organisation"));
+    bench.tell(&Story::read("simple"));
+    bench.run();
+    assert_eq!(bench.ledger(company).len(), 2);
+    set(&bench, company, "archive_account", &json!("201"));
+    bench.clock.advance(Duration::hours(30));
+    bench.tell(&Story::read("free_shipping"));
+    bench.run();
+    assert_eq!(bench.rows("SELECT * FROM orders WHERE reason = 'preflight_failed'").len(), 1, "noticed the next day");
+}
