@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help demo dev test native simulation soak properties clients lint build checks bench deploy setup clean
+.PHONY: help demo dev test native simulation soak properties clients browser lint build checks bench deploy setup clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,7 +14,7 @@ demo: build ## real-shaped orders become proven invoices in stand-in ledgers, on
 dev: build ## the same, left running, with its addresses
 	@cargo run --quiet --example demo -- --keep
 
-test: setup lint native simulation clients build checks ## everything that CI runs
+test: setup lint native simulation clients build checks browser ## everything that CI runs
 	cargo test --test worker -- --test-threads=2
 
 native: ## the native tests: seconds
@@ -31,6 +31,11 @@ clients: ## the vendors' own client libraries against the stand-ins, our queries
 		(cd tests/clients && npm ci --ignore-scripts --loglevel=error && touch node_modules/.package-lock.json)
 	@cargo build --quiet -p sandbox
 	node --test tests/clients/*.test.mjs
+
+browser: build ## connecting a ledger, in a headless Chromium; SHOTS=folder keeps the screenshots
+	@[ tests/browser/node_modules/.package-lock.json -nt tests/browser/package-lock.json ] || \
+		(cd tests/browser && npm ci --ignore-scripts --loglevel=error && touch node_modules/.package-lock.json)
+	cargo test --test browser -- --test-threads=2
 
 properties: ## a hundred thousand drawn orders and damaged bodies: minutes
 	PROPTEST_CASES=100000 cargo test --test properties

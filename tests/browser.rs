@@ -1,0 +1,118 @@
+//! Connecting a ledger as people do it: the real Worker, the ledgers' consent pages, a headless Chromium. Needs `make build`
+//! and `tests/browser/node_modules`: `make browser` does both and runs it. SHOTS=folder keeps the screenshots.
+
+#[path = "harness/mod.rs"]
+mod harness;
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use harness::{ADMIN, QUICKBOOKS, Stage, XERO, connections, story};
+use serde_json::{Value, json};
+
+const SOON: Duration = Duration::from_secs(60);
+
+/// Plays one scenario of `tests/browser/connect.mjs`.
+fn play(stage: &Stage, scenario: &str) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let given = json!({
+        "worker": stage.url(), "admin": ADMIN, "folder": root.join("target/chromium"),
+        "shots": std::env::var("SHOTS").ok(),
+    });
+    let script = root.join("tests/browser/connect.mjs");
+    let node = root.join("node_modules/.bin/node");
+    let output = Command::new(node).arg(script).arg(scenario).arg(given.to_string()).output().unwrap();
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{scenario}:\n{}{}", said(&output.stdout), said(&output.stderr));
+}
+
+/// Connections that nobody connected yet: no company in their settings, no refresh token among the secrets.
+fn unconnected() -> Value {
+    let mut all = connections();
+    for connection in all.as_object_mut().unwrap().values_mut() {
+        connection.as_object_mut().unwrap().remove("company");
+    }
+    all["QUICKBOOKS_REFRESH_TOKEN"] = json!("");
+    all["XERO_REFRESH_TOKEN"] = json!("");
+    all
+}
+
+fn tell(stage: &Stage, first: u64, name: &str) {
+    for (number, (topic, body)) in (first..).zip(story(name)) {
+        assert_eq!(stage.deliver(number, &topic, &body).unwrap().status, 200);
+    }
+}
+
+fn preflight(stage: &Stage, connection: &str) -> Value {
+    let answer = stage.get(&format!("/api/connections/{connection}/preflight"), Some(ADMIN)).unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.json()
+}
+
+#[test]
+fn a_person_connects_both_ledgers_in_a_browser_and_what_waited_is_posted() {
+    let stage = Stage::start_with("browser", "build", &unconnected()).unwrap();
+    tell(&stage, 1, "simple");
+    play(&stage, "connect");
+    stage.wait_until_quiet(SOON).unwrap();
+    for company in [QUICKBOOKS, XERO] {
+        assert_eq!(stage.documents(company).len(), 2, "{:?}", stage.documents(company));
+    }
+    for connection in ["quickbooks", "xero"] {
+        let report = preflight(&stage, connection);
+        assert!(report["passed"] == true && report["facts"]["time_zone"].is_string(), "{report}");
+    }
+    play(&stage, "look");
+    play(&stage, "refuse");
+
+    // The grant is revoked at the ledger while orders come in.
+    stage.sandbox.with(|world| world.grants.disconnect(XERO));
+    tell(&stage, 10, "free_shipping");
+    let deadline = std::time::Instant::now() + SOON;
+    while !stage.status().unwrap().to_string().contains("no longer accepts") {
+        assert!(std::time::Instant::now() < deadline, "{}", stage.status().unwrap());
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert_eq!(stage.documents(XERO).len(), 2);
+    play(&stage, "reconnect");
+    stage.wait_until_quiet(SOON).unwrap();
+    assert_eq!(stage.documents(XERO).len(), 4, "what waited was posted: {:?}", stage.documents(XERO));
+
+    // Somebody archives the sales account.
+    stage.sandbox.with(|world| world.xero.get_mut(XERO).unwrap().archive_account("200"));
+    play(&stage, "broken");
+    tell(&stage, 20, "order_discount_uneven");
+    stage.wait_until_quiet(SOON).unwrap();
+    let held = stage.d1("SELECT reason FROM needs_attention WHERE connection = 'xero'").unwrap();
+    assert!(held.len() == 1 && held[0]["reason"] == "preflight_failed", "{held:?}");
+    stage.sandbox.with(|world| world.xero.get_mut(XERO).unwrap().activate_account("200"));
+    assert_eq!(preflight(&stage, "xero")["passed"], true);
+    stage.wait_until_quiet(SOON).unwrap();
+    assert_eq!(stage.documents(XERO).len(), 6, "{:?}", stage.documents(XERO));
+    play(&stage, "disconnect");
+}
+
+#[test]
+fn without_an_admin_secret_the_door_is_closed_and_says_how_to_open_it() {
+    let stage = Stage::start_with("closed", "build", &json!({"ADMIN_TOKEN": ""})).unwrap();
+    for path in ["/", "/connect", "/api/status", "/oauth/xero/start?connection=xero"] {
+        for secret in [None, Some(""), Some(ADMIN)] {
+            let answer = stage.get(path, secret).unwrap();
+            assert_eq!(answer.status, 503, "{path}");
+            assert!(answer.body.contains("wrangler secret put ADMIN_TOKEN"), "{}", answer.body);
+        }
+    }
+    assert_eq!(stage.get("/health", None).unwrap().status, 200);
+}
+
+#[test]
+fn an_address_that_guesses_has_to_wait() {
+    let stage = Stage::start("guesses").unwrap();
+    let codes: Vec<u16> =
+        (0..12).map(|_| stage.get("/api/status", Some("a-wrong-secret-of-16+")).unwrap().status).collect();
+    assert_eq!(codes[..10], [401; 10]);
+    assert_eq!(codes[10..], [429; 2]);
+    assert_eq!(stage.get("/api/status", Some(ADMIN)).unwrap().status, 429, "the right one is not looked at either");
+    assert_eq!(stage.get("/health", None).unwrap().status, 200);
+}

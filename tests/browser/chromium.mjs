@@ -1,0 +1,29 @@
+// A headless Chromium: the one that CHROMIUM names, else one that is installed, else the one that npm brought along.
+
+import { spawnSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import puppeteer from "puppeteer-core";
+
+function installed() {
+  if (process.env.CHROMIUM) return process.env.CHROMIUM;
+  for (const name of ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]) {
+    const found = spawnSync("sh", ["-c", `command -v ${name}`], { encoding: "utf8" }).stdout.trim();
+    if (found) return found;
+  }
+}
+
+async function brought(folder) {
+  // It unpacks itself where temporary files go, with the libraries that a bare machine lacks: into our own folder.
+  mkdirSync(folder, { recursive: true });
+  process.env.TMPDIR = folder;
+  process.env.AWS_LAMBDA_JS_RUNTIME = "nodejs22.x";
+  const { default: chromium } = await import("@sparticuz/chromium");
+  return chromium.executablePath();
+}
+
+/** Starts it. Its own defences stay on: the tests are about them. */
+export async function launch(folder) {
+  const executablePath = installed() ?? (await brought(folder));
+  const args = ["--no-sandbox", "--no-zygote", "--disable-gpu", "--disable-dev-shm-usage", "--font-render-hinting=none"];
+  return puppeteer.launch({ executablePath, args, headless: "shell", protocolTimeout: 60_000 });
+}

@@ -1,0 +1,208 @@
+// What an admin, somebody with a forwarded link, and a hostile page do in a browser with the page /connect. The program
+// that starts the Worker runs one scenario at a time: node connect.mjs <scenario> <json>.
+
+import assert from "node:assert/strict";
+import http from "node:http";
+import { mkdirSync } from "node:fs";
+import { launch } from "./chromium.mjs";
+
+const [, , scenario, given] = process.argv;
+const { worker, admin, folder, shots } = JSON.parse(given);
+const browser = await launch(folder);
+const complaints = [];
+
+async function open(path, { secret = admin, scheme = "light", width = 1200 } = {}) {
+  const context = await browser.createBrowserContext();
+  const page = await context.newPage();
+  await page.setViewport({ width, height: 900, deviceScaleFactor: 1 });
+  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  if (secret) await page.authenticate({ username: "anyone", password: secret });
+  const answer = await page.goto(worker + path, { waitUntil: "load" });
+  return { page, answer, status: answer.status() };
+}
+
+const text = (page) => page.evaluate(() => document.body.innerText);
+const card = (page, id) => page.$eval(`section#${id}`, (section) => section.innerText);
+
+async function press(page, selector) {
+  await Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.click(selector)]);
+}
+
+async function shot(page, name) {
+  if (!shots) return;
+  mkdirSync(shots, { recursive: true });
+  await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true });
+}
+
+/** From the button to the page that thanks. Returns the address that the browser came back to. */
+async function consent(page, connection, ledger, company, decision = "allow") {
+  let callback;
+  const note = (request) => {
+    if (request.url().includes("/callback?")) callback = request.url();
+  };
+  page.on("request", note);
+  await page.goto(`${worker}/connect`);
+  await press(page, `section#${connection} a[href^="/oauth/${ledger}/start"]`);
+  assert.match(await page.title(), /Allow access/, "the ledger's own page");
+  await page.click(`input[name=company][value="${company}"]`);
+  await press(page, `button[value=${decision}]`);
+  page.off("request", note);
+  assert.ok(callback, "the browser came back");
+  return callback;
+}
+
+const companies = {
+  quickbooks: { id: "1000000001", name: "Tillproof Outfitters Inc." },
+  xero: { id: "11111111-1111-4111-a111-111111111111", name: "Tillproof Outfitters (UK)" },
+};
+
+const scenarios = {
+  /** Nothing is connected; at the end both ledgers are, confirmed and checked. */
+  async connect() {
+    const { page } = await open("/connect");
+    assert.match(await card(page, "xero"), /Not connected/);
+    assert.match(await card(page, "xero"), new RegExp(`${worker}/oauth/xero/callback`), "the redirect URI to register");
+    await shot(page, "1-not-connected");
+    await consent(page, "xero", "xero", companies.xero.id, "deny");
+    assert.match(await text(page), /declined/);
+    for (const [ledger, company] of Object.entries(companies)) {
+      await consent(page, ledger, ledger, company.id);
+      assert.match(await text(page), /an admin has to confirm|before an admin has confirmed/);
+      await page.goto(`${worker}/connect`);
+      assert.match(await card(page, ledger), /To be confirmed/);
+      assert.ok((await card(page, ledger)).includes(company.name), "the name, as the ledger states it");
+      await shot(page, `2-to-be-confirmed-${ledger}`);
+      await press(page, `section#${ledger} fieldset button`);
+      assert.equal(page.url(), `${worker}/connect`);
+      assert.match(await card(page, ledger), /Connected/);
+      await press(page, `section#${ledger} form[action$="/preflight"] button`);
+      assert.match(await card(page, ledger), /Nothing stands in the way of posting/);
+    }
+    assert.deepEqual(complaints, [], "the browser had nothing to complain about");
+  },
+
+  /** The page as it looks, and what somebody without a mouse or without sight gets of it. */
+  async look() {
+    for (const [name, view] of [["light", {}], ["dark", { scheme: "dark" }], ["phone", { width: 390 }], ["phone-dark", { width: 390, scheme: "dark" }]]) {
+      const { page } = await open("/connect", view);
+      await shot(page, `3-connect-${name}`);
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      assert.ok(overflow <= 0, `${name}: the page is wider than the screen by ${overflow}`);
+      await page.goto(`${worker}/`);
+      await shot(page, `4-overview-${name}`);
+    }
+    const { page } = await open("/connect");
+    await page.keyboard.press("Tab");
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), "Skip to the content");
+    const tree = await page.accessibility.snapshot();
+    const all = [];
+    (function walk(node) {
+      all.push(node);
+      (node.children ?? []).forEach(walk);
+    })(tree);
+    const nameless = all.filter((node) => ["button", "link", "radio", "textbox"].includes(node.role) && !node.name);
+    assert.deepEqual(nameless, [], "every control has a name");
+    assert.equal(all.filter((node) => node.role === "heading" && node.level === 1).length, 1);
+    const contrast = await page.evaluate(() => {
+      const luminance = (color) => {
+        const [r, g, b] = color.match(/[\d.]+/g).slice(0, 3).map((part) => part / 255)
+          .map((part) => (part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+      };
+      const poor = [];
+      for (const element of document.querySelectorAll(".badge, .alert, .button, button, .quiet, dt")) {
+        let under = element;
+        while (under && /^(rgba\(0, 0, 0, 0\)|color)/.test(getComputedStyle(under).backgroundColor)) under = under.parentElement;
+        const [a, b] = [getComputedStyle(element).color, getComputedStyle(under ?? document.body).backgroundColor].map(luminance);
+        const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+        if (ratio < 4.5) poor.push(`${element.className} ${element.textContent.trim()}: ${ratio.toFixed(2)}`);
+      }
+      return poor;
+    });
+    assert.deepEqual(contrast, [], "text stands out from what is behind it");
+  },
+
+  /** Whoever is not the admin, and whatever was not begun here. */
+  async refuse() {
+    const stranger = await open("/connect", { secret: undefined });
+    assert.equal(stranger.status, 401);
+    const guest = await open("/oauth/xero/callback?state=xero.0123&code=x", { secret: undefined });
+    assert.equal(guest.status, 409);
+    assert.match(await text(guest.page), /was not begun here/);
+    const { page, answer } = await open("/connect");
+    const headers = answer.headers();
+    assert.match(headers["content-security-policy"], /default-src 'none'/);
+    assert.equal(headers["cache-control"], "no-store");
+    const callback = await consent(page, "xero", "xero", companies.xero.id);
+    const again = await page.goto(callback);
+    assert.equal(again.status(), 409, "a code and a state count once");
+    const forged = new URL(callback);
+    forged.searchParams.set("state", `${forged.searchParams.get("state").slice(0, -1)}0`);
+    assert.equal((await page.goto(forged.href)).status(), 409);
+    // The consent comes back to another address than it was begun from.
+    await page.goto(`${worker}/connect`);
+    const start = await page.$eval(`section#xero a[href^="/oauth/xero/start"]`, (link) => link.href);
+    await page.goto(start);
+    const elsewhere = new URL(page.url());
+    const other = new URL("/oauth/quickbooks/callback", worker);
+    other.search = new URLSearchParams({ state: elsewhere.searchParams.get("state"), code: "x", realmId: "1000000001" });
+    assert.equal((await page.goto(other.href)).status(), 409);
+    await hostile();
+  },
+
+  /** The grant was revoked at the ledger: the page says so, and connecting again is all it takes. */
+  async reconnect() {
+    const { page } = await open("/connect");
+    assert.match(await card(page, "xero"), /To be connected again/);
+    await shot(page, "5-reconnect");
+    await consent(page, "xero", "xero", companies.xero.id);
+    assert.match(await text(page), /connected to Tillproof Outfitters \(UK\) again/);
+  },
+
+  async disconnect() {
+    const { page } = await open("/connect");
+    await press(page, `section#xero form[action$="/disconnect"] button`);
+    assert.match(await card(page, "xero"), /Not connected/);
+    assert.match(await card(page, "quickbooks"), /Connected/);
+  },
+
+  /** Settings that do not fit: the page says what and how to fix it. */
+  async broken() {
+    const { page } = await open("/connect");
+    await press(page, `section#xero form[action$="/preflight"] button`);
+    const shown = await card(page, "xero");
+    assert.match(shown, /Connected, not posting/);
+    assert.match(shown, /lines\.sales.*inactive or archived in Xero/s);
+    await shot(page, "6-broken");
+  },
+};
+
+/** A page of another site posts to the admin's buttons with the admin's own browser. */
+async function hostile() {
+  const server = http.createServer((request, response) => {
+    const policy = request.url === "/hidden" ? '<meta name="referrer" content="no-referrer">' : "";
+    response.setHeader("content-type", "text/html");
+    response.end(`${policy}<form method="post" action="${worker}/api/connections/quickbooks/disconnect"><button>Win a prize</button></form>
+      <a href="${worker}/oauth/xero/start?connection=xero">Or this</a>`);
+  });
+  await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+  const { page } = await open("/connect");
+  for (const path of ["/", "/hidden"]) {
+    for (const control of ["button", "a"]) {
+      // Another host than the Worker's: localhost is not 127.0.0.1.
+      await page.goto(`http://localhost:${server.address().port}${path}`);
+      const [answer] = await Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.click(control)]);
+      assert.equal(answer.status(), 403, `${path} ${control}`);
+    }
+  }
+  server.close();
+  await page.goto(`${worker}/connect`);
+  assert.match(await card(page, "quickbooks"), /Connected/, "nothing was disconnected");
+}
+
+try {
+  await scenarios[scenario]();
+} finally {
+  await browser.close();
+}
