@@ -6,6 +6,7 @@ use std::path::Path;
 use tillproof::books::text::{Field, FieldRow, LengthUnit};
 use tillproof::books::{HoldReason, LedgerName};
 use tillproof::ledgers::{quickbooks, xero};
+use tillproof::shopify::admin::{API_VERSION, NEEDED};
 
 /// Compares `docs/<name>` with what the code says; with `UPDATE_DOCS=1` in the environment it is written anew.
 fn generated(name: &str, text: &str) {
@@ -115,4 +116,16 @@ fn every_reason_has_a_code_of_its_own_and_says_what_happened_and_what_to_do() {
             assert!(sentence.ends_with('.') && !sentence.contains('\n') && !sentence.contains('|'), "{sentence}");
         }
     }
+}
+
+#[test]
+fn the_example_of_the_apps_configuration_names_every_topic_and_the_version() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/shopify.app.toml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let compliance = ["customers/data_request", "customers/redact", "shop/redact"];
+    let topics = NEEDED.iter().map(|(_, name)| *name).chain(compliance);
+    for wanted in topics.chain([API_VERSION]) {
+        assert_eq!(text.matches(&format!("\"{wanted}\"")).count(), 1, "{wanted}");
+    }
+    assert_eq!(text.matches("/webhooks/shopify").count(), 2);
 }

@@ -11,8 +11,8 @@ mod settings;
 
 pub use names::{Named, NamedKind};
 pub use settings::{
-    ClosedPeriod, CurrencySide, Customers, ExchangeRate, IncludedTax, Lines, Rate, SaleDocument, Settings, TaxAmounts,
-    TaxBooking, TaxEntry, ZeroTotal,
+    ClosedPeriod, CurrencySide, Customers, ExchangeRate, IncludedTax, Lines, Rate, SaleDocument, Settings,
+    Subscriptions, TaxAmounts, TaxBooking, TaxEntry, ZeroTotal,
 };
 
 /// Everything the Worker is configured with, by variable name.
@@ -165,13 +165,51 @@ pub fn webhook_secrets(variables: &Variables, all: &[Connection], connection: &C
     let several_shops = all.iter().any(|other| other.shop != connection.shop);
     let mut secrets = Vec::new();
     for name in ["SHOPIFY_WEBHOOK_SECRETS", "SHOPIFY_CLIENT_SECRET"] {
-        let suffixed = format!("{name}_{}", connection.id.to_ascii_uppercase());
-        let found =
-            variable(variables, &suffixed).or_else(|| if several_shops { None } else { variable(variables, name) });
+        let found = shop_variable(variables, name, &connection.id, several_shops);
         let listed = found.unwrap_or("").split(',').map(str::trim).filter(|one| !one.is_empty());
         secrets.extend(listed.map(str::to_owned));
     }
     secrets
+}
+
+/// A value of a connection's shop: `NAME_<ID>`, and `NAME` where there is one shop only.
+fn shop_variable<'a>(variables: &'a Variables, name: &str, connection: &str, several_shops: bool) -> Option<&'a str> {
+    let suffixed = format!("{name}_{}", connection.to_ascii_uppercase());
+    variable(variables, &suffixed).or_else(|| if several_shops { None } else { variable(variables, name) })
+}
+
+/// How a shop lets its Admin API be used.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum AdminAccess<'a> {
+    /// By a permanent token of an older custom app.
+    Token(&'a str),
+    /// By an app's own credentials, for tokens that last a day.
+    Client {
+        /// `SHOPIFY_CLIENT_ID`
+        id: &'a str,
+        /// `SHOPIFY_CLIENT_SECRET`; while it is being replaced, the first of the list.
+        secret: &'a str,
+    },
+}
+
+impl<'a> AdminAccess<'a> {
+    /// The access of a connection, if any is configured. With several shops only the suffixed names count.
+    pub fn of(variables: &'a Variables, connection: &str, several_shops: bool) -> Option<Self> {
+        let read = |name| shop_variable(variables, name, connection, several_shops);
+        if let Some(token) = read("SHOPIFY_ACCESS_TOKEN") {
+            return Some(AdminAccess::Token(token));
+        }
+        let secret = read("SHOPIFY_CLIENT_SECRET")?.split(',').next()?.trim();
+        Some(AdminAccess::Client { id: read("SHOPIFY_CLIENT_ID")?, secret })
+    }
+
+    /// The name in the status.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AdminAccess::Token(_) => "access_token",
+            AdminAccess::Client { .. } => "client_credentials",
+        }
+    }
 }
 
 #[cfg(test)]

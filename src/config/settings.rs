@@ -66,6 +66,17 @@ pub enum SaleDocument {
     Receipt,
 }
 
+/// Who makes the webhook subscriptions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Subscriptions {
+    /// The app's own configuration (`shopify.app.toml`), or the merchant in Shopify's settings.
+    #[default]
+    App,
+    /// This program, through the Admin API.
+    Api,
+}
+
 /// How tax reaches the books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -165,6 +176,9 @@ pub struct Settings {
     /// Which exchange rate is stated; by default Shopify's in QuickBooks, which else may take 1, and none in Xero.
     #[serde(default)]
     pub exchange_rate: Option<ExchangeRate>,
+    /// Who makes the webhook subscriptions.
+    #[serde(default)]
+    pub subscriptions: Subscriptions,
     /// How many days personal data of settled orders is kept, 1 to 3650.
     #[serde(default = "retention_days")]
     pub retention_days: u16,

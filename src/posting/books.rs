@@ -27,6 +27,8 @@ pub struct Books<'a> {
     pub variables: &'a Variables,
     /// The companies that the settings give to other books: (ledger, company, books).
     elsewhere: Vec<(LedgerName, String, String)>,
+    /// True if more than one shop is configured: then only secrets with a connection's id behind their name count.
+    pub(super) several_shops: bool,
 }
 
 const INSTANCE: &str = "instance";
@@ -45,6 +47,7 @@ impl<'a> Books<'a> {
             schema::set_meta(platform.sql, INSTANCE, &format!("{:016x}", platform.random.bits()))?;
             schema::set_meta(platform.sql, BORN_AT, &iso(platform.clock.now()))?;
         }
+        let several_shops = all.iter().any(|one| one.shop != all[0].shop);
         let (mut connections, others): (Vec<Connection>, Vec<Connection>) =
             all.into_iter().partition(|one| one.books == id);
         belong_to_their_company(platform.sql, id, &mut connections)?;
@@ -54,7 +57,7 @@ impl<'a> Books<'a> {
             Some((settings.ledger, settings.company, one.books))
         };
         let elsewhere = others.into_iter().filter_map(held).collect();
-        Ok(Self { platform, id, connections, variables, elsewhere })
+        Ok(Self { platform, id, connections, variables, elsewhere, several_shops })
     }
 
     /// The other books to which the settings give that company, if any do.

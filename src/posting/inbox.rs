@@ -4,19 +4,21 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
+use serde_json::Value as Json;
 
 use super::changes;
 use super::orders::{self, OrderRef};
 use super::personal;
 use super::privacy;
 use super::schema::{meta, set_meta};
+use super::silence;
 use super::stopped;
 use crate::books::hold::HoldReason;
 use crate::config::Connection;
 use crate::platform::time::iso;
 use crate::platform::{Sql, SqlError, Value, transaction};
 use crate::shopify::compliance::facts;
-use crate::shopify::delivery::{self, Delivery, News, Unreadable};
+use crate::shopify::delivery::{self, Delivery, FETCHED, News, Unreadable};
 use crate::shopify::{Order, OrderState, Refund, Topic, Transaction};
 
 /// SQLite rows are limited to 2 MB on the edge; a chunk stays well below.
@@ -61,7 +63,10 @@ pub fn receive(sql: &dyn Sql, now: DateTime<Utc>, incoming: &Incoming<'_>) -> Re
         }
         let seq = store(sql, now, incoming, &sha256, news.as_ref().ok().and_then(News::order_id))?;
         set_body(sql, seq, kept(sql, incoming, &news)?.as_deref())?;
-        changes::note(sql, now, &incoming.connection.id, &drifts)?;
+        if incoming.delivery.topic != FETCHED {
+            silence::heard(sql, now, &incoming.connection.id)?;
+            changes::note(sql, now, &incoming.connection.id, &drifts)?;
+        }
         match &news {
             Ok(news) => merge(sql, now, incoming, seq, &sha256, news)?,
             Err(problem) => hold_event(sql, now, incoming, seq, reason_of(problem), &problem.to_string())?,
@@ -69,6 +74,27 @@ pub fn receive(sql: &dyn Sql, now: DateTime<Utc>, incoming: &Incoming<'_>) -> Re
         orders::publish_event(sql, seq)?;
         Ok(Received::New)
     })
+}
+
+/// Takes in an order that was fetched. What Shopify shows there is the webhooks' body but for its transactions, which it
+/// has besides.
+pub fn receive_fetched(
+    sql: &dyn Sql,
+    now: DateTime<Utc>,
+    connection: &Connection,
+    order_id: &str,
+    body: &[u8],
+) -> Result<Received, SqlError> {
+    let sha256 = delivery::body_hash(body);
+    let delivery = Delivery {
+        topic: FETCHED.to_owned(),
+        shop: connection.shop.clone(),
+        webhook_id: format!("fetched:{order_id}:{}", sha256.get(..16).unwrap_or_default()),
+        event_id: String::new(),
+        api_version: delivery::API_VERSION.to_owned(),
+        triggered_at: String::new(),
+    };
+    receive(sql, now, &Incoming { connection, delivery: &delivery, body })
 }
 
 fn reason_of(problem: &Unreadable) -> HoldReason {
@@ -165,8 +191,12 @@ fn merge(
     news: &News,
 ) -> Result<(), SqlError> {
     let order = |id: &str| OrderRef { connection: incoming.connection.id.clone(), order_id: id.to_owned() };
+    // Of two snapshots of the same moment the fetched one knows more; else the hash decides, whatever came first.
+    let mark = if incoming.delivery.topic == FETCHED { "~" } else { "" };
+    let keep =
+        |id: &str, part: &str, rank: String| keep_newest(sql, &order(id), part, seq, &format!("{rank}|{mark}{sha256}"));
     let part = |id: &str, part: &str, rank: String| {
-        keep_newest(sql, &order(id), part, seq, &format!("{rank}|{sha256}"))?;
+        keep(id, part, rank)?;
         let name = if let News::Order(order) = news { Some(order.name.as_str()) } else { None };
         orders::wake(sql, &order(id), name, now, now + SETTLING)?;
         stopped::heard(sql, now, incoming)
@@ -174,6 +204,10 @@ fn merge(
     match news {
         News::Order(body) => {
             part(body.id.as_str(), "snapshot", snapshot_rank(body))?;
+            // A later snapshot may come without them.
+            for one in &body.transactions {
+                keep(body.id.as_str(), &format!("transaction:{}", one.id.0), transaction_rank(one))?;
+            }
             let customer = body.customer.as_ref().and_then(|one| one.id.as_ref());
             personal::belongs_to(sql, &order(body.id.as_str()), customer.map(|id| id.as_str()))
         }
@@ -182,7 +216,8 @@ fn merge(
             set_meta(sql, &transactions_seen_key(&incoming.connection.id), "yes")?;
             part(id.as_str(), &format!("transaction:{}", body.id.0), transaction_rank(body))
         }
-        News::Edited(id) => part(id.as_str(), "edited", String::new()),
+        // Of several edits the last one that came counts: it is compared with when the newest snapshot came.
+        News::Edited(id) => part(id.as_str(), "edited", format!("{seq:016}")),
         News::Deleted(id) => part(id.as_str(), "deleted", String::new()),
         News::Sample => ignore_event(sql, now, seq, "sample_notification"),
         News::Other => ignore_event(sql, now, seq, "topic_not_used"),
@@ -267,11 +302,21 @@ fn hold_event(
     orders::publish(sql, &at)
 }
 
-/// All that is known of an order, and the newest event that it is known from.
-pub fn state_of(sql: &dyn Sql, connection: &Connection, order: &OrderRef) -> Result<(OrderState, i64), SqlError> {
+/// All that is known of an order.
+pub struct Known {
+    /// Merged from what arrived.
+    pub state: OrderState,
+    /// The newest event of it.
+    pub newest: i64,
+    /// True if Shopify said that it changed, after the newest whole order came.
+    pub stale: bool,
+}
+
+/// All that is known of an order.
+pub fn state_of(sql: &dyn Sql, connection: &Connection, order: &OrderRef) -> Result<Known, SqlError> {
     let parts = sql.exec(
         "SELECT p.part, p.event_seq, e.topic FROM order_parts p JOIN events e ON e.seq = p.event_seq
-         WHERE p.connection = ? AND p.order_id = ? ORDER BY p.part DESC",
+         WHERE p.connection = ? AND p.order_id = ? ORDER BY p.event_seq, p.part DESC",
         &order.params(),
     )?;
     let newest = sql.exec(
@@ -279,18 +324,55 @@ pub fn state_of(sql: &dyn Sql, connection: &Connection, order: &OrderRef) -> Res
         &order.params(),
     )?;
     let mut state = OrderState::default();
+    let (mut snapshot, mut edited) = (0, 0);
+    let mut read: (i64, Option<News>) = (0, None);
     for part in &parts {
-        let body = body(sql, part.int("event_seq")?)?;
-        match delivery::read(&part.text("topic")?, &connection.shop, &body) {
-            Ok(News::Order(order)) => state.add_order(*order),
-            Ok(News::Refund(_, refund)) => state.add_refund(*refund),
-            Ok(News::Transaction(_, transaction)) => state.add_transaction(*transaction),
-            Ok(News::Deleted(_)) => state.deleted = true,
-            // Read once when it came in; an `edited` part only says that something changed.
-            Ok(_) | Err(_) => {}
+        let (seq, name) = (part.int("event_seq")?, part.text("part")?);
+        if read.0 != seq {
+            // Read once when it came in; what does not read any more says nothing.
+            read = (seq, delivery::read(&part.text("topic")?, &connection.shop, &body(sql, seq)?).ok());
+        }
+        match (&read.1, name.strip_prefix("transaction:")) {
+            (Some(News::Order(order)), Some(id)) => {
+                let found = order.transactions.iter().find(|one| one.id.as_str() == id);
+                found.into_iter().for_each(|one| state.add_transaction(one.clone()));
+            }
+            (Some(News::Order(order)), None) => {
+                snapshot = seq;
+                state.add_order(order.as_ref().clone());
+            }
+            (Some(News::Refund(_, refund)), _) => state.add_refund(refund.as_ref().clone()),
+            (Some(News::Transaction(_, one)), _) => state.add_transaction(one.as_ref().clone()),
+            (Some(News::Deleted(_)), _) => state.deleted = true,
+            (Some(News::Edited(_)), _) => edited = seq,
+            _ => {}
         }
     }
-    Ok((state, newest.first().map_or(Ok(0), |row| row.int("seq"))?))
+    let newest = newest.first().map_or(Ok(0), |row| row.int("seq"))?;
+    Ok(Known { state, newest, stale: edited > snapshot && snapshot > 0 })
+}
+
+/// The bodies that an order's state is made of.
+pub fn bodies(sql: &dyn Sql, order: &OrderRef) -> Result<Vec<Json>, SqlError> {
+    let statement = "SELECT DISTINCT event_seq FROM order_parts WHERE connection = ? AND order_id = ?";
+    let rows = sql.exec(statement, &order.params())?;
+    let mut bodies = Vec::new();
+    for row in &rows {
+        bodies.extend(serde_json::from_slice(&body(sql, row.int("event_seq")?)?));
+    }
+    Ok(bodies)
+}
+
+/// True if a snapshot of the order from that moment or a later one is here.
+pub fn knows_snapshot(
+    sql: &dyn Sql,
+    order: &OrderRef,
+    updated_at: DateTime<chrono::FixedOffset>,
+) -> Result<bool, SqlError> {
+    let [connection, order_id] = order.params();
+    let statement =
+        "SELECT 1 AS found FROM order_parts WHERE connection = ? AND order_id = ? AND part = 'snapshot' AND rank >= ?";
+    Ok(!sql.exec(statement, &[connection, order_id, sortable(Some(updated_at)).into()])?.is_empty())
 }
 
 /// True if this connection has ever been told of a transaction.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::books::Books;
 use super::documents::{self, Record};
+use super::fetch::{self, Fetching};
 use super::inbox;
 use super::orders::{self, Ending, OrderRef, OrderRow};
 use super::parties::{self, Known};
@@ -120,6 +121,7 @@ struct Desk<'a> {
     row: &'a OrderRow,
     state: OrderState,
     seen: i64,
+    fetching: Fetching,
 }
 
 /// Decides what `row` needs. `claims` holds what other orders of this round are already asking the ledger for.
@@ -137,9 +139,11 @@ pub fn next(books: &Books<'_>, row: &OrderRow, claims: &mut BTreeSet<String>) ->
         }
     };
     let Some(ledger) = books.ledger(connection) else { return hold("the settings cannot be read".into()) };
-    let (state, seen) = inbox::state_of(books.platform.sql, connection, &row.at)?;
-    let desk = Desk { books, connection, settings, ledger: ledger.as_ref(), row, state, seen };
-    desk.decide(claims)
+    let known = inbox::state_of(books.platform.sql, connection, &row.at)?;
+    let fetching = books.fetching(connection, row, known.newest)?;
+    let (state, seen) = (known.state, known.newest);
+    let desk = Desk { books, connection, settings, ledger: ledger.as_ref(), row, state, seen, fetching };
+    if known.stale && fetching == Fetching::Now { desk.fetch() } else { desk.decide(claims) }
 }
 
 impl Desk<'_> {
@@ -149,6 +153,23 @@ impl Desk<'_> {
 
     fn end(&self, ending: Ending) -> Result<Action, SqlError> {
         Ok(Action::End(ending, self.seen))
+    }
+
+    /// The order is fetched at the beginning of the next turn, which is at once.
+    fn fetch(&self) -> Result<Action, SqlError> {
+        fetch::want(self.books.platform.sql, &self.row.at)?;
+        self.end(Ending::Later(self.now()))
+    }
+
+    /// Nothing more can be said of the order before something else is known. Where it can be fetched it is; else it is
+    /// looked at again at the end of `grace`, or when Shopify can be asked again.
+    fn wait(&self, grace: DateTime<Utc>) -> Result<Action, SqlError> {
+        match self.fetching {
+            Fetching::Now => self.fetch(),
+            Fetching::At(until) if grace <= self.now() => self.end(Ending::Later(until)),
+            Fetching::At(until) => self.end(Ending::Later(grace.min(until))),
+            Fetching::No => self.end(Ending::Later(grace)),
+        }
     }
 
     fn decide(&self, claims: &mut BTreeSet<String>) -> Result<Action, SqlError> {
@@ -173,13 +194,14 @@ impl Desk<'_> {
             shop: &self.connection.shop,
             stamp: self.row.stamp.as_ref(),
             booked: &booked,
-            may_infer: !heard || waited >= TRANSACTIONS_GRACE,
+            may_infer: self.fetching != Fetching::Now
+                && (waited >= TRANSACTIONS_GRACE || (!heard && self.fetching == Fetching::No)),
         };
         match normalize::desired(&input) {
             Err(hold) => self.end(Ending::Held(hold)),
             Ok(Desired::Ignored(ignored)) => self.end(Ending::Ignored(ignored.rule())),
-            Ok(Desired::AwaitsOrder) if waited < ORPHAN_GRACE => {
-                self.end(Ending::Later(self.row.first_seen_at + ORPHAN_GRACE))
+            Ok(Desired::AwaitsOrder) if waited < ORPHAN_GRACE || self.fetching != Fetching::No => {
+                self.wait(self.row.first_seen_at + ORPHAN_GRACE)
             }
             Ok(Desired::AwaitsOrder) => {
                 let text = "a refund, payment or edit arrived, but the order itself never did";
@@ -204,7 +226,7 @@ impl Desk<'_> {
             return self.end(Ending::Held(hold));
         }
         match steps.first() {
-            None if desired.awaits_transactions => self.end(Ending::Later(self.row.first_seen_at + TRANSACTIONS_GRACE)),
+            None if desired.awaits_transactions => self.wait(self.row.first_seen_at + TRANSACTIONS_GRACE),
             None => self.end(Ending::Synced),
             Some(Step::Create(document)) => self.write(Operation::Create, document, posted, claims),
             Some(Step::Update(document)) => self.write(Operation::Update, document, posted, claims),

@@ -64,9 +64,14 @@ pub struct OrderRow {
     pub marks: i64,
     /// True if something was written for it since its last news.
     pub wrote: bool,
+    /// True if it is to be fetched whole from Shopify.
+    pub wants_fetch: bool,
+    /// The newest event of it when it was last fetched.
+    pub fetched_seq: i64,
 }
 
-const COLUMNS: &str = "connection, order_id, stamp, first_seen_at, attempts, retrying_since, marks, wrote";
+const COLUMNS: &str = "connection, order_id, stamp, first_seen_at, attempts, retrying_since, marks, wrote, wants_fetch,
+     fetched_seq";
 
 fn read(row: &Row) -> Result<OrderRow, SqlError> {
     let instant = |column: &str| {
@@ -80,6 +85,8 @@ fn read(row: &Row) -> Result<OrderRow, SqlError> {
         retrying_since: row.text_or_null("retrying_since")?.as_deref().and_then(parse_iso),
         marks: row.int("marks")?,
         wrote: row.int("wrote")? != 0,
+        wants_fetch: row.int("wants_fetch")? != 0,
+        fetched_seq: row.int("fetched_seq")?,
     })
 }
 
@@ -332,11 +339,13 @@ pub fn publish_event(sql: &dyn Sql, seq: i64) -> Result<(), SqlError> {
 
 /// Marks the orders that a turn is about to work on; those that two turns already began with and never ended are held.
 pub fn mark(sql: &dyn Sql, rows: &[OrderRow]) -> Result<(), SqlError> {
-    for row in rows {
-        let statement = "UPDATE orders SET marks = marks + 1 WHERE connection = ? AND order_id = ?";
-        sql.exec(statement, &row.at.params())?;
-    }
-    Ok(())
+    rows.iter().try_for_each(|row| mark_one(sql, &row.at))
+}
+
+/// Marks one.
+pub fn mark_one(sql: &dyn Sql, at: &OrderRef) -> Result<(), SqlError> {
+    let statement = "UPDATE orders SET marks = marks + 1 WHERE connection = ? AND order_id = ?";
+    sql.exec(statement, &at.params()).map(drop)
 }
 
 /// An ending that holds whatever was heard of the order meanwhile. The greatest integer that the runtime's SQLite takes:

@@ -281,6 +281,6 @@ fn shop_currency(sql: &dyn Sql, connection: &Connection) -> Result<Option<Curren
     let rows = sql.exec(statement, &[connection.id.as_str().into()])?;
     let Some(row) = rows.first() else { return Ok(None) };
     let at = OrderRef { connection: connection.id.clone(), order_id: row.text("order_id")? };
-    let (state, _) = inbox::state_of(sql, connection, &at)?;
+    let state = inbox::state_of(sql, connection, &at)?.state;
     Ok(state.snapshot.map(|order| order.currency))
 }

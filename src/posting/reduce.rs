@@ -4,6 +4,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 
+use super::fetch;
 use super::inbox;
 use super::orders::OrderRef;
 use super::parties;
@@ -36,6 +37,7 @@ pub fn reduce(sql: &dyn Sql, now: DateTime<Utc>, at: &OrderRef, to: Personal) ->
     if !give_up_sendings(sql, now, at)? {
         return Ok(Reduced::UnderWay);
     }
+    fetch::forget(sql, at)?;
     let bodies = reduce_bodies(sql, at)?;
     let documents = reduce_documents(sql, at)? + reduce_writes(sql, now, at)?;
     let statement =

@@ -28,7 +28,8 @@ CREATE TABLE IF NOT EXISTS order_parts (
 
 -- Where each order stands. `due_at` is when it is looked at next; `marks` counts turns that began with it and did not
 -- end; `priority` 0 goes before 1: live orders before backfill. `personal` says whether anything about a person is `kept`,
--- `purged` by age, or `erased` for good.
+-- `purged` by age, or `erased` for good. `wants_fetch` is 1 while the order is to be fetched whole from Shopify,
+-- `fetched_seq` is the newest event of it when it last was.
 CREATE TABLE IF NOT EXISTS orders (
     connection TEXT NOT NULL, order_id TEXT NOT NULL, name TEXT, state TEXT NOT NULL,
     reason TEXT, detail TEXT, remedy TEXT, currency TEXT, stamp TEXT,
@@ -36,9 +37,11 @@ CREATE TABLE IF NOT EXISTS orders (
     attempts INTEGER NOT NULL DEFAULT 0, retrying_since TEXT, due_at TEXT, marks INTEGER NOT NULL DEFAULT 0,
     wrote INTEGER NOT NULL DEFAULT 0, priority INTEGER NOT NULL DEFAULT 0,
     customer_id TEXT, personal TEXT NOT NULL DEFAULT 'kept',
+    wants_fetch INTEGER NOT NULL DEFAULT 0, fetched_seq INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (connection, order_id)
 );
 CREATE INDEX IF NOT EXISTS orders_by_due ON orders (due_at);
+CREATE INDEX IF NOT EXISTS orders_to_fetch ON orders (connection, due_at) WHERE wants_fetch = 1;
 CREATE INDEX IF NOT EXISTS orders_by_customer ON orders (connection, customer_id) WHERE customer_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS orders_by_age ON orders (connection, updated_at) WHERE personal = 'kept';
 

@@ -9,6 +9,7 @@ use super::books::Books;
 use super::inbox::Incoming;
 use super::orders;
 use super::schema::{clear_meta, meta, set_meta};
+use super::shop;
 use crate::books::hold::{Hold, HoldReason};
 use crate::platform::time::iso;
 use crate::platform::{Sql, SqlError, transaction};
@@ -51,6 +52,7 @@ pub fn stop(sql: &dyn Sql, now: DateTime<Utc>, incoming: &Incoming<'_>, event: i
     let stopped = Stopped { since, event };
     let text = serde_json::to_string(&stopped).map_err(|error| SqlError(error.to_string()))?;
     set_meta(sql, &key(connection), &text)?;
+    shop::forget_token(sql, connection)?;
     let message = format!(
         "The app was removed from {} at {}: nothing is posted for this connection. {}",
         incoming.connection.shop,

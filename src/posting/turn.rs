@@ -17,6 +17,7 @@ use super::retention;
 use super::retry::backoff;
 use super::round::{Allowance, Ride};
 use super::schema::{clear_meta, meta, set_meta};
+use super::shop::{Calls, SHOPIFY_CALLS};
 use super::tokens::{self, Refused};
 use crate::config::Connection;
 use crate::journal;
@@ -27,15 +28,18 @@ use crate::platform::{SqlError, transaction};
 /// Orders that a turn takes on: they fill three requests to Xero or five to QuickBooks at every stage, and make about as
 /// many records as a turn sends to D1.
 const ORDERS: usize = 150;
-/// Requests to the ledger in a turn. The platform's smallest plan allows 50 subrequests, we take at most 40: one for the
+/// Requests to the ledger and to Shopify in a turn. The platform's smallest plan allows 50 subrequests, we take at most 40: one for the
 /// token, and up to 21 for the journal.
 const CALLS: usize = 18;
 /// A turn that is not heard of for this long has crashed.
 const SAFETY: Duration = Duration::seconds(60);
 /// After this long no new calls go out in a turn.
 const WORKING_TIME: Duration = Duration::seconds(20);
-/// A turn older than this has crashed: its working time, the last calls' 30 seconds and the journal's are over.
-const STUCK: Duration = Duration::seconds(80);
+/// After this long Shopify is asked no more in a turn: the books have their turn too.
+const ASKING_TIME: Duration = Duration::seconds(15);
+/// A turn older than this has crashed: the time for asking and for working, both times the last calls' 30 seconds, and the
+/// journal's are over.
+const STUCK: Duration = Duration::seconds(130);
 const TURN_BEGAN: &str = "turn_began";
 /// How long a turn waits for tokens that somebody else is refreshing: that call takes a second or two.
 const REFRESH_WAIT: Duration = Duration::seconds(3);
@@ -54,7 +58,9 @@ impl Books<'_> {
     /// Works on what is due, sends the journal's records, sets the alarm again.
     pub async fn turn(&self) {
         let now = self.platform.clock.now();
-        let worked = match self.work().await {
+        let calls = Calls::new(SHOPIFY_CALLS, now + ASKING_TIME);
+        let ask_again = self.errands(&calls).await.unwrap_or_default().then_some(now);
+        let worked = match self.work(CALLS - SHOPIFY_CALLS + calls.left()).await {
             // A company that was confirmed just now is looked at although no order waits.
             Ok(()) => self.check_again().await,
             failed => failed,
@@ -65,7 +71,7 @@ impl Books<'_> {
         let flush_again = self.flush_journal().await;
         // An object that cannot even set its alarm is woken by the next delivery or by cron.
         let _ = match worked {
-            Ok(()) => self.arm([tidy_again, flush_again].into_iter().flatten().min()).await,
+            Ok(()) => self.arm([ask_again, tidy_again, flush_again].into_iter().flatten().min()).await,
             // What is due would only fail again at once.
             Err(_) => self.platform.alarm.set(now + FAILED_TURN).await,
         };
@@ -84,7 +90,7 @@ impl Books<'_> {
             self.turn().await;
             return Ok(());
         }
-        let untidy = privacy::is_due(sql)? || retention::is_due(sql, &self.connections, now)?;
+        let untidy = self.errands_due()? || privacy::is_due(sql)? || retention::is_due(sql, &self.connections, now)?;
         let waiting = untidy || journal::backlog(sql)? > 0;
         self.arm(waiting.then_some(now)).await
     }
@@ -97,7 +103,14 @@ impl Books<'_> {
         Ok([erase_again, purge_again].into_iter().flatten().min())
     }
 
-    async fn work(&self) -> Result<(), SqlError> {
+    /// Says durably that a turn is at work, and has the object woken should nothing be heard of it again.
+    pub(super) async fn begin(&self, now: DateTime<Utc>) -> Result<(), SqlError> {
+        set_meta(self.platform.sql, TURN_BEGAN, &iso(now))?;
+        self.platform.alarm.set(now + SAFETY).await?;
+        self.platform.sql.sync().await
+    }
+
+    async fn work(&self, calls: usize) -> Result<(), SqlError> {
         let sql = self.platform.sql;
         let now = self.platform.clock.now();
         self.notice_new_settings()?;
@@ -106,7 +119,7 @@ impl Books<'_> {
             return Ok(());
         }
         let picked = self.pick(now, if health.is_probing() { 1 } else { ORDERS }).await?;
-        let left = if picked.is_empty() { picked } else { self.rounds(picked).await? };
+        let left = if picked.is_empty() { picked } else { self.rounds(picked, calls).await? };
         transaction(sql, |sql| left.iter().try_for_each(|row| orders::put_back(sql, &row.at)))
     }
 
@@ -129,22 +142,20 @@ impl Books<'_> {
                     picked.push(row);
                 }
             }
-            set_meta(sql, TURN_BEGAN, &iso(now))?;
             orders::mark(sql, &picked)
         })?;
-        self.platform.alarm.set(now + SAFETY).await?;
-        sql.sync().await?;
+        self.begin(now).await?;
         Ok(picked)
     }
 
     /// Rounds of decide – record – send – apply until nothing is left to do, the turn is used up, or the connection
     /// pauses. Returns the orders that are not finished.
-    async fn rounds(&self, mut active: Vec<OrderRow>) -> Result<Vec<OrderRow>, SqlError> {
+    async fn rounds(&self, mut active: Vec<OrderRow>, mut calls: usize) -> Result<Vec<OrderRow>, SqlError> {
         let sql = self.platform.sql;
         let ledger = self.connections.iter().find_map(|one| Some((one, self.ledger(one)?)));
         let Some((connection, ledger)) = ledger else { return self.decide(active).map(|needs| needs.rows()) };
         let mut spent = Spent::load(sql)?;
-        let (mut calls, mut alone) = (CALLS, BTreeSet::new());
+        let mut alone = BTreeSet::new();
         let (mut renew, mut renewed) = (false, false);
         // The daily look at a company that was found right is tried once: its failure stops nobody.
         let mut tried = false;

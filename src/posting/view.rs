@@ -8,6 +8,10 @@ use super::books::Books;
 use super::breaker;
 use super::grant;
 use super::orders::{self, OrderRef};
+use super::shop;
+use super::silence::Hearing;
+use super::stopped;
+use super::subscriptions::Check;
 use crate::journal;
 use crate::platform::time::iso;
 use crate::platform::{Row, SqlError, Value, transaction};
@@ -46,6 +50,25 @@ pub struct ConnectionStatus {
     pub events: std::collections::BTreeMap<String, i64>,
     /// When the oldest order that waits was first seen.
     pub oldest_waiting: Option<String>,
+    /// How it stands with the shop.
+    pub shopify: ShopStatus,
+}
+
+/// How a connection stands with its shop.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ShopStatus {
+    /// How its Admin API is used: `client_credentials`, `access_token`, or not at all.
+    pub access: Option<String>,
+    /// Shopify is not asked before then.
+    pub paused_until: Option<String>,
+    /// Why.
+    pub pause_reason: Option<String>,
+    /// Since when the connection is stopped because its app was removed.
+    pub stopped_since: Option<String>,
+    /// When deliveries come.
+    pub deliveries: Hearing,
+    /// What the last look at the webhook subscriptions found; nothing where the app's configuration makes them.
+    pub subscriptions: Option<Check>,
 }
 
 /// Everything about one order.
@@ -116,7 +139,22 @@ impl Books<'_> {
             problems: problems.into_iter().flatten().map(ToString::to_string).collect(),
             orders: count("SELECT state AS name, COUNT(*) AS n FROM orders WHERE connection = ? GROUP BY state")?,
             events: count("SELECT outcome AS name, COUNT(*) AS n FROM events WHERE connection = ? GROUP BY outcome")?,
+            shopify: self.shop_status(id)?,
             oldest_waiting: oldest.first().map(|row| row.text_or_null("at")).transpose()?.flatten(),
+        })
+    }
+
+    fn shop_status(&self, id: &str) -> Result<ShopStatus, SqlError> {
+        let (sql, now) = (self.platform.sql, self.platform.clock.now());
+        let access = self.connection(id).map(|one| self.admin_access(one)).transpose()?.flatten();
+        let (paused_until, pause_reason) = shop::paused(sql, id, now)?.map(|(until, why)| (iso(until), why)).unzip();
+        Ok(ShopStatus {
+            access: access.map(|access| access.as_str().to_owned()),
+            paused_until,
+            pause_reason,
+            stopped_since: stopped::since(sql, id)?.map(iso),
+            deliveries: self.hearing(id)?,
+            subscriptions: self.subscriptions(id)?,
         })
     }
 

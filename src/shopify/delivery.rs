@@ -21,6 +21,9 @@ pub const SAMPLE_ORDER_ID: &str = "820982911946154508";
 /// The version of Shopify's API that this house reads.
 pub const API_VERSION: &str = "2026-10";
 
+/// The topic of an order that was not delivered but fetched through the Admin API.
+pub const FETCHED: &str = "orders/fetched";
+
 /// What the headers claim of a delivery whose signature was verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
@@ -65,7 +68,7 @@ pub fn body_hash(body: &[u8]) -> String {
 /// The topics that mean something here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Topic {
-    /// A whole order: `orders/create`, `updated`, `paid`, `cancelled`.
+    /// A whole order: `orders/create`, `updated`, `paid`, `cancelled`, and one that was fetched.
     Order,
     /// `orders/edited`: says that an order changed, not how.
     OrderEdited,
@@ -91,7 +94,7 @@ impl Topic {
     /// Reads a topic.
     pub fn parse(text: &str) -> Self {
         match text {
-            "orders/create" | "orders/updated" | "orders/paid" | "orders/cancelled" => Topic::Order,
+            "orders/create" | "orders/updated" | "orders/paid" | "orders/cancelled" | FETCHED => Topic::Order,
             "orders/edited" => Topic::OrderEdited,
             "orders/delete" => Topic::OrderDeleted,
             "refunds/create" => Topic::Refund,

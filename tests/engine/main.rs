@@ -12,6 +12,7 @@ mod large;
 mod news;
 mod privacy;
 mod retention;
+mod shopify;
 mod stories;
 
 use support::{Bench, Company, Story};

@@ -5,25 +5,28 @@
 use std::collections::VecDeque;
 
 use chrono::{DateTime, FixedOffset};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Question, Trouble, about};
 use crate::books::money::{Currency, parse_amount};
 use crate::shopify::money::MoneySet;
 
-/// One order being fetched: asks for the order, for further lines, and for each refund.
-#[derive(Debug)]
+/// One order being fetched: asks for the order, for further lines, and for each refund. It can be put down between two
+/// questions and taken up again.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OrderFetch {
     gid: String,
     wanted: VecDeque<Wanted>,
     order: Map<String, Value>,
     updated_at: Value,
-    offset: Option<FixedOffset>,
+    /// The shop's offset from UTC.
+    offset_minutes: Option<i32>,
     lines: Vec<Value>,
     refunds: Vec<Value>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 enum Wanted {
     Order,
     Lines(Value),
@@ -49,7 +52,7 @@ impl OrderFetch {
             wanted: VecDeque::from([Wanted::Order]),
             order: Map::new(),
             updated_at: Value::Null,
-            offset: None,
+            offset_minutes: None,
             lines: Vec::new(),
             refunds: Vec::new(),
         }
@@ -67,7 +70,7 @@ impl OrderFetch {
                 order.insert("line_items".into(), Value::Array(std::mem::take(&mut self.lines)));
                 order.insert("refunds".into(), Value::Array(std::mem::take(&mut self.refunds)));
                 let mut order = Value::Object(order);
-                if let Some(offset) = self.offset {
+                if let Some(offset) = self.offset_minutes.and_then(|minutes| FixedOffset::east_opt(minutes * 60)) {
                     rewrite_instants(&mut order, &|at| at.with_timezone(&offset).to_rfc3339());
                 }
                 Step::Done(order)
@@ -79,8 +82,8 @@ impl OrderFetch {
     pub fn take(&mut self, data: &Value) -> Result<(), Trouble> {
         match self.wanted.pop_front() {
             Some(Wanted::Order) => {
-                let minutes = data["shop"]["timezoneOffsetMinutes"].as_i64().and_then(|one| i32::try_from(one).ok());
-                self.offset = minutes.and_then(|minutes| FixedOffset::east_opt(minutes * 60));
+                let minutes = data["shop"]["timezoneOffsetMinutes"].as_i64();
+                self.offset_minutes = minutes.and_then(|minutes| i32::try_from(minutes).ok());
                 self.take_order(&data["order"]);
             }
             Some(Wanted::Lines(_)) => {

@@ -1,0 +1,256 @@
+//! Notices when a shop falls silent: no delivery for several times the longest pause that is usual there. Then the
+//! subscriptions are checked, the orders that changed meanwhile are fetched, and somebody is told, once. The next delivery
+//! ends it.
+
+use chrono::{DateTime, Duration, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::alerts;
+use super::books::Books;
+use super::fetch;
+use super::inbox;
+use super::orders::{self, OrderRef};
+use super::schema::{clear_meta, meta, set_meta};
+use super::shop::{Calls, NoAnswer};
+use super::stopped;
+use crate::config::Connection;
+use crate::platform::time::{iso, parse_iso};
+use crate::platform::{Sql, SqlError, transaction};
+use crate::shopify::admin::{self, Summary};
+
+/// Days with deliveries that tell what is usual: two weekends are among them.
+const DAYS: usize = 14;
+/// Days that have to be known before anything is called unusual.
+const DAYS_NEEDED: usize = 3;
+/// So many usual pauses make a silence.
+const TIMES: i32 = 3;
+/// No pause below this is a silence: a quiet hour is nothing.
+const LEAST: Duration = Duration::hours(1);
+/// While the silence lasts, the orders that changed are fetched this often.
+const AGAIN: Duration = Duration::hours(6);
+/// Fetched from this long before the last delivery on: deliveries may be late.
+const OVERLAP: Duration = Duration::hours(1);
+/// The kind of the alert.
+const ALERT: &str = "silence";
+
+/// When deliveries came: the last one, and the longest pause that ended on each of the last days.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Pulse {
+    last: DateTime<Utc>,
+    /// Day and seconds.
+    pauses: Vec<(NaiveDate, i64)>,
+}
+
+impl Pulse {
+    fn beat(self, now: DateTime<Utc>) -> Self {
+        let (today, pause) = (now.date_naive(), (now - self.last).num_seconds().max(0));
+        let mut pauses = self.pauses;
+        match pauses.last_mut().filter(|(day, _)| *day == today) {
+            Some((_, longest)) => *longest = pause.max(*longest),
+            None => pauses.push((today, pause)),
+        }
+        let surplus = pauses.len().saturating_sub(DAYS);
+        Self { last: now, pauses: pauses.split_off(surplus) }
+    }
+
+    /// The longest usual pause: the longest but one of the days, so that one outage does not teach patience.
+    fn usual(&self) -> Option<Duration> {
+        let mut pauses: Vec<i64> = self.pauses.iter().map(|(_, seconds)| *seconds).collect();
+        pauses.sort_unstable();
+        (pauses.len() >= DAYS_NEEDED).then(|| Duration::seconds(pauses[pauses.len() - 2]))
+    }
+
+    fn is_silent(&self, now: DateTime<Utc>) -> bool {
+        self.usual().is_some_and(|usual| now - self.last > (usual * TIMES).max(LEAST))
+    }
+}
+
+/// Orders to be looked through that changed since then.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct CatchUp {
+    since: String,
+    after: Option<String>,
+}
+
+/// A silence that was told of.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Silence {
+    since: String,
+    look_again: String,
+}
+
+/// What the status shows of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Hearing {
+    /// When the last delivery came.
+    pub last_delivery: Option<String>,
+    /// The longest pause that is usual, in seconds; not known in the first days.
+    pub usual_pause_seconds: Option<i64>,
+    /// Since when the shop is silent, if it is.
+    pub silent_since: Option<String>,
+}
+
+fn key(what: &str, connection: &str) -> String {
+    format!("{what}:{connection}")
+}
+
+fn read<T: serde::de::DeserializeOwned>(sql: &dyn Sql, what: &str, connection: &str) -> Result<Option<T>, SqlError> {
+    Ok(meta(sql, &key(what, connection))?.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+fn write<T: Serialize>(sql: &dyn Sql, what: &str, connection: &str, value: &T) -> Result<(), SqlError> {
+    let text = serde_json::to_string(value).map_err(|error| SqlError(error.to_string()))?;
+    set_meta(sql, &key(what, connection), &text)
+}
+
+/// A delivery came.
+pub fn heard(sql: &dyn Sql, now: DateTime<Utc>, connection: &str) -> Result<(), SqlError> {
+    let pulse: Option<Pulse> = read(sql, "pulse", connection)?;
+    let pulse = pulse.map_or(Pulse { last: now, pauses: Vec::new() }, |pulse| pulse.beat(now));
+    write(sql, "pulse", connection, &pulse)?;
+    if read::<Silence>(sql, "silence", connection)?.is_some() {
+        clear_meta(sql, &key("silence", connection))?;
+        alerts::close(sql, now, connection, ALERT)?;
+    }
+    Ok(())
+}
+
+/// Looks through the orders that changed since shortly before the last delivery.
+pub fn catch_up_since_last(sql: &dyn Sql, now: DateTime<Utc>, connection: &str) -> Result<(), SqlError> {
+    let last = read::<Pulse>(sql, "pulse", connection)?.map_or(now, |pulse| pulse.last);
+    write(sql, "catch_up", connection, &CatchUp { since: iso(last - OVERLAP), after: None })
+}
+
+impl Books<'_> {
+    /// What is known of a connection's deliveries.
+    pub(super) fn hearing(&self, connection: &str) -> Result<Hearing, SqlError> {
+        let sql = self.platform.sql;
+        let pulse: Option<Pulse> = read(sql, "pulse", connection)?;
+        Ok(Hearing {
+            last_delivery: pulse.as_ref().map(|pulse| iso(pulse.last)),
+            usual_pause_seconds: pulse.as_ref().and_then(Pulse::usual).map(|usual| usual.num_seconds()),
+            silent_since: read::<Silence>(sql, "silence", connection)?.map(|silence| silence.since),
+        })
+    }
+
+    /// True if the shop fell silent, or is silent still and it is time to look again.
+    pub(super) fn silence_is_due(&self, connection: &Connection, now: DateTime<Utc>) -> Result<bool, SqlError> {
+        let sql = self.platform.sql;
+        if stopped::since(sql, &connection.id)?.is_some() {
+            return Ok(false);
+        }
+        let silent = read::<Pulse>(sql, "pulse", &connection.id)?.is_some_and(|pulse| pulse.is_silent(now));
+        let again = read::<Silence>(sql, "silence", &connection.id)?.and_then(|one| parse_iso(&one.look_again));
+        Ok(silent && again.is_none_or(|again| now >= again))
+    }
+
+    /// Tells of a silence, once, and has everything looked through that may have been missed.
+    pub(super) fn note_silence(&self, connection: &Connection, now: DateTime<Utc>) -> Result<(), SqlError> {
+        let can_ask = self.admin_access(connection)?.is_some();
+        transaction(self.platform.sql, |sql| {
+            let Some(pulse) = read::<Pulse>(sql, "pulse", &connection.id)? else { return Ok(()) };
+            let silence = Silence { since: iso(pulse.last), look_again: iso(now + AGAIN) };
+            write(sql, "silence", &connection.id, &silence)?;
+            if can_ask {
+                catch_up_since_last(sql, now, &connection.id)?;
+            }
+            self.ask_for_check(&connection.id)?;
+            let usual = pulse.usual().unwrap_or_default().num_minutes();
+            let what = if can_ask {
+                "The orders that changed since then are fetched; look at the webhook subscriptions in /api/status."
+            } else {
+                "Check the webhooks in Shopify. With SHOPIFY_CLIENT_ID and SHOPIFY_CLIENT_SECRET (or SHOPIFY_ACCESS_TOKEN) \
+                 what was missed is fetched by itself."
+            };
+            let shop = &connection.shop;
+            let message = format!(
+                "No delivery from {shop} since {}; the longest usual pause is {usual} minutes. {what}",
+                silence.since
+            );
+            alerts::open(sql, now, &connection.id, ALERT, &message)
+        })
+    }
+
+    pub(super) fn catch_up_is_due(&self, connection: &Connection) -> Result<bool, SqlError> {
+        let waiting = read::<CatchUp>(self.platform.sql, "catch_up", &connection.id)?.is_some();
+        Ok(waiting && self.admin_access(connection)?.is_some())
+    }
+
+    /// Looks through one page of changed orders: what is not known in that state is wanted.
+    pub(super) async fn catch_up(&self, connection: &Connection, calls: &Calls) -> Result<(), NoAnswer> {
+        let sql = self.platform.sql;
+        let Some(at) = read::<CatchUp>(sql, "catch_up", &connection.id)? else { return Ok(()) };
+        let Some(shop) = self.shop(connection, calls)? else { return Ok(()) };
+        let data = shop.ask(&admin::orders_changed_since(&at.since, at.after.as_deref())).await?;
+        let (page, next) = match admin::summaries(&data) {
+            Ok(page) => page,
+            Err(trouble) => return Err(shop.pause(trouble)?),
+        };
+        let now = self.platform.clock.now();
+        transaction(sql, |sql| {
+            for one in page.iter().filter(|one| !one.test) {
+                want_if_new(sql, now, &connection.id, one)?;
+            }
+            match next {
+                Some(next) => {
+                    let rest = CatchUp { since: at.since.clone(), after: Some(next) };
+                    write(sql, "catch_up", &connection.id, &rest)
+                }
+                None => clear_meta(sql, &key("catch_up", &connection.id)),
+            }
+        })?;
+        Ok(())
+    }
+}
+
+fn want_if_new(sql: &dyn Sql, now: DateTime<Utc>, connection: &str, one: &Summary) -> Result<(), SqlError> {
+    let at = OrderRef { connection: connection.to_owned(), order_id: one.order_id.clone() };
+    if inbox::knows_snapshot(sql, &at, one.updated_at)? {
+        return Ok(());
+    }
+    orders::wake(sql, &at, Some(&one.name), now, now)?;
+    fetch::want(sql, &at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::{Datelike, Timelike};
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    /// A delivery every half hour from nine to five, for that many days from Monday, 2 November 2026; none at weekends.
+    fn working_days(days: i64) -> Pulse {
+        let mut pulse = Pulse { last: at("2026-11-02T09:00:00Z"), pauses: Vec::new() };
+        for half_hour in 1..days * 48 {
+            let now = at("2026-11-02T09:00:00Z") + Duration::minutes(30 * half_hour);
+            let (weekend, night) = (now.weekday().number_from_monday() > 5, !(9..17).contains(&now.hour()));
+            if !weekend && !night {
+                pulse = pulse.beat(now);
+            }
+        }
+        pulse
+    }
+
+    #[test]
+    fn nights_are_no_silence_and_weekends_are_none_once_they_are_known() {
+        let week = working_days(4);
+        assert_eq!(week.usual(), Some(Duration::hours(16) + Duration::minutes(30)));
+        assert!(!week.is_silent(week.last + Duration::hours(40)) && week.is_silent(week.last + Duration::hours(50)));
+        let month = working_days(21);
+        assert_eq!(month.usual(), Some(Duration::hours(64) + Duration::minutes(30)));
+        assert!(!month.is_silent(month.last + Duration::hours(80)));
+    }
+
+    #[test]
+    fn one_outage_does_not_teach_patience_and_the_first_days_call_nothing_unusual() {
+        let pulse = working_days(3);
+        let after = pulse.clone().beat(pulse.last + Duration::days(30));
+        assert_eq!(after.usual(), pulse.usual());
+        let young =
+            Pulse { last: at("2026-11-02T09:00:00Z"), pauses: vec![(at("2026-11-02T09:00:00Z").date_naive(), 5)] };
+        assert!(!young.is_silent(young.last + Duration::days(300)));
+    }
+}

@@ -1,0 +1,153 @@
+//! Keeps the webhook subscriptions of connections that make them through the Admin API (`subscriptions = "api"`): once a
+//! day, and when a shop falls silent, every topic that is needed is there, points here and has the expected version.
+//! Shopify removes a subscription after eight deliveries in a row that failed (facts/shopify §1.3).
+
+use chrono::{DateTime, Duration, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::alerts;
+use super::books::Books;
+use super::schema::{clear_meta, meta, set_meta};
+use super::shop::{Calls, NoAnswer, Shop};
+use super::silence;
+use crate::config::{Connection, Subscriptions, variable};
+use crate::platform::time::{iso, parse_iso};
+use crate::platform::{SqlError, transaction};
+use crate::shopify::admin::{self, NEEDED, Subscription};
+
+/// How often they are looked at: Shopify gives up on an address after four hours of failures.
+const EVERY: Duration = Duration::hours(24);
+/// The kind of the alert.
+const ALERT: &str = "subscriptions";
+
+/// What the last look found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// When.
+    pub checked_at: String,
+    /// Topics whose subscription was missing or wrong and was made.
+    pub made: Vec<String>,
+    /// What could not be put right, and what to do.
+    pub problems: Vec<String>,
+}
+
+fn check_key(connection: &str) -> String {
+    format!("subscriptions:{connection}")
+}
+
+fn asked_key(connection: &str) -> String {
+    format!("check_subscriptions:{connection}")
+}
+
+impl Books<'_> {
+    /// What the last look at a connection's subscriptions found.
+    pub fn subscriptions(&self, connection: &str) -> Result<Option<Check>, SqlError> {
+        let text = meta(self.platform.sql, &check_key(connection))?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
+    /// Asks for a look before the day is over.
+    pub(super) fn ask_for_check(&self, connection: &str) -> Result<(), SqlError> {
+        set_meta(self.platform.sql, &asked_key(connection), "yes")
+    }
+
+    pub(super) fn check_is_due(&self, connection: &Connection, now: DateTime<Utc>) -> Result<bool, SqlError> {
+        let ours = connection.settings.as_ref().is_ok_and(|settings| settings.subscriptions == Subscriptions::Api);
+        if !ours || self.admin_access(connection)?.is_none() {
+            return Ok(false);
+        }
+        let checked = self.subscriptions(&connection.id)?.and_then(|check| parse_iso(&check.checked_at));
+        let asked = meta(self.platform.sql, &asked_key(&connection.id))?.is_some();
+        Ok(asked || checked.is_none_or(|at| now - at >= EVERY))
+    }
+
+    /// Looks at them and makes what is missing.
+    pub(super) async fn check_subscriptions(&self, connection: &Connection, calls: &Calls) -> Result<(), NoAnswer> {
+        let Some(shop) = self.shop(connection, calls)? else { return Ok(()) };
+        let before = self.subscriptions(&connection.id)?;
+        let mut check = Check::default();
+        match variable(self.variables, "PUBLIC_URL").filter(|url| url.starts_with("https://")) {
+            Some(url) => {
+                let here = format!("{}/webhooks/shopify", url.trim_end_matches('/'));
+                put_right(&shop, &here, &mut check).await?;
+            }
+            None => check.problems.push(
+                "set the variable PUBLIC_URL to this Worker's address (https://…), so that Shopify can be told where to deliver".into(),
+            ),
+        }
+        self.record_check(connection, before.is_some(), check)?;
+        Ok(())
+    }
+
+    fn record_check(&self, connection: &Connection, looked_before: bool, mut check: Check) -> Result<(), SqlError> {
+        let now = self.platform.clock.now();
+        check.checked_at = iso(now);
+        let text = serde_json::to_string(&check).map_err(|error| SqlError(error.to_string()))?;
+        transaction(self.platform.sql, |sql| {
+            set_meta(sql, &check_key(&connection.id), &text)?;
+            clear_meta(sql, &asked_key(&connection.id))?;
+            let lost = looked_before && !check.made.is_empty();
+            if !lost && check.problems.is_empty() {
+                return alerts::close(sql, now, &connection.id, ALERT);
+            }
+            if lost {
+                silence::catch_up_since_last(sql, now, &connection.id)?;
+            }
+            alerts::open(sql, now, &connection.id, ALERT, &message(connection, &check))
+        })
+    }
+}
+
+fn message(connection: &Connection, check: &Check) -> String {
+    let mut parts = Vec::new();
+    if !check.made.is_empty() {
+        parts.push(format!(
+            "the webhook subscriptions for {} were missing or wrong and were made again; what happened meanwhile is fetched",
+            check.made.join(", ")
+        ));
+    }
+    parts.extend(check.problems.iter().cloned());
+    format!("{}: {}", connection.shop, parts.join("; "))
+}
+
+/// Every needed topic has one subscription that serves `here`. Asking again after an interruption goes on where it stopped.
+async fn put_right(shop: &Shop<'_>, here: &str, check: &mut Check) -> Result<(), NoAnswer> {
+    let all = list(shop, check).await?;
+    for (topic, name) in NEEDED {
+        let (good, wrong): (Vec<&Subscription>, Vec<&Subscription>) =
+            all.iter().filter(|one| one.topic == topic && one.uri == here).partition(|one| one.fault().is_none());
+        if !good.is_empty() {
+            continue;
+        }
+        for one in wrong {
+            if let Err(why) = admin::removed(&shop.ask(&admin::unsubscribe(&one.id)).await?) {
+                check.problems.push(format!("{name}: Shopify does not remove the old subscription ({why})"));
+            }
+        }
+        match admin::created(&shop.ask(&admin::subscribe(topic, here)).await?) {
+            Ok(()) => check.made.push(name.to_owned()),
+            Err(why) => check.problems.push(format!("{name}: Shopify does not make the subscription ({why})")),
+        }
+    }
+    Ok(())
+}
+
+async fn list(shop: &Shop<'_>, check: &mut Check) -> Result<Vec<Subscription>, NoAnswer> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let data = shop.ask(&admin::list_subscriptions(after.as_deref())).await?;
+        match admin::listed(&data) {
+            Ok((page, next)) => {
+                all.extend(page);
+                after = next;
+            }
+            Err(trouble) => {
+                check.problems.push(trouble.to_string());
+                return Ok(all);
+            }
+        }
+        if after.is_none() {
+            return Ok(all);
+        }
+    }
+}

@@ -1,0 +1,484 @@
+//! Shopify asked instead of told: orders that no delivery brought, tokens, the cost budget, subscriptions, silence.
+
+use chrono::{DateTime, Duration, Utc};
+use sandbox::shopify::{CLIENT, DOMAIN, PERMANENT_TOKEN};
+use sandbox::{Fault, FaultKind};
+use serde_json::{Value, json};
+use tillproof::platform::Clock;
+
+use crate::support::{Bench, Company, Story, everything};
+use crate::told;
+
+fn connected(company: Company, settings: Value) -> Bench {
+    let mut bench = Bench::with(company, settings);
+    bench.variables.insert("SHOPIFY_CLIENT_ID".into(), json!(CLIENT.0));
+    bench.variables.insert("SHOPIFY_CLIENT_SECRET".into(), json!(CLIENT.1));
+    bench
+}
+
+fn happened(bench: &Bench, story: &Story) {
+    for (topic, body) in &story.deliveries {
+        bench.world.borrow_mut().shopify.happened(topic, body);
+    }
+}
+
+fn edited(order_id: &str) -> Value {
+    json!({"order_edit": {"id": 1, "order_id": order_id.parse::<u64>().unwrap()}})
+}
+
+fn calls(bench: &Bench) -> u64 {
+    bench.world.borrow().calls().iter().filter(|(name, _)| name.contains("graphql")).map(|(_, count)| count).sum()
+}
+
+fn synced_at(bench: &Bench, order_id: &str) -> DateTime<Utc> {
+    let rows = bench.rows(&format!("SELECT synced_at FROM orders WHERE order_id = '{order_id}'"));
+    rows[0]["synced_at"].parse().unwrap()
+}
+
+fn alerts(bench: &Bench, open: bool) -> Vec<String> {
+    // The journal has no tables before the first record.
+    if bench.journal("SELECT 1 FROM sqlite_master WHERE name = 'alerts'").is_empty() {
+        return Vec::new();
+    }
+    let condition = if open { "IS NULL" } else { "IS NOT NULL" };
+    let rows = bench.journal(&format!("SELECT kind FROM alerts WHERE resolved_at {condition} ORDER BY at"));
+    rows.into_iter().map(|row| row["kind"].clone()).collect()
+}
+
+fn shop_status(bench: &Bench) -> Value {
+    serde_json::to_value(bench.open().status().unwrap()).unwrap()["connections"][0]["shopify"].clone()
+}
+
+/// Stories that one fetch tells as well as their deliveries do.
+const FETCHED: [&str; 7] = [
+    "simple",
+    "partial_refund",
+    "multi_currency_refunds",
+    "gift_card_and_card",
+    "cancelled_paid_and_refunded",
+    "refund_in_two_parts",
+    "captured_in_two_parts",
+];
+
+#[test]
+fn an_order_that_no_delivery_brought_is_fetched_and_booked_as_if_it_had_been() {
+    for name in FETCHED {
+        for company in Company::ALL {
+            let story = Story::read(name);
+            let expected = told(company, &story).ledger(company);
+            // Whatever the first news of it is: an edit, a refund, a payment.
+            let mut news = vec![("orders/edited".to_owned(), edited(&story.order_id()))];
+            let is_part = |topic: &str| topic == "refunds/create" || topic == "order_transactions/create";
+            news.extend(story.deliveries.iter().filter(|(topic, _)| is_part(topic)).cloned());
+            for (topic, body) in news {
+                let bench = connected(company, story.settings(company));
+                happened(&bench, &story);
+                bench.deliver(&topic, &body);
+                let began = bench.clock.now();
+                bench.run();
+                let context = format!("{name} in {company:?} by {topic}");
+                let took = synced_at(&bench, &story.order_id()) - began;
+                assert_eq!(
+                    bench.state(&story.order_id()).0,
+                    "synced",
+                    "{context}: {:?}",
+                    bench.rows("SELECT * FROM orders")
+                );
+                assert_eq!(bench.ledger(company), expected, "{context}");
+                assert!(took < Duration::seconds(20), "{context}: at once, not after {took}");
+                // Its deliveries come after all: nothing changes, though they know less of the payments.
+                bench.tell(&story);
+                bench.run();
+                assert_eq!(bench.ledger(company), expected, "{context}, then told");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_payment_whose_transactions_are_not_told_is_not_waited_for() {
+    let story = Story::read("simple");
+    let bench = connected(Company::XeroUk, story.settings(Company::XeroUk));
+    happened(&bench, &story);
+    // This shop's transactions are delivered, as a rule.
+    bench.tell(&Story::read("partial_refund"));
+    bench.run();
+    let began = bench.clock.now();
+    bench.deliver(&story.deliveries[0].0, &story.deliveries[0].1);
+    bench.run();
+    let payments = bench.rows(&format!(
+        "SELECT document_key FROM documents WHERE kind = 'payment' AND order_id = '{}'",
+        story.order_id()
+    ));
+    let transaction = story.deliveries[1].1["id"].to_string();
+    assert_eq!(payments[0]["document_key"], format!("payment:{transaction}"), "by its own id, not inferred");
+    assert!(synced_at(&bench, &story.order_id()) - began < Duration::seconds(20));
+}
+
+#[test]
+fn an_edit_is_fetched_unless_the_newer_order_came_by_itself() {
+    let story = Story::read("edited_while_unpaid");
+    let (first, last) = (&story.deliveries[0].1, &story.deliveries[story.deliveries.len() - 1].1);
+    let expected = told(Company::XeroUk, &story).ledger(Company::XeroUk);
+    let bench = connected(Company::XeroUk, story.settings(Company::XeroUk));
+    bench.deliver("orders/create", first);
+    bench.run();
+    happened(&bench, &story);
+    let before = calls(&bench);
+    bench.deliver("orders/edited", &edited(&story.order_id()));
+    bench.run();
+    assert_eq!(bench.ledger(Company::XeroUk), expected);
+    assert!(calls(&bench) > before);
+    let before = calls(&bench);
+    bench.deliver("orders/edited", &edited(&story.order_id()));
+    let mut newer = last.clone();
+    newer["updated_at"] = json!("2026-11-09T09:00:00Z");
+    bench.deliver("orders/updated", &newer);
+    bench.run();
+    assert_eq!((calls(&bench), bench.ledger(Company::XeroUk)), (before, expected), "nothing to ask");
+}
+
+#[test]
+fn one_token_lasts_a_day_is_kept_encrypted_and_a_refused_one_is_renewed_once() {
+    let stories: Vec<Story> = FETCHED.iter().map(|name| Story::read(name)).collect();
+    let bench = connected(Company::XeroUk, Company::XeroUk.settings());
+    let given = || bench.world.borrow().shopify.tokens_given;
+    let fetch = |story: &Story| {
+        happened(&bench, story);
+        bench.deliver("orders/edited", &edited(&story.order_id()));
+        bench.run();
+        assert!(
+            !bench
+                .rows(&format!(
+                    "SELECT 1 FROM order_parts WHERE part = 'snapshot' AND order_id = '{}'",
+                    story.order_id()
+                ))
+                .is_empty()
+        );
+    };
+    fetch(&stories[0]);
+    fetch(&stories[1]);
+    assert_eq!(given(), 1);
+    assert!(!everything(&bench.sql).contains("shpua"), "sealed");
+    bench.clock.advance(Duration::hours(24));
+    fetch(&stories[2]);
+    assert_eq!(given(), 2, "it was about to end");
+    bench.world.borrow_mut().shopify.expire_tokens();
+    fetch(&stories[3]);
+    assert_eq!(given(), 3, "Shopify ended it");
+}
+
+#[test]
+fn a_permanent_token_is_used_as_it_is() {
+    let story = Story::read("partial_refund");
+    let mut bench = Bench::with(Company::XeroUk, story.settings(Company::XeroUk));
+    bench.variables.insert("SHOPIFY_ACCESS_TOKEN_MAIN".into(), json!(PERMANENT_TOKEN));
+    happened(&bench, &story);
+    bench.deliver("orders/edited", &edited(&story.order_id()));
+    bench.run();
+    assert_eq!(bench.state(&story.order_id()).0, "synced");
+    assert_eq!(bench.world.borrow().shopify.tokens_given, 0);
+    assert_eq!(shop_status(&bench)["access"], "access_token");
+}
+
+#[test]
+fn the_cost_budget_is_never_overdrawn_however_many_orders_are_wanted() {
+    let bench = connected(Company::QuickBooksUs, Company::QuickBooksUs.settings());
+    bench.world.borrow_mut().shopify.bucket.resize(1_000, 50);
+    let story = Story::read("simple");
+    for number in 0..40u64 {
+        for (topic, body) in &story.deliveries {
+            let text = body.to_string().replace("5600000001001", &(5600000002000 + number).to_string());
+            let mut body: Value = serde_json::from_str(&text.replace("#1001", &format!("#{}", 2000 + number))).unwrap();
+            if topic == "order_transactions/create" {
+                body["id"] = json!(7700000000000 + number);
+            }
+            bench.world.borrow_mut().shopify.happened(topic, &body);
+            if topic == "order_transactions/create" {
+                bench.deliver(topic, &body);
+            }
+        }
+    }
+    bench.run();
+    assert!(
+        bench.rows("SELECT * FROM orders WHERE state <> 'synced'").is_empty(),
+        "{:?}",
+        bench.rows("SELECT state, reason FROM orders")
+    );
+    assert_eq!(bench.ledger(Company::QuickBooksUs).len(), 80);
+    assert!(bench.world.borrow().shopify.bucket.throttled <= 1, "{}", bench.world.borrow().shopify.bucket.throttled);
+}
+
+#[test]
+fn an_order_of_more_questions_than_a_turn_has_is_fetched_in_several_and_leaves_nothing_behind() {
+    let story = Story::read("partial_refund");
+    let bench = connected(Company::XeroUk, story.settings(Company::XeroUk));
+    happened(&bench, &story);
+    // Refunds that moved nothing: each is a question of its own.
+    for number in 0..30u64 {
+        let refund = json!({"id": 8_800_000 + number, "order_id": story.deliveries[0].1["id"], "created_at": "2026-11-02T18:00:00Z",
+            "refund_line_items": [], "order_adjustments": [], "transactions": []});
+        bench.world.borrow_mut().shopify.happened("refunds/create", &refund);
+    }
+    bench.deliver("orders/edited", &edited(&story.order_id()));
+    bench.run();
+    assert_eq!(bench.state(&story.order_id()).0, "synced", "{:?}", bench.rows("SELECT * FROM orders"));
+    assert_eq!(bench.ledger(Company::XeroUk), told(Company::XeroUk, &story).ledger(Company::XeroUk));
+    assert_eq!(calls(&bench), 32, "one for the order, one for each refund, and none twice");
+    assert!(bench.rows("SELECT * FROM meta WHERE key LIKE 'fetch:%'").is_empty());
+}
+
+#[test]
+fn an_order_that_shopify_does_not_show_is_an_orphan_as_ever() {
+    let story = Story::read("partial_refund");
+    let bench = connected(Company::XeroUk, story.settings(Company::XeroUk));
+    bench.deliver("refunds/create", &story.deliveries[2].1);
+    bench.run();
+    assert_eq!(bench.state(&story.order_id()), ("held".into(), "order_unknown".into()));
+    assert_eq!(calls(&bench), 1, "asked once, not again and again");
+    // Something new is heard of it, and by now Shopify shows it.
+    happened(&bench, &story);
+    bench.deliver("order_transactions/create", &story.deliveries[1].1);
+    bench.run();
+    assert_eq!(bench.state(&story.order_id()).0, "synced");
+}
+
+#[test]
+fn while_shopify_does_not_answer_the_books_go_on_and_afterwards_everything_is_fetched() {
+    for kind in [FaultKind::Down, FaultKind::RefusedConnection, FaultKind::LostReply, FaultKind::Error502Html] {
+        let (paid, unknown) = (Story::read("simple"), Story::read("partial_refund"));
+        let bench = connected(Company::XeroUk, paid.settings(Company::XeroUk));
+        [&paid, &unknown].into_iter().for_each(|story| happened(&bench, story));
+        bench.fail(Fault::next(kind).on("POST", "/admin/").repeated(12));
+        bench.deliver(&paid.deliveries[0].0, &paid.deliveries[0].1);
+        bench.deliver("refunds/create", &unknown.deliveries[2].1);
+        bench.run();
+        for story in [&paid, &unknown] {
+            assert_eq!(
+                bench.state(&story.order_id()).0,
+                "synced",
+                "{kind:?}: {:?}",
+                bench.rows("SELECT * FROM orders")
+            );
+        }
+        assert!(alerts(&bench, true).is_empty(), "an outage is nobody's task");
+        assert!(shop_status(&bench)["paused_until"].is_null());
+    }
+}
+
+#[test]
+fn what_a_person_has_to_do_is_said_once_and_done_with_by_itself() {
+    let story = Story::read("partial_refund");
+    let mut bench = connected(Company::XeroUk, story.settings(Company::XeroUk));
+    bench.variables.insert("SHOPIFY_CLIENT_SECRET".into(), json!("wrong"));
+    happened(&bench, &story);
+    bench.deliver("refunds/create", &story.deliveries[2].1);
+    for _ in 0..30 {
+        bench.turn();
+        bench.clock.advance(Duration::minutes(10));
+    }
+    assert_eq!(alerts(&bench, true), ["shopify_admin"]);
+    assert!(bench.journal("SELECT message FROM alerts")[0]["message"].contains("SHOPIFY_CLIENT_SECRET"));
+    assert!(shop_status(&bench)["pause_reason"].as_str().unwrap().contains("SHOPIFY_CLIENT_SECRET"));
+    bench.variables.insert("SHOPIFY_CLIENT_SECRET".into(), json!(CLIENT.1));
+    bench.clock.advance(Duration::hours(1));
+    bench.turn();
+    bench.run();
+    assert_eq!(bench.state(&story.order_id()).0, "synced");
+    assert!(alerts(&bench, true).is_empty());
+}
+
+#[test]
+fn with_several_shops_only_the_connections_own_credentials_count() {
+    let mut other = Company::XeroUk.settings();
+    other["shop"] = json!("second.myshopify.com");
+    other["number_prefix"] = json!("T-");
+    let mut bench = connected(Company::XeroUk, Company::XeroUk.settings());
+    assert_eq!(shop_status(&bench)["access"], "client_credentials");
+    bench.variables.insert("CONNECTION_SECOND".into(), other);
+    assert!(shop_status(&bench)["access"].is_null(), "whose are they?");
+    bench.variables.insert("SHOPIFY_CLIENT_ID_MAIN".into(), json!(CLIENT.0));
+    bench.variables.insert("SHOPIFY_CLIENT_SECRET_MAIN".into(), json!(CLIENT.1));
+    assert_eq!(shop_status(&bench)["access"], "client_credentials");
+}
+
+const HERE: &str = "https://till.example/webhooks/shopify";
+
+fn managed() -> Bench {
+    let mut settings = Company::XeroUk.settings();
+    settings["subscriptions"] = json!("api");
+    let mut bench = connected(Company::XeroUk, settings);
+    bench.variables.insert("PUBLIC_URL".into(), json!("https://till.example/"));
+    bench
+}
+
+fn cron(bench: &Bench) {
+    bench.poke();
+    bench.run();
+}
+
+fn topics(bench: &Bench) -> Vec<String> {
+    let world = bench.world.borrow();
+    let mut topics: Vec<String> =
+        world.shopify.subscriptions.iter().filter(|one| one.uri == HERE).map(|one| one.topic.clone()).collect();
+    topics.sort();
+    topics
+}
+
+#[test]
+fn missing_subscriptions_are_made_wrong_ones_replaced_and_foreign_ones_left_alone() {
+    let bench = managed();
+    {
+        let shop = &mut bench.world.borrow_mut().shopify;
+        for (topic, uri, version) in [
+            ("ORDERS_CREATE", HERE, "2026-07"),
+            ("ORDERS_PAID", HERE, "2026-10"),
+            ("ORDERS_CREATE", "https://other.example/hook", "2026-01"),
+        ] {
+            shop.subscriptions.push(sandbox::shopify::Subscription {
+                id: shop.subscriptions.len() as u64 + 1,
+                topic: topic.into(),
+                uri: uri.into(),
+                version: version.into(),
+                created_at: bench.clock.now(),
+                filter: String::new(),
+                include_fields: Vec::new(),
+            });
+        }
+    }
+    cron(&bench);
+    assert_eq!(topics(&bench).len(), 9, "{:?}", topics(&bench));
+    assert!(bench.world.borrow().shopify.subscriptions.iter().all(|one| one.version == "2026-10" || one.uri != HERE));
+    assert_eq!(bench.world.borrow().shopify.subscriptions.len(), 10);
+    let check = shop_status(&bench)["subscriptions"].clone();
+    assert_eq!(
+        (check["made"].as_array().unwrap().len(), check["problems"].as_array().unwrap().len()),
+        (8, 0),
+        "{check}"
+    );
+    assert!(alerts(&bench, true).is_empty(), "the first time they are simply made");
+}
+
+#[test]
+fn a_subscription_that_shopify_removed_is_made_again_within_a_day_and_what_was_missed_is_fetched() {
+    let bench = managed();
+    cron(&bench);
+    let before = calls(&bench);
+    bench.clock.advance(Duration::hours(23));
+    cron(&bench);
+    assert_eq!(calls(&bench), before, "once a day");
+    let told = Story::read("simple");
+    bench.deliver(&told.deliveries[1].0, &told.deliveries[1].1);
+    bench.world.borrow_mut().shopify.subscriptions.retain(|one| !one.topic.starts_with("ORDERS_"));
+    let mut missed = Story::read("partial_refund");
+    for (_, body) in missed.deliveries.iter_mut().filter(|(topic, _)| topic.starts_with("orders/")) {
+        body["updated_at"] = json!("2026-11-03T08:30:00Z");
+    }
+    [&told, &missed].into_iter().for_each(|story| happened(&bench, story));
+    bench.clock.advance(Duration::hours(2));
+    cron(&bench);
+    assert_eq!(topics(&bench).len(), 9);
+    assert_eq!(alerts(&bench, true), ["subscriptions"]);
+    assert!(bench.journal("SELECT message FROM alerts")[0]["message"].contains("orders/create"));
+    assert_eq!(bench.state(&missed.order_id()).0, "synced", "nobody told of it");
+    bench.clock.advance(Duration::hours(25));
+    cron(&bench);
+    assert!(alerts(&bench, true).is_empty(), "all is well again");
+}
+
+#[test]
+fn what_cannot_be_put_right_is_said_with_its_remedy() {
+    let mut bench = managed();
+    bench.variables.remove("PUBLIC_URL");
+    cron(&bench);
+    let check = shop_status(&bench)["subscriptions"].clone();
+    assert!(check["problems"][0].as_str().unwrap().contains("PUBLIC_URL"), "{check}");
+    assert_eq!(alerts(&bench, true), ["subscriptions"]);
+    let untouched = connected(Company::XeroUk, Company::XeroUk.settings());
+    cron(&untouched);
+    assert_eq!(calls(&untouched), 0, "the app's own configuration makes them");
+}
+
+/// A delivery every hour, for that many hours.
+fn hours_of_news(bench: &Bench, hours: u64) {
+    for hour in 0..hours {
+        bench.deliver("carts/update", &json!({"id": hour}));
+        bench.run();
+        bench.clock.advance(Duration::hours(1));
+    }
+}
+
+/// Cron, for that many hours.
+fn hours_of_silence(bench: &Bench, hours: i64) {
+    for _ in 0..hours * 2 {
+        bench.clock.advance(Duration::minutes(30));
+        cron(bench);
+    }
+}
+
+#[test]
+fn a_shop_that_falls_silent_is_asked_what_it_did_not_tell_and_somebody_hears_of_it_once() {
+    let bench = managed();
+    cron(&bench);
+    hours_of_news(&bench, 80);
+    hours_of_silence(&bench, 1);
+    assert!(alerts(&bench, true).is_empty(), "an hour is usual");
+    let missed: Vec<Story> = FETCHED.iter().map(|name| Story::read(name)).collect();
+    missed.iter().for_each(|story| happened(&bench, story));
+    // They changed after the last delivery, as the shop has it.
+    bench.world.borrow_mut().shopify.subscriptions.clear();
+    hours_of_silence(&bench, 5);
+    assert!(alerts(&bench, true).contains(&"silence".to_owned()), "{:?}", alerts(&bench, true));
+    assert_eq!(topics(&bench).len(), 9, "looked at because of the silence, not of the day");
+    hours_of_silence(&bench, 30);
+    assert_eq!(bench.journal("SELECT * FROM alerts WHERE kind = 'silence'").len(), 1, "once");
+    assert!(!shop_status(&bench)["deliveries"]["silent_since"].is_null());
+    bench.deliver("carts/update", &json!({"id": 1}));
+    bench.run();
+    assert_eq!(alerts(&bench, true).iter().filter(|kind| *kind == "silence").count(), 0);
+    assert!(alerts(&bench, false).contains(&"silence".to_owned()));
+    assert!(shop_status(&bench)["deliveries"]["silent_since"].is_null());
+}
+
+#[test]
+fn orders_that_changed_in_the_silence_are_fetched_page_by_page_and_known_ones_are_not() {
+    let bench = connected(Company::XeroUk, Company::XeroUk.settings());
+    let story = Story::read("simple");
+    let at = |number: u64, updated: &str| {
+        let mut body = story.deliveries[0].1.clone();
+        body["id"] = json!(5600000002000 + number);
+        body["name"] = json!(format!("#{}", 2000 + number));
+        body["updated_at"] = json!(updated);
+        body
+    };
+    hours_of_news(&bench, 80);
+    let now = bench.clock.now();
+    let during = (now - Duration::minutes(10)).to_rfc3339();
+    for number in 0..230 {
+        let body = at(number, &during);
+        bench.world.borrow_mut().shopify.happened("orders/create", &body);
+        let transaction = json!({"id": 7700000000000u64 + number, "order_id": body["id"], "kind": "sale", "status": "success",
+            "amount": body["total_price"], "currency": "USD", "gateway": "shopify_payments", "processed_at": during, "test": false});
+        bench.world.borrow_mut().shopify.happened("order_transactions/create", &transaction);
+        // Some of it had been told.
+        if number < 30 {
+            bench.deliver("orders/create", &body);
+        }
+    }
+    bench.run();
+    let before = calls(&bench);
+    hours_of_silence(&bench, 5);
+    let rows = bench.rows("SELECT state, COUNT(*) AS n FROM orders GROUP BY state");
+    assert_eq!((rows.len(), rows[0]["state"].as_str(), rows[0]["n"].as_str()), (1, "synced", "230"), "{rows:?}");
+    assert_eq!(calls(&bench) - before, 200 + 3, "three pages, and each order once");
+}
+
+#[test]
+fn without_access_a_silence_is_told_with_what_to_do() {
+    let bench = Bench::new(Company::XeroUk);
+    hours_of_news(&bench, 80);
+    hours_of_silence(&bench, 6);
+    assert_eq!(alerts(&bench, true), ["silence"]);
+    let message = &bench.journal("SELECT message FROM alerts")[0]["message"];
+    assert!(message.contains(DOMAIN) && message.contains("SHOPIFY_CLIENT_ID"), "{message}");
+}
