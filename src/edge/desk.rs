@@ -230,6 +230,9 @@ async fn act(
             None => see_other("/connect"),
         },
         (Ok(body), false) => Response::from_json(&body),
+        (Err((status, body)), true) if action == "preflight" => {
+            page(status, &failed("The settings were not checked", message(&body)))
+        }
         (Err((status, body)), true) => page(status, &failed("Nothing was changed", message(&body))),
         (Err((status, body)), false) => Ok(Response::from_json(&body)?.with_status(status)),
     }

@@ -33,7 +33,7 @@ pub enum Refused {
     #[error("{0}")]
     Later(String),
     /// Somebody else is refreshing just now: ask again in a moment.
-    #[error("the tokens are being refreshed")]
+    #[error("the ledger is being asked just now; try again in a moment")]
     Busy,
     /// The object's own database.
     #[error(transparent)]
