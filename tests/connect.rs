@@ -362,6 +362,26 @@ fn a_refresh_whose_reply_is_lost_is_made_again_with_the_token_before() {
     }
 }
 
+#[test]
+fn a_lost_refresh_is_made_good_within_xeros_half_hour_and_after_it_a_person_has_to_connect_again() {
+    for (company, minutes, then) in [
+        (Company::XeroUk, 29, Standing::Connected),
+        (Company::XeroUk, 31, Standing::Reconnect),
+        // QuickBooks takes the token before until the new pair is used.
+        (Company::QuickBooksUs, 31, Standing::Connected),
+    ] {
+        let bench = unconnected(company);
+        connect(&bench, company);
+        bench.clock.advance(Duration::hours(3));
+        bench.fail(Fault::next(FaultKind::LostReply).on("POST", "token"));
+        bench.tell(&Story::read("simple"));
+        bench.turn();
+        bench.clock.advance(Duration::minutes(minutes) - Duration::seconds(2));
+        bench.turn();
+        assert_eq!(standing(&bench), then, "{company:?} after {minutes} minutes");
+    }
+}
+
 /// A world whose answers take their time: every call lets others go first.
 struct Slow<'a>(SandboxHttp<'a>, Cell<u32>);
 
