@@ -335,3 +335,26 @@ fn a_company_is_looked_at_daily_and_its_failure_to_answer_stops_nobody_who_passe
     bench.run();
     assert_eq!(bench.rows("SELECT * FROM orders WHERE reason = 'preflight_failed'").len(), 1, "noticed the next day");
 }
+
+#[test]
+fn each_of_several_shops_in_the_same_books_is_checked_and_one_that_fails_stops_no_other() {
+    let company = Company::XeroUk;
+    let mut bench = bench(company, |_| {});
+    let mut other = company.settings();
+    other["shop"] = json!("second.myshopify.com");
+    other["number_prefix"] = json!("T-");
+    other["lines"]["sales"] = json!("2OO");
+    bench.variables.insert("CONNECTION_SECOND".into(), other);
+    // The first was looked at long ago, and cannot be looked at now.
+    bench.clock.advance(Duration::hours(30));
+    bench.fail(Fault::next(FaultKind::Error500).on("GET", "Organisation"));
+    bench.tell(&Story::read("simple"));
+    bench.run();
+    assert_eq!(bench.ledger(company).len(), 2, "{:?}", bench.rows("SELECT * FROM orders"));
+    let http = SandboxHttp(&bench);
+    let second = bench.books(&http).preflight("second").now_or_never().unwrap().unwrap().unwrap();
+    assert_eq!(only_problem(&second).about, "lines.sales");
+    bench.tell(&Story::read("free_shipping"));
+    bench.run();
+    assert_eq!(bench.ledger(company).len(), 4, "{:?}", bench.rows("SELECT * FROM orders"));
+}

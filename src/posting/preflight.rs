@@ -135,10 +135,10 @@ impl Books<'_> {
         Ok(report(self.platform.sql, connection)?)
     }
 
-    /// A connection that was never checked with its present settings, or not for a day.
-    pub(super) fn unchecked(&self) -> Result<Option<&Connection>, SqlError> {
+    /// A connection that was never checked with its present settings; or, if `daily`, not for a day.
+    pub(super) fn unchecked(&self, daily: bool) -> Result<Option<&Connection>, SqlError> {
         let now = self.platform.clock.now();
-        self.first(|checked| checked.is_none_or(|checked| now - checked.at > DAILY))
+        self.first(|checked| checked.is_none_or(|checked| daily && now - checked.at > DAILY))
     }
 
     /// True if there is a verdict on its present settings.

@@ -157,7 +157,7 @@ impl Books<'_> {
         let mut spent = Spent::load(sql)?;
         let mut alone = BTreeSet::new();
         let (mut renew, mut renewed) = (false, false);
-        // The daily look at a company that was found right is tried once: its failure stops nobody.
+        // The daily look at a company is tried once in a turn: its failure stops nobody who passed.
         let mut tried = false;
         let began = self.platform.clock.now();
         while !active.is_empty() && calls > 0 && self.platform.clock.now() - began < WORKING_TIME {
@@ -170,22 +170,18 @@ impl Books<'_> {
                 self.token(connection, false).await?;
                 return Ok(needs.rows());
             }
-            if !needs.is_empty()
-                && let Some(unchecked) = self.unchecked()?
-                && !tried
-            {
-                // Nothing goes out before the settings were held against the ledger; what is needed is decided anew.
-                calls = calls.saturating_sub(ledger.survey_size());
-                tried = self.has_verdict(unchecked)?;
-                if let Err(refused) = self.check(unchecked).await
-                    && !tried
-                {
-                    self.without_token(refused)?;
-                    return Ok(needs.rows());
+            if !needs.is_empty() {
+                match self.look_first(&mut tried).await? {
+                    Looked::Before => {}
+                    Looked::Now => {
+                        // What is needed is decided anew, by the verdict.
+                        calls = calls.saturating_sub(ledger.survey_size());
+                        spent = Spent::load(sql)?;
+                        active = needs.rows();
+                        continue;
+                    }
+                    Looked::Never => return Ok(needs.rows()),
                 }
-                spent = Spent::load(sql)?;
-                active = needs.rows();
-                continue;
             }
             let mut allowance = Allowance { calls, spent: &mut spent, alone: &alone };
             let gathered = self.gather(ledger.as_ref(), needs, &mut allowance)?;
@@ -231,6 +227,22 @@ impl Books<'_> {
             }
         }
         Ok(active)
+    }
+
+    /// Nothing goes out before the settings were held against the ledger. `tried` says that a daily look failed in this
+    /// turn.
+    async fn look_first(&self, tried: &mut bool) -> Result<Looked, SqlError> {
+        let Some(unchecked) = self.unchecked(!*tried)? else { return Ok(Looked::Before) };
+        let known = self.has_verdict(unchecked)?;
+        match self.check(unchecked).await {
+            Ok(()) => Ok(Looked::Now),
+            Err(Refused::Sql(error)) => Err(error),
+            Err(_) if known => {
+                *tried = true;
+                Ok(Looked::Now)
+            }
+            Err(refused) => self.without_token(refused).map(|()| Looked::Never),
+        }
     }
 
     /// True if the ledger's limits leave no room for `cost`: then the connection pauses until there is.
@@ -308,6 +320,16 @@ impl Books<'_> {
         }
         Some(self.platform.clock.now())
     }
+}
+
+/// When the settings were held against the ledger.
+enum Looked {
+    /// Not long ago.
+    Before,
+    /// In this round.
+    Now,
+    /// Not yet, and not now: the connection pauses.
+    Never,
 }
 
 /// True while nobody has said which company the books are.
