@@ -106,7 +106,8 @@ async fn deliver(books: &Books<'_>, request: &Request, connection: &str, body: &
 
 /// The answer to something that was asked for: it is under way, or there is no such thing.
 fn accepted(found: bool, otherwise: &str) -> Result<Response> {
-    if found { Response::error("accepted", 202) } else { Response::error(otherwise, 404) }
+    // `Response::error` takes statuses of errors only.
+    if found { Response::ok("accepted").map(|answer| answer.with_status(202)) } else { Response::error(otherwise, 404) }
 }
 
 /// A request's number; nothing has the number 0.

@@ -4,8 +4,8 @@ use chrono::Duration;
 use serde_json::{Value, json};
 use tillproof::platform::Clock;
 
-use crate::privacy::{found, plant};
-use crate::support::{Bench, Company, Story};
+use crate::privacy::found;
+use crate::support::{Bench, Company, Story, plant};
 
 const KEPT: i64 = 3;
 
@@ -34,7 +34,7 @@ fn an_order_that_was_purged_takes_every_later_delivery_as_if_it_had_been_kept() 
     for (number, mut story) in stories.enumerate() {
         story.deliveries.iter_mut().for_each(|(_, body)| plant(body));
         let company = story.companies[number % story.companies.len()];
-        for split in 1..=story.deliveries.len() {
+        for split in story.cuts() {
             let (kept, purged) = (bench(company, &story, 3650), bench(company, &story, KEPT));
             for bench in [&kept, &purged] {
                 for (topic, body) in &story.deliveries[..split] {

@@ -202,6 +202,21 @@ impl Stage {
         self.raise()
     }
 
+    /// Every database on the runtime's disk: the objects' and D1's. Complete once the runtime is stopped.
+    pub fn databases(&self) -> Vec<PathBuf> {
+        let (mut folders, mut found) = (vec![self.folder.join("state")], Vec::new());
+        while let Some(folder) = folders.pop() {
+            for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|kind| kind == "sqlite") {
+                    found.push(path);
+                }
+            }
+        }
+        found
+    }
+
     /// Leaves the folder with state and log.
     pub fn keep(&mut self) -> &Path {
         self.keep = true;

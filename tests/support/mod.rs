@@ -4,6 +4,7 @@
 
 mod company;
 mod everything;
+mod planted;
 mod story;
 
 use std::cell::RefCell;
@@ -26,6 +27,8 @@ use tillproof::shopify::Delivery;
 pub use company::Company;
 #[allow(unused_imports)]
 pub use everything::everything;
+#[allow(unused_imports)]
+pub use planted::{PLANTED, plant};
 #[allow(unused_imports)]
 pub use sandbox::presets::{QUICKBOOKS_UK, QUICKBOOKS_US, XERO_UK};
 pub use story::Story;

@@ -51,6 +51,14 @@ impl Story {
         names.iter().map(|name| Self::read(name)).collect()
     }
 
+    /// Where a story may be cut in two: after its first delivery, before its last, after all.
+    pub fn cuts(&self) -> Vec<usize> {
+        let count = self.deliveries.len();
+        let mut cuts = vec![1, count.saturating_sub(1).max(1), count];
+        cuts.dedup();
+        cuts
+    }
+
     pub fn order_id(&self) -> String {
         let (topic, body) = &self.deliveries[0];
         let key = if topic.starts_with("orders/") { "id" } else { "order_id" };
