@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::money::Currency;
+use super::money::{Currency, round_half_up};
 
 /// Which document of an order this is; frozen for ever, because it is what makes a document unique:
 /// `sale`, `payment:<transaction id>`, `credit:<refund id>`, `refund:<transaction id>`, `adjustment:<n>`,
@@ -219,8 +219,24 @@ pub struct LineTax {
     pub amount: Decimal,
     /// The sum of its rates (0.2 for 20 %).
     pub rate: Decimal,
+    /// The rates one by one, where there are several: some ledgers round each of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rates: Vec<Decimal>,
     /// The ledger's tax code from the settings; empty where the ledger works the tax out itself (QuickBooks US).
     pub code: String,
+}
+
+impl LineTax {
+    /// A line that bears no tax, with the ledger's code for that.
+    pub fn none(code: &str) -> Self {
+        Self { amount: Decimal::ZERO, rate: Decimal::ZERO, rates: Vec::new(), code: code.to_owned() }
+    }
+
+    /// The rates that a ledger computes with; none for a line without tax.
+    pub fn components(&self) -> Vec<Decimal> {
+        let all = if self.rates.is_empty() { vec![self.rate] } else { self.rates.clone() };
+        all.into_iter().filter(|rate| !rate.is_zero()).collect()
+    }
 }
 
 /// One line. Its amount is `quantity × unit_price − discount`.
@@ -249,9 +265,14 @@ pub struct Line {
 }
 
 impl Line {
-    /// What the line comes to, rounded to the minor unit.
+    /// What the line comes to, rounded to the minor unit; to cents where the currency has none, because ledgers have.
     pub fn amount(&self, currency: Currency) -> Decimal {
-        currency.round(self.quantity * self.unit_price) - self.discount
+        self.gross(currency) - self.discount
+    }
+
+    /// The same before its discount.
+    pub fn gross(&self, currency: Currency) -> Decimal {
+        round_half_up(self.quantity * self.unit_price, currency.decimals().max(2))
     }
 
     /// The line as a taking back of itself.

@@ -1,8 +1,8 @@
 //! What normalisation must know of a ledger, without knowing which one it is.
 
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use super::computation::Computation;
 use super::document::{Itemised, Line, TaxMode};
 use super::money::Currency;
 use super::text::{Field, TextRule};
@@ -72,6 +72,6 @@ pub trait LedgerRules {
     fn accepts(&self, mode: TaxMode) -> bool;
     /// How many decimals the ledger keeps of an amount in `currency`.
     fn decimals(&self, currency: Currency) -> u32;
-    /// The total that this ledger will compute for the document: a model of its own arithmetic.
-    fn predict_total(&self, document: &Itemised, currency: Currency) -> Decimal;
+    /// How this ledger will add the document up: a model of its own arithmetic.
+    fn compute(&self, document: &Itemised, currency: Currency) -> Computation;
 }

@@ -271,9 +271,9 @@ mod tests {
     fn the_first_tax_entry_whose_conditions_all_hold_wins() {
         let settings = only(example()).settings.unwrap();
         let rate = |text: &str| text.parse::<Decimal>().unwrap();
-        assert_eq!(settings.tax_code(Some("GB"), "VAT", rate("0.20")), Some("OUTPUT2"));
-        assert_eq!(settings.tax_code(Some("GB"), "vat", rate("0.05")), Some("RROUTPUT"));
-        assert_eq!(settings.tax_code(None, "Sales tax", rate("0.2")), None);
+        assert_eq!(settings.tax_code(Some("GB"), &[("VAT", rate("0.20"))]), Some("OUTPUT2"));
+        assert_eq!(settings.tax_code(Some("GB"), &[("vat", rate("0.05"))]), Some("RROUTPUT"));
+        assert_eq!(settings.tax_code(None, &[("Sales tax", rate("0.2"))]), None);
     }
 
     #[test]

@@ -247,7 +247,8 @@ impl Lines {
     }
 }
 
-/// One row of the tax map; every condition that is given must hold.
+/// One row of the tax map; every condition that is given must hold. A row without conditions, or with a country alone,
+/// stands for every tax there, also for several on one line.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaxEntry {
@@ -270,6 +271,23 @@ pub struct TaxEntry {
 impl TaxEntry {
     fn is_for(&self, country: Option<&str>) -> bool {
         self.country.as_deref().is_none_or(|wanted| country.is_some_and(|given| wanted.eq_ignore_ascii_case(given)))
+    }
+
+    fn fits(&self, taxes: &[(&str, Decimal)]) -> bool {
+        let titled = |title: &str| self.title.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(title));
+        match (&self.rates, taxes) {
+            (Some(wanted), given) => {
+                let sorted = |mut rates: Vec<Decimal>| {
+                    rates.sort();
+                    rates
+                };
+                sorted(wanted.iter().map(|rate| rate.0).collect())
+                    == sorted(given.iter().map(|(_, rate)| *rate).collect())
+                    && self.title.is_none()
+            }
+            (None, [(title, rate)]) => titled(title) && self.rate.is_none_or(|wanted| wanted == *rate),
+            (None, _) => self.title.is_none() && self.rate.is_none(),
+        }
     }
 }
 
@@ -304,25 +322,16 @@ impl Settings {
             .map(|(_, account)| account.as_str())
     }
 
-    /// The code of a tax that Shopify charged.
-    pub fn tax_code(&self, country: Option<&str>, title: &str, rate: Decimal) -> Option<&str> {
-        let fits = |entry: &&TaxEntry| {
-            let title_fits = entry.title.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(title));
-            entry.rates.is_none() && title_fits && entry.is_for(country) && entry.rate.is_none_or(|one| one == rate)
-        };
-        self.taxes.iter().find(fits).map(|entry| entry.code.as_str())
+    /// The code of the taxes (title, rate) that Shopify charged on one line: the first entry that fits.
+    pub fn tax_code(&self, country: Option<&str>, taxes: &[(&str, Decimal)]) -> Option<&str> {
+        self.taxes.iter().find(|entry| entry.is_for(country) && entry.fits(taxes)).map(|entry| entry.code.as_str())
     }
 
-    /// The code of several taxes on one line: the first entry with the same set of rates.
-    pub fn combined_tax_code(&self, country: Option<&str>, rates: &[Decimal]) -> Option<&str> {
-        let mut given = rates.to_vec();
-        given.sort();
-        let fits = |entry: &&TaxEntry| {
-            let mut wanted: Vec<Decimal> = entry.rates.iter().flatten().map(|rate| rate.0).collect();
-            wanted.sort();
-            wanted == given && entry.is_for(country)
-        };
-        self.taxes.iter().find(fits).map(|entry| entry.code.as_str())
+    /// The code of a tax of 0 %: only of an entry that states this rate.
+    pub fn zero_tax_code(&self, country: Option<&str>, title: &str) -> Option<&str> {
+        let zero = [(title, Decimal::ZERO)];
+        let stated = |entry: &&TaxEntry| entry.rate.is_some() && entry.is_for(country) && entry.fits(&zero);
+        self.taxes.iter().find(stated).map(|entry| entry.code.as_str())
     }
 
     pub(super) fn contradictions(&self, key: &str) -> Vec<ConfigError> {

@@ -18,6 +18,8 @@ use crate::platform::{Method, Request, Response};
 pub mod oauth;
 pub mod preflight;
 pub mod quickbooks;
+#[cfg(test)]
+mod samples;
 pub mod survey;
 pub mod xero;
 
@@ -316,6 +318,6 @@ pub const USER_AGENT: &str = concat!("Tillproof/", env!("CARGO_PKG_VERSION"));
 pub fn open(settings: &Settings, company: &str, variables: &Variables) -> Box<dyn Ledger> {
     match settings.ledger {
         LedgerName::QuickBooks => Box::new(quickbooks::QuickBooks::new(settings, company, variables)),
-        LedgerName::Xero => Box::new(xero::Xero::new(company, variables)),
+        LedgerName::Xero => Box::new(xero::Xero::new(settings, company, variables)),
     }
 }

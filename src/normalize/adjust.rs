@@ -138,7 +138,7 @@ mod tests {
             unit_price: d(price),
             discount: d(discount),
             account: "200".into(),
-            tax: LineTax { amount: d(tax), rate: d(rate), code: rate.into() },
+            tax: LineTax { amount: d(tax), rate: d(rate), rates: Vec::new(), code: rate.into() },
         }
     }
     fn body(lines: Vec<Line>) -> Itemised {

@@ -3,15 +3,15 @@
 
 use rust_decimal::Decimal;
 
+use super::currency::{conversions, to_precision};
 use super::rounding::bound;
-use super::tax::{line_taxes, untaxed};
+use super::tax::{assumed, line_taxes, untaxed};
 use super::{Case, missing};
 use crate::books::document::{DocumentKey, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
-use crate::books::money::round_half_up;
 use crate::books::rules::TaxModel;
+use crate::config::TaxBooking;
 use crate::shopify::Order;
-use crate::shopify::money::Side;
 use crate::shopify::order::{LineItem, ShippingLine, TaxLine};
 
 /// Something that may or may not be part of the order's total: bodies differ, and only the sum tells.
@@ -21,9 +21,10 @@ struct Doubtful {
     usual: bool,
 }
 
-/// The order's own convention, where the ledger can express it.
+/// The order's own convention, where the ledger can express it and tax is not a line of its own.
 pub(super) fn tax_mode(case: &Case<'_>) -> TaxMode {
-    if case.order.taxes_included && case.input.rules.accepts(TaxMode::Inclusive) {
+    let by_codes = case.input.settings.tax == TaxBooking::Codes;
+    if case.order.taxes_included && by_codes && case.input.rules.accepts(TaxMode::Inclusive) {
         TaxMode::Inclusive
     } else {
         TaxMode::Exclusive
@@ -76,17 +77,8 @@ pub(super) fn sale_lines(case: &mut Case<'_>, key: &DocumentKey) -> Result<Vec<L
         lines.push(single(case, LineRole::Rounding, "cash_rounding", "Cash rounding", rounding)?);
     }
     lines.extend(fitting(case, mode, &lines, doubtful)?);
+    to_precision(case, key, &mut lines);
     Ok(lines)
-}
-
-/// How many of Shopify's amounts were converted one by one when the shop's side of a foreign order is booked.
-pub(super) fn conversions(case: &Case<'_>) -> usize {
-    if case.side != Side::Shop || case.order.one_currency() {
-        return 0;
-    }
-    let goods = case.order.line_items.iter().map(|line| 2 + line.tax_lines.len());
-    let shipping = case.order.shipping_lines.iter().map(|line| 2 + line.tax_lines.len());
-    goods.chain(shipping).sum()
 }
 
 /// Lines and, where it comes on top, their tax.
@@ -155,8 +147,18 @@ fn goods(
         account: account(case, role)?,
         tax: taxes.own,
     };
+    let line = with_assumed_tax(case, line, &item.tax_lines);
     push(case, key, mode, line, taxes.marketplace, &at("discount_allocations"), lines)?;
     Ok(taxes.marketplace)
+}
+
+/// A line with the tax that its price contains although Shopify lists none.
+fn with_assumed_tax(case: &Case<'_>, line: Line, listed: &[TaxLine]) -> Line {
+    let assumed = if listed.is_empty() { assumed(case, line.role, line.amount(case.currency)) } else { None };
+    match assumed {
+        Some(tax) => Line { tax, ..line },
+        None => line,
+    }
 }
 
 /// What kind of line it is.
@@ -212,7 +214,7 @@ fn shipping(
         return Ok(Decimal::ZERO);
     }
     let taxes = line_taxes(case, &item.tax_lines)?;
-    let line = Line { tax: taxes.own, ..line };
+    let line = with_assumed_tax(case, Line { tax: taxes.own, ..line }, &item.tax_lines);
     push(case, key, mode, line, taxes.marketplace, &at("discount_allocations"), lines)?;
     Ok(taxes.marketplace)
 }
@@ -221,7 +223,8 @@ fn shipping(
 /// (facts/shopify §3.5). The share of a tax is tax ÷ rate; what is left bears none. `None` where one rate, or several
 /// on the whole, explain the taxes.
 fn bands(case: &Case<'_>, line: &Line, taxes: &[TaxLine]) -> Result<Option<Vec<(Decimal, LineTax)>>, Hold> {
-    if taxes.len() < 2 || case.input.rules.tax_model() == TaxModel::TotalOnly {
+    let by_codes = case.input.settings.tax == TaxBooking::Codes;
+    if taxes.len() < 2 || case.input.rules.tax_model() == TaxModel::TotalOnly || !by_codes {
         return Ok(None);
     }
     let one = case.order.one_currency();
@@ -232,7 +235,7 @@ fn bands(case: &Case<'_>, line: &Line, taxes: &[TaxLine]) -> Result<Option<Vec<(
     }
     let total: Decimal = amounts.iter().sum();
     let net = if case.order.taxes_included { charged - total } else { charged };
-    let cent = case.currency.minor_unit();
+    let cent = case.minor_unit();
     let rate = |tax: &TaxLine| tax.rate.map(|rate| rate.0).unwrap_or_default();
     let on_the_whole = |(tax, amount): (&TaxLine, &Decimal)| (net * rate(tax) - amount).abs() <= cent;
     if total.is_zero() || taxes.iter().zip(&amounts).all(on_the_whole) {
@@ -243,7 +246,7 @@ fn bands(case: &Case<'_>, line: &Line, taxes: &[TaxLine]) -> Result<Option<Vec<(
         if rate(tax).is_zero() {
             return Ok(None);
         }
-        let base = round_half_up(amount / rate(tax), case.currency.decimals()).min(left);
+        let base = case.round(amount / rate(tax)).min(left);
         left -= base;
         bands.push((base, line_taxes(case, std::slice::from_ref(tax))?.own));
     }

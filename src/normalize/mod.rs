@@ -5,8 +5,9 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::books::document::{Content, Document, DocumentKey, Standing};
+use crate::books::document::{Content, Conversion, Document, DocumentKey, Standing};
 use crate::books::hold::{Hold, HoldReason};
+use crate::books::money::round_half_up;
 use crate::books::rules::LedgerRules;
 use crate::config::{CurrencySide, SaleDocument, Settings, ZeroTotal};
 use crate::shopify::money::Side;
@@ -14,6 +15,7 @@ use crate::shopify::{Order, OrderState, drift};
 
 mod adjust;
 mod booked;
+mod currency;
 mod lines;
 pub mod number;
 mod party;
@@ -204,7 +206,7 @@ pub(crate) fn document(
         key,
         standing: Standing::Live,
         currency: case.currency,
-        conversion: None,
+        conversion: case.conversion.clone(),
         date,
         total,
         party: case.party.clone(),
@@ -229,6 +231,10 @@ pub(crate) struct Case<'a> {
     side: Side,
     /// The currency of that side.
     currency: crate::books::Currency,
+    /// Decimals of booked amounts.
+    decimals: u32,
+    /// The exchange rate that documents state.
+    conversion: Option<Conversion>,
     /// The sale date.
     date: NaiveDate,
     /// What the sale document has to come to: the order's total and its cash rounding.
@@ -253,11 +259,7 @@ impl<'a> Case<'a> {
             CurrencySide::Presentment => Side::Presentment,
         };
         let currency = order.currency_of(side);
-        if currency.decimals() > input.rules.decimals(currency) {
-            let text =
-                format!("{} keeps fewer decimals of {currency} than the currency has", input.rules.ledger().title());
-            return Err(Hold::new(HoldReason::CurrencyUnusable, text));
-        }
+        let decimals = currency::booked_decimals(currency, input.rules.decimals(currency));
         let total_on = |side| {
             let total = order.total(side).ok_or_else(|| missing("total_price_set"))?;
             Ok::<Decimal, Hold>(total + order.cash_rounding(side))
@@ -271,7 +273,11 @@ impl<'a> Case<'a> {
         };
         let date = sale.map_or_else(|| sale_date(order), |sale| sale.date);
         let order_name = writer.name_of(order);
-        let (total, presentment_total) = (total_on(side)?, total_on(Side::Presentment)?);
+        let conversion = match sale {
+            Some(sale) => sale.conversion.clone(),
+            None => currency::conversion(input.settings, order, side),
+        };
+        let (total, presentment_total) = (round_half_up(total_on(side)?, decimals), total_on(Side::Presentment)?);
         if total < Decimal::ZERO {
             let text = format!("the order's total is below zero: {}", currency.show(total));
             return Err(Hold::new(HoldReason::OrderInconsistent, text));
@@ -284,6 +290,8 @@ impl<'a> Case<'a> {
             writer,
             side,
             currency,
+            decimals,
+            conversion,
             date,
             total,
             presentment_total,

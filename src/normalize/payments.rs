@@ -3,8 +3,9 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
+use super::currency::share;
 use super::returns::Returns;
-use super::sale::{Target, share};
+use super::sale::Target;
 use super::series::Series;
 use super::{Case, document, sale_date};
 use crate::books::document::{Content, Document, DocumentKey, DocumentKind, Settlement};

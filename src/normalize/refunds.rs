@@ -4,12 +4,13 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::lines::{account, conversions, single, tax_mode};
+use super::currency::{booked_amount, conversions, share, to_precision};
+use super::lines::{account, single, tax_mode};
 use super::payments::{note_drift, presentment_amount};
 use super::returns::{Returned, Returns, Taken, taken};
 use super::rounding::{bound, close};
-use super::sale::{Target, booked_amount, share};
-use super::tax::{line_taxes, untaxed};
+use super::sale::Target;
+use super::tax::{as_lines, assumed, line_taxes, untaxed};
 use super::{Case, document, number, split};
 use crate::books::document::{
     Cash, Content, Document, DocumentKey, Itemised, Line, LineRole, LineTax, Settlement, TaxMode,
@@ -254,8 +255,12 @@ fn lines_of(
     if difference.abs() > bound(case, conversions(case)) {
         lines.push(difference_line(case, &key, difference, lines.len())?);
     }
+    to_precision(case, &key, &mut lines);
     let tax_total = lines.iter().map(|line| line.tax.amount).sum();
-    Ok(Itemised { number: String::new(), due_date: case.date, tax_mode: mode, lines, tax_total, cash: None })
+    let number = String::new();
+    let mut body = Itemised { number, due_date: case.date, tax_mode: mode, lines, tax_total, cash: None };
+    as_lines(case, &mut body)?;
+    Ok(body)
 }
 
 /// A line for what was taken back, at the sale's rate.
@@ -272,10 +277,15 @@ fn returned_line(
     }
     let sold = line_taxes(case, entry.taxes)?;
     let sold_tax = sold.own.amount + sold.marketplace;
-    let tax =
-        if sold_tax.is_zero() { Decimal::ZERO } else { case.currency.round(all_tax * sold.own.amount / sold_tax) };
+    let tax = if sold_tax.is_zero() { Decimal::ZERO } else { case.round(all_tax * sold.own.amount / sold_tax) };
     let remitted = if sold.marketplace.is_zero() { Decimal::ZERO } else { all_tax - tax };
-    let kind = if tax.is_zero() { untaxed(case) } else { LineTax { amount: tax, ..sold.own } };
+    let listed = if tax.is_zero() { None } else { Some(LineTax { amount: tax, ..sold.own }) };
+    let kind = match (listed, entry.taxes.is_empty()) {
+        (None, true) => assumed(case, entry.role, with_tax),
+        (listed, _) => listed,
+    };
+    let kind = kind.unwrap_or_else(|| untaxed(case));
+    let tax = kind.amount;
     let text = if entry.quantity == Decimal::ONE {
         entry.name.clone()
     } else {

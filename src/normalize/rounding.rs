@@ -14,7 +14,7 @@ const LARGEST_ROUNDING: i64 = 50;
 /// One minor unit per amount, never above [`LARGEST_ROUNDING`] minor units.
 pub(super) fn bound(case: &Case<'_>, amounts: usize) -> Decimal {
     let units = i64::try_from(amounts).unwrap_or(LARGEST_ROUNDING).min(LARGEST_ROUNDING);
-    case.currency.minor_unit() * Decimal::from(units)
+    case.minor_unit() * Decimal::from(units)
 }
 
 /// Makes the ledger's own arithmetic reach `expected`: what its model predicts to be missing becomes an explicit
@@ -27,7 +27,8 @@ pub(super) fn close(
     expected: Decimal,
     conversions: usize,
 ) -> Result<(), Hold> {
-    let predicted = case.input.rules.predict_total(body, case.currency);
+    let computed = case.input.rules.compute(body, case.currency);
+    let predicted = computed.total();
     let difference = expected - predicted;
     if difference.is_zero() {
         return Ok(());
@@ -36,15 +37,17 @@ pub(super) fn close(
     let show = |amount| case.currency.show(amount);
     if difference.abs() > bound(case, taxed + conversions) {
         let ledger = case.input.rules.ledger().title();
-        let text = format!("{key}: {ledger} would compute {}, it ought to come to {}", show(predicted), show(expected));
+        let arithmetic = computed.show(case.currency);
+        let text = format!("{key} ought to come to {}, {ledger} would compute {arithmetic}", show(expected));
         return Err(Hold::new(HoldReason::TotalMismatch, text));
     }
     body.lines.push(single(case, LineRole::Rounding, "rounding", "Rounding", difference)?);
     let rule = if conversions > 0 { "conversion_rounding" } else { "ledger_rounding" };
     case.writer.note(key, "total_price", rule, &show(predicted), &show(expected));
-    let reached = case.input.rules.predict_total(body, case.currency);
-    if reached != expected {
-        let text = format!("with a rounding line the ledger would compute {}, not {}", show(reached), show(expected));
+    let reached = case.input.rules.compute(body, case.currency);
+    if reached.total() != expected {
+        let arithmetic = reached.show(case.currency);
+        let text = format!("{key} ought to come to {}, with a rounding line {arithmetic}", show(expected));
         return Err(Hold::new(HoldReason::TotalMismatch, text));
     }
     Ok(())

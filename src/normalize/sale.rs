@@ -6,14 +6,14 @@
 
 use rust_decimal::Decimal;
 
-use super::lines::{conversions, sale_lines, single, sum, tax_mode};
+use super::currency::{conversions, share};
+use super::lines::{sale_lines, single, sum, tax_mode};
 use super::returns::{Returns, Taken, taken};
 use super::rounding::bound;
-use super::tax::untaxed;
+use super::tax::{as_lines, untaxed};
 use super::{Case, number};
 use crate::books::document::{DocumentKey, Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
-use crate::shopify::money::Side;
 
 /// What the sale ought to come to.
 #[derive(Debug, Clone, Copy)]
@@ -48,17 +48,6 @@ pub(super) fn target(case: &Case<'_>, received: Decimal, returns: &Returns<'_>) 
     })
 }
 
-/// The part of `amount` that `part` is of `whole`, rounded half up to what is booked.
-pub(super) fn share(case: &Case<'_>, amount: Decimal, part: Decimal, whole: Decimal) -> Decimal {
-    if part == whole {
-        return amount;
-    }
-    if case.is_one_to_one() {
-        return part;
-    }
-    if whole.is_zero() { Decimal::ZERO } else { case.currency.round(amount * part / whole) }
-}
-
 /// The sale as it ought to be now, as if nothing had been booked yet.
 pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) -> Result<Itemised, Hold> {
     let key = DocumentKey::sale();
@@ -78,7 +67,9 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
     }
     let tax_total = lines.iter().map(|line| line.tax.amount).sum();
     let number = number::sale(&case.stamp.number_prefix, &case.order.name, case.order.id.as_str());
-    Ok(Itemised { number, due_date: due_date(case), tax_mode: mode, lines, tax_total, cash: None })
+    let mut body = Itemised { number, due_date: due_date(case), tax_mode: mode, lines, tax_total, cash: None };
+    as_lines(case, &mut body)?;
+    Ok(body)
 }
 
 /// Due when the last instalment of the payment terms is, else at once.
@@ -105,18 +96,18 @@ fn take_off(case: &Case<'_>, lines: &mut Vec<Line>, one: &Taken<'_>) {
     let Some(at) = lines.iter().position(|line| line.source == one.source) else { return };
     let line = lines[at].clone();
     let on_top = tax_mode(case) == TaxMode::Exclusive;
-    // Tax that a marketplace remits is not on the line.
-    let tax = if line.tax.amount.is_zero() { Decimal::ZERO } else { one.tax };
-    let amount = line.amount(case.currency) - if on_top { one.with_tax - one.tax } else { one.with_tax };
+    let tax = tax_within(case, &line, one);
+    let net = one.with_tax - if one.taxes.is_empty() { tax } else { one.tax };
+    let amount = line.amount(case.currency) - if on_top { net } else { one.with_tax };
     let tax = line.tax.amount - tax;
     let quantity = line.quantity - one.quantity;
     // Without units nothing is left but what conversion from another currency rounded.
-    let crumbs = case.currency.minor_unit() + case.currency.minor_unit();
+    let crumbs = case.minor_unit() + case.minor_unit();
     if quantity <= Decimal::ZERO && amount.abs() <= crumbs && tax.abs() <= crumbs {
         lines.remove(at);
         return;
     }
-    let discount = case.currency.round(quantity * line.unit_price) - amount;
+    let discount = case.round(quantity * line.unit_price) - amount;
     let tax = if tax.is_zero() { untaxed(case) } else { LineTax { amount: tax, ..line.tax.clone() } };
     lines[at] = if quantity > Decimal::ZERO && discount >= Decimal::ZERO && line.quantity != Decimal::ONE {
         Line { quantity, discount, tax, ..line }
@@ -124,6 +115,18 @@ fn take_off(case: &Case<'_>, lines: &mut Vec<Line>, one: &Taken<'_>) {
         let tax_amount = tax.amount;
         Line { tax, ..line }.as_one(amount, tax_amount)
     };
+}
+
+/// The tax that leaves a line with what is taken off it. Tax that a marketplace remits is not on the line; tax that is only
+/// assumed is not on what is taken off.
+fn tax_within(case: &Case<'_>, line: &Line, one: &Taken<'_>) -> Decimal {
+    if line.tax.amount.is_zero() {
+        Decimal::ZERO
+    } else if one.taxes.is_empty() {
+        case.round(one.with_tax * line.tax.rate / (Decimal::ONE + line.tax.rate))
+    } else {
+        one.tax
+    }
 }
 
 /// What the total has beyond its lines: money owed back to the buyer, or something that left without a line.
@@ -139,19 +142,4 @@ fn difference_line(case: &mut Case<'_>, target: &Target, difference: Decimal) ->
     };
     case.writer.note(&DocumentKey::sale(), "current_total_price", source, "", &shown);
     single(case, role, source, text, difference)
-}
-
-/// All of Shopify's amounts of one refund, converted to the currency that is booked at the sale's rate.
-pub(super) fn booked_amount(case: &Case<'_>, presentment: Decimal) -> Decimal {
-    if case.is_one_to_one() || case.presentment_total.is_zero() {
-        return presentment;
-    }
-    case.currency.round(presentment * case.total / case.presentment_total)
-}
-
-impl Case<'_> {
-    /// True if the buyer's currency is the one that is booked.
-    pub(super) fn is_one_to_one(&self) -> bool {
-        self.order.one_currency() || self.side == Side::Presentment
-    }
 }

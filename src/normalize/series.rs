@@ -4,7 +4,7 @@
 use rust_decimal::Decimal;
 
 use super::adjust::{delta, is_nothing};
-use super::lines::conversions;
+use super::currency::conversions;
 use super::payments::Receipts;
 use super::rounding::close;
 use super::sale::Target;

@@ -1,11 +1,14 @@
-//! From Shopify's tax lines to a ledger's tax code.
+//! From Shopify's tax lines to a ledger's tax code; and, where the settings say so, to a line of its own.
 
 use rust_decimal::Decimal;
 
+use super::lines::account;
 use super::{Case, missing};
-use crate::books::document::LineTax;
+use crate::books::computation::percent;
+use crate::books::document::{Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
 use crate::books::rules::TaxModel;
+use crate::config::TaxBooking;
 use crate::shopify::order::TaxLine;
 
 /// What the seller has to remit of a line's taxes, and what a marketplace remits itself.
@@ -23,46 +26,129 @@ pub(super) fn line_taxes(case: &Case<'_>, lines: &[TaxLine]) -> Result<LineTaxes
             line.amount(case.side, case.order.one_currency()).ok_or_else(|| missing("tax_lines[].price_set"))?;
         if line.channel_liable == Some(true) {
             marketplace += amount;
-        } else if !amount.is_zero() {
+        } else {
             own.push((line, amount));
         }
     }
-    let amount = own.iter().map(|(_, amount)| *amount).sum();
-    let rate = own.iter().filter_map(|(line, _)| line.rate).map(|rate| rate.0).sum();
-    let code = match case.input.rules.tax_model() {
-        TaxModel::TotalOnly => String::new(),
-        TaxModel::CodePerLine => code(case, &own.iter().map(|(line, _)| *line).collect::<Vec<_>>())?,
+    let amount: Decimal = own.iter().map(|(_, amount)| *amount).sum();
+    let charged: Vec<&TaxLine> = own.iter().map(|(line, _)| *line).filter(|line| !rate(line).is_zero()).collect();
+    let borne: Vec<&TaxLine> = own.iter().filter(|(_, amount)| !amount.is_zero()).map(|(line, _)| *line).collect();
+    let own = if borne.is_empty() {
+        let zero_rated = lines.iter().find_map(|line| zero_code(case, line));
+        LineTax::none(zero_rated.unwrap_or_else(|| no_tax(case)))
+    } else {
+        // One of several may have come to nothing on a small amount: the line bears it all the same.
+        let mut taxes = if charged.len() > borne.len() { charged } else { borne.clone() };
+        let mut code = code(case, &taxes);
+        if code.is_none() && taxes.len() > borne.len() {
+            taxes = borne;
+            code = self::code(case, &taxes);
+        }
+        let code = code.ok_or_else(|| unmapped(case, &taxes))?;
+        let rates: Vec<Decimal> = taxes.iter().map(|line| rate(line)).collect();
+        let (rate, several) = (rates.iter().sum(), rates.len() > 1);
+        LineTax { amount, rate, rates: if several { rates } else { Vec::new() }, code: code.to_owned() }
     };
-    Ok(LineTaxes { own: LineTax { amount, rate, code }, marketplace })
+    Ok(LineTaxes { own, marketplace })
 }
 
-/// The code of a line that bears no tax.
+/// A line that bears no tax.
 pub(super) fn untaxed(case: &Case<'_>) -> LineTax {
-    let code = match case.input.rules.tax_model() {
-        TaxModel::TotalOnly => String::new(),
-        TaxModel::CodePerLine => case.input.settings.no_tax.clone().unwrap_or_default(),
-    };
-    LineTax { amount: Decimal::ZERO, rate: Decimal::ZERO, code }
+    LineTax::none(no_tax(case))
 }
 
-fn code(case: &Case<'_>, taxes: &[&TaxLine]) -> Result<String, Hold> {
-    let (settings, country) = (case.input.settings, case.order.country());
-    let rate = |line: &TaxLine| line.rate.map(|rate| rate.0).unwrap_or_default().normalize();
-    let found = match taxes {
-        [] => return Ok(untaxed(case).code),
-        [one] => settings.tax_code(country, &one.title, rate(one)),
-        several => settings.combined_tax_code(country, &several.iter().map(|one| rate(one)).collect::<Vec<_>>()),
+/// The tax in a price for which Shopify lists none, where the settings say what such prices contain. Only where the order
+/// lists no tax at all: else its lists are to be believed.
+pub(super) fn assumed(case: &Case<'_>, role: LineRole, with_tax: Decimal) -> Option<LineTax> {
+    let assumed = case.input.settings.included_tax.as_ref()?;
+    let is_taxed = matches!(role, LineRole::Sales | LineRole::Shipping);
+    if !is_taxed || !case.order.taxes_included || case.order.tax_exempt || case.order.lists_taxes() {
+        return None;
+    }
+    let rate = assumed.rate.0;
+    let amount = case.round(with_tax * rate / (Decimal::ONE + rate));
+    let code = match codes(case) {
+        true => assumed.code.as_str(),
+        false => no_tax(case),
     };
-    found.map(str::to_owned).ok_or_else(|| {
-        let named: Vec<String> =
-            taxes.iter().map(|one| format!("\"{}\" at rate {}", short(&one.title), rate(one))).collect();
-        Hold::new(
-            HoldReason::TaxUnmapped,
-            format!("no entry of `taxes` fits {} for country {}", named.join(" with "), country.unwrap_or("(unknown)")),
-        )
-    })
+    (!amount.is_zero()).then(|| LineTax { amount, rate, rates: Vec::new(), code: code.to_owned() })
+}
+
+/// True if lines carry tax codes.
+fn codes(case: &Case<'_>) -> bool {
+    case.input.rules.tax_model() == TaxModel::CodePerLine && case.input.settings.tax == TaxBooking::Codes
+}
+
+fn no_tax<'a>(case: &Case<'a>) -> &'a str {
+    match case.input.rules.tax_model() {
+        TaxModel::TotalOnly => "",
+        TaxModel::CodePerLine => case.input.settings.no_tax.as_deref().unwrap_or_default(),
+    }
+}
+
+fn rate(line: &TaxLine) -> Decimal {
+    line.rate.map(|rate| rate.0).unwrap_or_default().normalize()
+}
+
+fn code<'a>(case: &Case<'a>, taxes: &[&TaxLine]) -> Option<&'a str> {
+    if !codes(case) {
+        return Some(no_tax(case));
+    }
+    let taxes: Vec<(&str, Decimal)> = taxes.iter().map(|one| (one.title.as_str(), rate(one))).collect();
+    case.input.settings.tax_code(case.order.country(), &taxes)
+}
+
+/// The code of a tax of 0 %, where the settings name one for it: to a tax return, zero-rated is not untaxed.
+fn zero_code<'a>(case: &Case<'a>, line: &TaxLine) -> Option<&'a str> {
+    if !codes(case) || !rate(line).is_zero() || line.channel_liable == Some(true) {
+        return None;
+    }
+    case.input.settings.zero_tax_code(case.order.country(), &line.title)
+}
+
+fn unmapped(case: &Case<'_>, taxes: &[&TaxLine]) -> Hold {
+    let named: Vec<String> =
+        taxes.iter().map(|one| format!("\"{}\" at rate {}", short(&one.title), rate(one))).collect();
+    let country = case.order.country().unwrap_or("(unknown)");
+    Hold::new(
+        HoldReason::TaxUnmapped,
+        format!("no entry of `taxes` fits {} for country {country}", named.join(" with ")),
+    )
 }
 
 fn short(title: &str) -> String {
     title.chars().filter(|letter| !letter.is_control()).take(60).collect()
+}
+
+/// Where the settings book tax as a line (`tax = "line"`): every line without its tax, and the tax of each rate on a line
+/// of its own. Prices have been taken apart before: such a document's amounts are always without tax.
+pub(super) fn as_lines(case: &Case<'_>, body: &mut Itemised) -> Result<(), Hold> {
+    if case.input.settings.tax == TaxBooking::Codes {
+        return Ok(());
+    }
+    debug_assert_eq!(body.tax_mode, TaxMode::Exclusive);
+    let mut taxes: Vec<(String, Decimal)> = Vec::new();
+    for line in body.lines.iter_mut().filter(|line| !line.tax.amount.is_zero()) {
+        let name = line.tax.components().into_iter().map(percent).collect::<Vec<_>>().join(" + ");
+        match taxes.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, amount)) => *amount += line.tax.amount,
+            None => taxes.push((name, line.tax.amount)),
+        }
+        line.tax = untaxed(case);
+    }
+    for (name, amount) in taxes.into_iter().filter(|(_, amount)| !amount.is_zero()) {
+        body.lines.push(Line {
+            role: LineRole::Tax,
+            source: format!("tax:{name}"),
+            description: if name.is_empty() { "Tax".to_owned() } else { format!("Tax {name}") },
+            more: Vec::new(),
+            quantity: Decimal::ONE,
+            unit_price: amount,
+            discount: Decimal::ZERO,
+            account: account(case, LineRole::Tax)?,
+            tax: untaxed(case),
+        });
+    }
+    body.tax_total = Decimal::ZERO;
+    Ok(())
 }

@@ -40,6 +40,9 @@ pub struct Order {
     /// True if prices contain their tax.
     #[serde(default, deserialize_with = "null_as_empty")]
     pub taxes_included: bool,
+    /// True if the buyer is exempt from tax.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub tax_exempt: bool,
     /// True if prices contain import duties.
     #[serde(default, deserialize_with = "null_as_empty")]
     pub duties_included: bool,
@@ -159,6 +162,13 @@ impl Order {
     /// What cash refunds were rounded by, on one side.
     pub fn refund_cash_rounding(&self, side: Side) -> Decimal {
         self.total_cash_rounding_refund_adjustment_set.map(|set| set.on(side)).unwrap_or_default()
+    }
+
+    /// True if any line lists a tax.
+    pub fn lists_taxes(&self) -> bool {
+        let goods = self.line_items.iter().map(|line| &line.tax_lines);
+        let delivery = self.shipping_lines.iter().map(|line| &line.tax_lines);
+        goods.chain(delivery).any(|taxes| !taxes.is_empty())
     }
 
     /// Country of the destination: shipping address, else billing address.

@@ -64,7 +64,7 @@ impl Company {
                     "marketplace_tax": "7", "rounding": "6", "refund_differences": "9", "overpayments": "3", "tax": "10"},
                 "payments": {"default": "91", "gift_card": "89", "shopify_store_credit": "89"},
                 "taxes": [{"rate": "0.2", "code": "20"}, {"rate": "0.05", "code": "21"},
-                    {"rates": ["0.15", "0.05"], "code": "20"}],
+                    {"rates": ["0.15", "0.05"], "code": "24"}],
             }),
             Company::XeroUk => xero(
                 "NONE",

@@ -2,31 +2,27 @@
 //! (rule 6070); in the US the tax total that is sent is honoured; elsewhere tax is computed per rate on the sum of its
 //! lines. Amounts that contain tax add up to the total by themselves.
 
-use std::collections::BTreeMap;
-
-use rust_decimal::Decimal;
-
 use super::documents::TaxCodes;
-use crate::books::document::{Itemised, TaxMode};
-use crate::books::money::{Currency, round_half_up};
+use crate::books::computation::{Computation, TaxShare, by_rate};
+use crate::books::document::Itemised;
+use crate::books::money::Currency;
 
-/// The total that QuickBooks will state.
-pub fn total(document: &Itemised, currency: Currency, tax: TaxCodes) -> Decimal {
-    let lines: Decimal = document.lines.iter().map(|line| line.amount(currency)).sum();
-    match (tax, document.tax_mode) {
-        (_, TaxMode::Inclusive) => lines,
-        (TaxCodes::UnitedStates, TaxMode::Exclusive) => {
-            let taxable = document.lines.iter().any(|line| !line.tax.amount.is_zero());
-            lines + if taxable { document.tax_total } else { Decimal::ZERO }
-        }
-        (TaxCodes::PerLine, TaxMode::Exclusive) => lines + per_rate(document, currency),
-    }
+/// Decimals that QuickBooks keeps, whatever the currency.
+pub const DECIMALS: u32 = 2;
+
+/// What QuickBooks will make of it.
+pub fn compute(document: &Itemised, currency: Currency, tax: TaxCodes) -> Computation {
+    let taxes = match tax {
+        TaxCodes::UnitedStates => as_sent(document),
+        TaxCodes::PerLine => by_rate(document, currency, DECIMALS),
+    };
+    let lines = document.lines.iter().map(|line| line.amount(currency)).sum();
+    Computation { count: document.lines.len(), lines, mode: document.tax_mode, taxes }
 }
 
-fn per_rate(document: &Itemised, currency: Currency) -> Decimal {
-    let mut bases: BTreeMap<(&str, Decimal), Decimal> = BTreeMap::new();
-    for line in document.lines.iter().filter(|line| !line.tax.amount.is_zero()) {
-        *bases.entry((&line.tax.code, line.tax.rate)).or_default() += line.amount(currency);
-    }
-    bases.into_iter().map(|((_, rate), base)| round_half_up(base * rate, 2)).sum()
+/// Without a taxable line there is nothing that the tax could be spread over.
+fn as_sent(document: &Itemised) -> Vec<TaxShare> {
+    let is_taxed = document.lines.iter().any(|line| !line.tax.amount.is_zero());
+    let share = TaxShare { how: "as sent".into(), amount: document.tax_total };
+    if is_taxed { vec![share] } else { Vec::new() }
 }

@@ -11,6 +11,9 @@ use crate::books::document::{Content, Document, DocumentKind, Itemised, Line, Pa
 use crate::books::money::{Currency, json_number, round_half_up};
 use crate::ledgers::{Operation, Reference, ReferenceKind, Write};
 
+/// Decimals of an exchange rate: enough for a hundred million yen to come out to the cent.
+const RATE_DECIMALS: u32 = 10;
+
 /// How the company's lines say their tax.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaxCodes {
@@ -72,7 +75,8 @@ fn void(write: &Write<'_>) -> Value {
         "Id": text(existing.map(|posted| &posted.ledger_id)),
         "SyncToken": text(existing.map(|posted| &posted.version)),
     });
-    if write.document.settlement().is_some() {
+    // The void of these is an update.
+    if matches!(write.document.content, Content::Payment(_) | Content::Application(_) | Content::SalesReceipt(_)) {
         body["sparse"] = Value::Bool(true);
     }
     body
@@ -84,6 +88,11 @@ fn document(write: &Write<'_>, tax: TaxCodes) -> Value {
     body.insert("TxnDate".into(), document.date.to_string().into());
     body.insert("CustomerRef".into(), reference(write.party_id));
     body.insert("CurrencyRef".into(), reference(document.currency.code()));
+    if let Some(conversion) = &document.conversion {
+        // Home units for one of the document's currency.
+        let rate = round_half_up(conversion.home_per_document(), RATE_DECIMALS).normalize();
+        body.insert("ExchangeRate".into(), json_number(rate));
+    }
     body.insert("PrivateNote".into(), note(document).into());
     match &document.content {
         Content::Invoice(lines)
@@ -147,7 +156,7 @@ fn line(write: &Write<'_>, line: &Line, mode: TaxMode, tax: TaxCodes, currency: 
         TaxCodes::UnitedStates => "TAX",
         TaxCodes::PerLine => &line.tax.code,
     };
-    let gross = currency.round(line.quantity * line.unit_price);
+    let gross = line.gross(currency);
     let entry = |description: &str, amount: Decimal, priced: bool| {
         let mut detail = Map::new();
         detail.insert("ItemRef".into(), item.clone());
@@ -174,6 +183,11 @@ fn line(write: &Write<'_>, line: &Line, mode: TaxMode, tax: TaxCodes, currency: 
         line.description.clone()
     };
     let mut lines = vec![entry(&description, gross, true)];
+    lines.extend(
+        line.more
+            .iter()
+            .map(|text| json!({ "DetailType": "DescriptionOnly", "Description": text, "DescriptionLineDetail": {} })),
+    );
     if !line.discount.is_zero() {
         lines.push(entry("Discount", -line.discount, false));
     }

@@ -2,12 +2,12 @@
 //! normalisation asks for.
 
 use chrono::{DateTime, Duration, Utc};
-use rust_decimal::Decimal;
 
 use super::{
     Counted, FoundParty, Group, Ledger, Outcome, Posted, RateLimit, Recovery, Reference, ReferenceKind, WireRequest,
     Write,
 };
+use crate::books::computation::Computation;
 use crate::books::document::{Document, Itemised, Line, Party, TaxMode};
 use crate::books::money::Currency;
 use crate::books::rules::{LedgerName, LedgerRules, RefundStyle, TaxModel};
@@ -99,11 +99,11 @@ impl LedgerRules for QuickBooks {
     }
 
     fn decimals(&self, _currency: Currency) -> u32 {
-        2
+        arithmetic::DECIMALS
     }
 
-    fn predict_total(&self, document: &Itemised, currency: Currency) -> Decimal {
-        arithmetic::total(document, currency, self.tax)
+    fn compute(&self, document: &Itemised, currency: Currency) -> Computation {
+        arithmetic::compute(document, currency, self.tax)
     }
 }
 

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::arithmetic;
 use crate::books::document::{Content, Document, DocumentKind, Itemised, Line, Party, Settlement, TaxMode};
-use crate::books::money::{Currency, json_number};
+use crate::books::money::{Currency, json_number, round_half_up};
+use crate::config::TaxAmounts;
 use crate::ledgers::{Operation, Reference, ReferenceKind, WireRequest, Write};
 use crate::platform::Method;
 
@@ -25,10 +26,10 @@ pub fn endpoint(kind: DocumentKind) -> &'static str {
 }
 
 /// The request for a write.
-pub fn request(write: &Write<'_>) -> WireRequest {
+pub fn request(write: &Write<'_>, amounts: TaxAmounts) -> WireRequest {
     let (method, path, body) = match write.operation {
-        Operation::Create => (Method::Put, create_path(write), create_body(write)),
-        Operation::Update => (Method::Post, update_path(write), create_body(write)),
+        Operation::Create => (Method::Put, create_path(write), create_body(write, amounts)),
+        Operation::Update => (Method::Post, update_path(write), create_body(write, amounts)),
         Operation::Void => void(write),
     };
     WireRequest {
@@ -69,17 +70,17 @@ fn void(write: &Write<'_>) -> (Method, String, Option<Value>) {
     }
 }
 
-fn create_body(write: &Write<'_>) -> Option<Value> {
+fn create_body(write: &Write<'_>, amounts: TaxAmounts) -> Option<Value> {
     let document = write.document;
     Some(match &document.content {
         Content::Invoice(lines) | Content::SalesReceipt(lines) => {
-            let mut body = itemised(write, lines, "ACCREC", true);
+            let mut body = itemised(write, lines, "ACCREC", amounts);
             body.insert("InvoiceNumber".into(), lines.number.as_str().into());
             body.insert("DueDate".into(), lines.due_date.to_string().into());
             json!({ "Invoices": [body] })
         }
         Content::CreditNote(lines) | Content::RefundReceipt(lines) => {
-            let mut body = itemised(write, lines, "ACCRECCREDIT", false);
+            let mut body = itemised(write, lines, "ACCRECCREDIT", amounts);
             body.insert("CreditNoteNumber".into(), lines.number.as_str().into());
             json!({ "CreditNotes": [body] })
         }
@@ -98,15 +99,19 @@ pub fn reference(document: &Document) -> String {
     format!("Shopify order {} ({})", document.order_id, document.order_name)
 }
 
-fn itemised(write: &Write<'_>, lines: &Itemised, kind: &str, discounts: bool) -> Map<String, Value> {
+fn itemised(write: &Write<'_>, lines: &Itemised, kind: &str, amounts: TaxAmounts) -> Map<String, Value> {
     let document = write.document;
     let mode = match lines.tax_mode {
         TaxMode::Exclusive => "Exclusive",
         TaxMode::Inclusive => "Inclusive",
     };
-    let rows: Vec<Value> =
-        lines.lines.iter().map(|one| line(one, lines.tax_mode, document.currency, discounts)).collect();
-    let body = json!({
+    let discounts = write.document.kind() == DocumentKind::Invoice;
+    let states = |one: &Line| arithmetic::states_tax(one, lines.tax_mode, document.currency, amounts);
+    let rows = lines.lines.iter().flat_map(|one| {
+        let more = one.more.iter().map(|text| json!({ "Description": text }));
+        std::iter::once(line(one, document.currency, discounts, states(one))).chain(more)
+    });
+    let mut body = json!({
         "Type": kind,
         "Status": "AUTHORISED",
         "Reference": reference(document),
@@ -115,13 +120,21 @@ fn itemised(write: &Write<'_>, lines: &Itemised, kind: &str, discounts: bool) ->
         "Date": document.date.to_string(),
         "CurrencyCode": document.currency.code(),
         "LineAmountTypes": mode,
-        "LineItems": rows,
+        "LineItems": rows.collect::<Vec<Value>>(),
     });
+    insert_rate(&mut body, document);
     body.as_object().cloned().unwrap_or_default()
 }
 
+/// Units of the document's currency for one of the organisation's, to six decimals; without one Xero takes that of the day.
+fn insert_rate(body: &mut Value, document: &Document) {
+    if let Some(conversion) = &document.conversion {
+        body["CurrencyRate"] = json_number(round_half_up(conversion.document_per_home(), 6).normalize());
+    }
+}
+
 /// A credit note knows no discounts: there the line states its net amount, and how many in its text.
-fn line(line: &Line, mode: TaxMode, currency: Currency, discounts: bool) -> Value {
+fn line(line: &Line, currency: Currency, discounts: bool, states_tax: bool) -> Value {
     let mut row = Map::new();
     let amount = line.amount(currency);
     if arithmetic::is_stated_by_quantity(line) && (discounts || line.discount.is_zero()) {
@@ -143,7 +156,7 @@ fn line(line: &Line, mode: TaxMode, currency: Currency, discounts: bool) -> Valu
     }
     row.insert("AccountCode".into(), line.account.as_str().into());
     row.insert("TaxType".into(), line.tax.code.as_str().into());
-    if mode == TaxMode::Exclusive && arithmetic::line_tax(line, currency) != line.tax.amount {
+    if states_tax {
         row.insert("TaxAmount".into(), json_number(line.tax.amount));
     }
     Value::Object(row)
@@ -161,13 +174,15 @@ pub fn applied_note(write: &Write<'_>) -> String {
 
 fn payment(write: &Write<'_>, money: &Settlement, of: &str, id: &str) -> Value {
     let document = write.document;
-    json!({
+    let mut body = json!({
         of: { id: linked(write, &money.settles) },
         "Account": account(write, &money.account),
         "Date": document.date.to_string(),
         "Amount": json_number(document.total),
         "Reference": money.reference,
-    })
+    });
+    insert_rate(&mut body, document);
+    body
 }
 
 fn account(write: &Write<'_>, label: &str) -> Value {

@@ -1,17 +1,17 @@
 //! Xero, Accounting API 2.0 (facts/xero). Requests and answers as pure functions; the rules that normalisation asks for.
 
 use chrono::{DateTime, Duration, Utc};
-use rust_decimal::Decimal;
 
 use super::{
     Counted, FoundParty, Group, Ledger, Outcome, Posted, RateLimit, Recovery, Reference, ReferenceKind, WireRequest,
     Write,
 };
+use crate::books::computation::Computation;
 use crate::books::document::{Document, DocumentKind, Itemised, Line, Party, TaxMode};
 use crate::books::money::Currency;
 use crate::books::rules::{LedgerName, LedgerRules, RefundStyle, TaxModel};
 use crate::books::text::{Field, TextRule};
-use crate::config::{Settings, Variables, variable};
+use crate::config::{Settings, TaxAmounts, Variables, variable};
 use crate::ledgers::survey::Survey;
 use crate::platform::{Method, Request, Response};
 
@@ -38,13 +38,14 @@ const REPLAY: Duration = Duration::minutes(5);
 pub struct Xero {
     api: String,
     tenant: String,
+    tax_amounts: TaxAmounts,
 }
 
 impl Xero {
     /// Opens an organisation by its tenant id.
-    pub fn new(tenant: &str, variables: &Variables) -> Self {
+    pub fn new(settings: &Settings, tenant: &str, variables: &Variables) -> Self {
         let url = |name: &str, host: &str| variable(variables, name).unwrap_or(host).trim_end_matches('/').to_owned();
-        Self { api: url("XERO_API_URL", API), tenant: tenant.to_owned() }
+        Self { api: url("XERO_API_URL", API), tenant: tenant.to_owned(), tax_amounts: settings.tax_amounts }
     }
 }
 
@@ -87,8 +88,8 @@ impl LedgerRules for Xero {
         2
     }
 
-    fn predict_total(&self, document: &Itemised, currency: Currency) -> Decimal {
-        arithmetic::total(document, currency)
+    fn compute(&self, document: &Itemised, currency: Currency) -> Computation {
+        arithmetic::compute(document, currency, self.tax_amounts)
     }
 }
 
@@ -169,7 +170,7 @@ impl Ledger for Xero {
     }
 
     fn write(&self, write: &Write<'_>) -> WireRequest {
-        documents::request(write)
+        documents::request(write, self.tax_amounts)
     }
 
     fn read_write(&self, write: &Write<'_>, response: &Response) -> Outcome<Posted> {

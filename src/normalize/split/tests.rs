@@ -29,7 +29,12 @@ fn line(cents: i64, discount: i64, tax: i64, more: usize) -> Line {
         unit_price: Decimal::new(cents, 2),
         discount: Decimal::new(discount, 2),
         account: "200".into(),
-        tax: LineTax { amount: Decimal::new(tax, 2), rate: Decimal::new(2, 1), code: "OUTPUT2".into() },
+        tax: LineTax {
+            amount: Decimal::new(tax, 2),
+            rate: Decimal::new(2, 1),
+            rates: Vec::new(),
+            code: "OUTPUT2".into(),
+        },
     }
 }
 

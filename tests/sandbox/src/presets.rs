@@ -16,7 +16,7 @@
 //!
 //! QuickBooks items (both companies): 1 Sales, 2 Shipping, 3 Tips, 4 Duties, 5 Gift card, 6 Rounding, 7 Marketplace tax, 8 Fees,
 //! 9 Refund differences, 10 Sales tax. Accounts: [`QUICKBOOKS_ACCOUNTS`]. UK tax codes: 20 (20.0% S), 21 (5.0% R),
-//! 22 (0.0% Z), 23 (No VAT).
+//! 22 (0.0% Z), 23 (No VAT), 24 (15.0% + 5.0%).
 //!
 //! Xero accounts (every tenant): [`XERO_ACCOUNTS`]; tax rates: [`xero_tax_rates`].
 
@@ -109,6 +109,11 @@ pub const VAT_CODES: [(u64, Option<u64>, &str, &str); 4] = [
     (22, Some(122), "0.0% Z", "0"),
     (23, None, "No VAT", "0"),
 ];
+
+/// A UK tax code of two rates, as Canada has them: code id, name, its own rate (id, name, percent), and the id and name of
+/// the rate that it shares with another code.
+pub const COMPOUND_CODE: (u64, &str, (u64, &str, &str), (u64, &str)) =
+    (24, "15.0% + 5.0%", (123, "15.0% (Sales)", "15"), (121, "5.0% R"));
 
 /// US dollars for one unit of each currency; the day's rates derive from it.
 pub const QUICKBOOKS_RATES: [(&str, &str); 8] = [

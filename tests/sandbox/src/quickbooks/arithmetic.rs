@@ -78,19 +78,26 @@ pub fn by_rate(
 ) -> Totals {
     let charged = |line: &Priced| if inclusive { line.gross.unwrap_or(line.net) } else { line.net };
     let charged_total: Decimal = lines.iter().map(charged).sum();
-    let mut bases: BTreeMap<String, (Decimal, Decimal)> = BTreeMap::new();
+    // By rate: percent, what it is computed on, and the tax before it is rounded.
+    let mut bases: BTreeMap<String, (Decimal, Decimal, Decimal)> = BTreeMap::new();
     for line in lines {
-        for (id, percent) in line.code.as_deref().map(rates).unwrap_or_default() {
-            bases.entry(id).or_insert((percent, Decimal::ZERO)).1 += charged(line);
+        let rates = line.code.as_deref().map(rates).unwrap_or_default();
+        let all: Decimal = rates.iter().map(|(_, percent)| *percent).sum();
+        let divisor = if inclusive { Decimal::ONE_HUNDRED + all } else { Decimal::ONE_HUNDRED };
+        for (id, percent) in rates {
+            let entry = bases.entry(id).or_insert((percent, Decimal::ZERO, Decimal::ZERO));
+            entry.1 += charged(line);
+            entry.2 += charged(line) * percent / divisor;
         }
     }
     let mut shares = Vec::new();
-    for (rate_id, (percent, mut base)) in bases {
-        if !charged_total.is_zero() {
-            base -= round2(discount * base / charged_total);
+    for (rate_id, (percent, mut base, mut tax)) in bases {
+        if !charged_total.is_zero() && !base.is_zero() {
+            let off = round2(discount * base / charged_total);
+            tax -= tax * off / base;
+            base -= off;
         }
-        let divisor = if inclusive { Decimal::ONE_HUNDRED + percent } else { Decimal::ONE_HUNDRED };
-        let computed = round2(base * percent / divisor);
+        let computed = round2(tax);
         let amount = overrides.get(&rate_id).copied().map_or(computed, round2);
         let delta = (amount != computed).then(|| amount - computed);
         let base = if inclusive { base - amount } else { base };

@@ -14,7 +14,7 @@ pub fn united_states() -> Company {
     let rate =
         json!({ "Name": "California", "RateValue": 8, "AgencyRef": { "value": "1" }, "Description": "Sales Tax" });
     company.plant(Kind::TaxRate, 3, rate);
-    company.plant(Kind::TaxCode, 2, tax_code("Automated Sales Tax", Some(("3", "California"))));
+    company.plant(Kind::TaxCode, 2, tax_code("Automated Sales Tax", &[("3", "California")]));
     company
 }
 
@@ -30,24 +30,35 @@ pub fn united_kingdom() -> Company {
             company.plant(Kind::TaxRate, rate, entity);
         }
         let id = rate.map(|rate| rate.to_string());
-        company.plant(Kind::TaxCode, code, tax_code(name, id.as_deref().map(|id| (id, name))));
+        let rates: Vec<(&str, &str)> = id.iter().map(|id| (id.as_str(), name)).collect();
+        company.plant(Kind::TaxCode, code, tax_code(name, &rates));
     }
+    company.plant_compound_code();
     company
 }
 
-fn tax_code(name: &str, rate: Option<(&str, &str)>) -> Value {
-    let details: Vec<Value> = rate
+fn tax_code(name: &str, rates: &[(&str, &str)]) -> Value {
+    let details: Vec<Value> = rates
+        .iter()
         .map(|(id, name)| json!({ "TaxRateRef": { "value": id, "name": name }, "TaxTypeApplicable": "TaxOnAmount", "TaxOrder": 0 }))
-        .into_iter()
         .collect();
     json!({
-        "Name": name, "Description": name, "Taxable": rate.is_some(), "TaxGroup": true, "Hidden": false,
+        "Name": name, "Description": name, "Taxable": !rates.is_empty(), "TaxGroup": true, "Hidden": false,
         "TaxCodeConfigType": "SYSTEM_GENERATED", "SalesTaxRateList": { "TaxRateDetail": details },
         "PurchaseTaxRateList": { "TaxRateDetail": [] },
     })
 }
 
 impl Company {
+    /// One code of two rates: each is computed by itself, on the sum of all lines that bear it.
+    fn plant_compound_code(&mut self) {
+        let (code, name, (own, title, percent), (shared, shared_title)) = presets::COMPOUND_CODE;
+        let percent: Value = json::plain(json::parse(percent).unwrap_or_default());
+        self.plant(Kind::TaxRate, own, json!({ "Name": title, "RateValue": percent, "AgencyRef": { "value": "1" } }));
+        let (own, shared) = (own.to_string(), shared.to_string());
+        self.plant(Kind::TaxCode, code, tax_code(name, &[(&own, title), (&shared, shared_title)]));
+    }
+
     fn seed(&mut self) {
         for (id, name, kind, subtype, currency) in QUICKBOOKS_ACCOUNTS {
             let currency = if currency.is_empty() { self.home.clone() } else { currency.to_owned() };
