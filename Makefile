@@ -54,8 +54,8 @@ build: ## the Worker, into build/
 checks: ## the Worker with the checks that the worker suite needs, into build/checks
 	@./scripts/build --features checks
 
-bench: ## what it costs
-	cargo bench
+bench: ## what it costs, as ratios beside a peer
+	cargo bench --bench cost
 
 deploy: setup ## to Cloudflare
 	npx wrangler deploy

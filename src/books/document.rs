@@ -407,6 +407,9 @@ pub struct Document {
     pub date: NaiveDate,
     /// What its total ought to be.
     pub total: Decimal,
+    /// What the total is in the buyer's currency, where another one is booked: what later changes are measured against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buyer_total: Option<Decimal>,
     /// Whose account it is on.
     pub party: Party,
     /// The Shopify order's id: every document names it, so that a person and an adoption can recognise it.

@@ -58,6 +58,7 @@ pub fn invoice(lines: Vec<Line>, mode: TaxMode) -> Document {
         conversion: None,
         date: day(),
         total: body.sum(usd()),
+        buyer_total: None,
         party,
         order_id: "5600".into(),
         order_name: "#1".into(),

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use rust_decimal::Decimal;
+
 use crate::books::document::{Document, DocumentKey, DocumentKind, LineRole};
 
 /// A document that was written once.
@@ -46,6 +48,24 @@ impl Booked {
             .collect();
         sales.sort_by_key(|one| (one.key.adjustment_number().unwrap_or(0), one.key.part_number()));
         sales
+    }
+
+    /// What the sale and its adjustments come to, as booked and in the buyer's currency; `None` for the latter where a
+    /// document does not say.
+    pub fn worth(&self) -> (Decimal, Option<Decimal>) {
+        let signed =
+            |one: &Document, amount: Decimal| if one.kind() == DocumentKind::CreditNote { -amount } else { amount };
+        let sales = self.sales();
+        let booked = sales.iter().map(|one| signed(one, one.total)).sum();
+        let buyers = sales.iter().map(|one| one.buyer_total.map(|amount| signed(one, amount))).sum();
+        (booked, buyers)
+    }
+
+    /// What the payments come to, likewise.
+    pub fn received(&self) -> (Decimal, Option<Decimal>) {
+        let is_money = |one: &&Document| matches!(one.kind(), DocumentKind::Payment | DocumentKind::SalesReceipt);
+        let all: Vec<&Document> = self.standing().filter(is_money).collect();
+        (all.iter().map(|one| one.total).sum(), all.iter().map(|one| one.buyer_total).sum())
     }
 
     /// True if money or a credit is attached to the document: then its amounts are final.

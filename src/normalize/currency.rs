@@ -83,6 +83,14 @@ pub(super) fn booked_amount(case: &Case<'_>, presentment: Decimal) -> Decimal {
     case.round(presentment * case.total / case.presentment_total)
 }
 
+/// A booked amount in the buyer's currency, at the sale's rate.
+pub(super) fn buyers_amount(case: &Case<'_>, booked: Decimal) -> Decimal {
+    if case.is_one_to_one() || case.total.is_zero() {
+        return booked;
+    }
+    case.order.presentment_currency().round(booked * case.presentment_total / case.total)
+}
+
 /// Lines in a currency of which the ledger keeps too few decimals, each rounded to those; a note says so.
 pub(super) fn to_precision(case: &mut Case<'_>, key: &DocumentKey, lines: &mut [Line]) {
     if !case.is_coarse() {

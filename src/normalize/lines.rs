@@ -237,7 +237,9 @@ fn bands(case: &Case<'_>, line: &Line, taxes: &[TaxLine]) -> Result<Option<Vec<(
     let net = if case.order.taxes_included { charged - total } else { charged };
     let cent = case.minor_unit();
     let rate = |tax: &TaxLine| tax.rate.map(|rate| rate.0).unwrap_or_default();
-    let on_the_whole = |(tax, amount): (&TaxLine, &Decimal)| (net * rate(tax) - amount).abs() <= cent;
+    // Converted one by one, net and tax may each be off by a minor unit.
+    let off = if conversions(case) == 0 { cent } else { cent + cent };
+    let on_the_whole = |(tax, amount): (&TaxLine, &Decimal)| (net * rate(tax) - amount).abs() <= off;
     if total.is_zero() || taxes.iter().zip(&amounts).all(on_the_whole) {
         return Ok(None);
     }

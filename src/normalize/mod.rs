@@ -14,6 +14,7 @@ use crate::shopify::money::Side;
 use crate::shopify::{Order, OrderState, drift};
 
 mod adjust;
+mod adjustment;
 mod booked;
 mod currency;
 mod lines;
@@ -209,6 +210,7 @@ pub(crate) fn document(
         conversion: case.conversion.clone(),
         date,
         total,
+        buyer_total: None,
         party: case.party.clone(),
         order_id: case.order.id.0.clone(),
         order_name: case.order_name.clone(),

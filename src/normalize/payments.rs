@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::currency::share;
+use super::currency::{buyers_amount, share};
 use super::returns::Returns;
 use super::sale::Target;
 use super::series::Series;
@@ -47,7 +47,7 @@ pub(super) fn receipts(case: &mut Case<'_>, returns: &Returns<'_>) -> Result<Rec
     let received: Decimal = amounts.iter().sum();
     let said = said_to_be_paid(case, returns);
     let mut awaits_transactions = false;
-    if case.stamp.inferred.is_none() && said > received {
+    if case.stamp.inferred.is_none() && said > received + inexact(case) {
         if case.input.may_infer {
             case.stamp.inferred = Some(said - received);
         } else {
@@ -114,12 +114,13 @@ pub(super) fn payments(
         let standing = case.input.booked.parts_of(&receipt.key);
         let upto = share(case, target.booked, cumulated, target.presentment);
         if !standing.is_empty() {
-            let parts = standing.len();
             booked += standing.iter().map(|one| one.total).sum::<Decimal>();
-            documents.extend(standing.into_iter().cloned());
-            // Of a receipt that pays several parts of a sale, some payments may stand and the others not yet.
-            if series.is_split() && upto > booked {
-                documents.extend(payment(case, receipt, upto - booked, series, parts)?);
+            documents.extend(standing.iter().copied().cloned());
+            // Of a receipt that pays several documents, some payments may stand and the others not yet.
+            let missing = receipt.amount
+                - standing.iter().map(|one| buyers(case, one)).sum::<Option<Decimal>>().unwrap_or(receipt.amount);
+            if missing > Decimal::ZERO && upto > booked {
+                documents.extend(payment(case, receipt, upto - booked, series, &standing)?);
                 booked = upto;
             }
             continue;
@@ -130,7 +131,7 @@ pub(super) fn payments(
             continue;
         }
         note_drift(case, &receipt.key, receipt.moved, amount);
-        documents.extend(payment(case, receipt, amount, series, 0)?);
+        documents.extend(payment(case, receipt, amount, series, &[])?);
     }
     Ok(documents)
 }
@@ -147,27 +148,47 @@ fn in_receipt(series: &Series, receipt: &Receipt) -> Option<Decimal> {
     series.sales.iter().find(is_it).map(|one| one.total)
 }
 
-/// One receipt, spread over the documents that it pays; `parts` of it stand already.
+/// What a payment is in the buyer's currency, if that is known.
+fn buyers(case: &Case<'_>, payment: &Document) -> Option<Decimal> {
+    if case.is_one_to_one() { Some(payment.total) } else { payment.buyer_total }
+}
+
+/// One receipt, spread over the documents that it pays; `standing` payments of it stand already.
 fn payment(
     case: &Case<'_>,
     receipt: &Receipt,
     amount: Decimal,
     series: &mut Series,
-    parts: usize,
+    standing: &[&Document],
 ) -> Result<Vec<Document>, Hold> {
     let account = case.payment_account(&receipt.gateway)?;
     let mut documents: Vec<Document> = Vec::new();
     let left = series.fill(amount, |sale, part| {
-        let key = receipt.key.part(u32::try_from(parts + documents.len()).unwrap_or(0) + 1);
+        let key = receipt.key.part(u32::try_from(standing.len() + documents.len()).unwrap_or(0) + 1);
         let reference = receipt.reference.clone();
         let settlement = Settlement { settles: sale.key.clone(), from: None, account: account.clone(), reference };
         documents.push(document(case, key, receipt.date, part, Content::Payment(settlement)));
     });
     if left.is_zero() {
+        state_buyers_amounts(case, receipt.amount, standing, &mut documents);
         return Ok(documents);
     }
     let text = format!("{}: {} more than what is open", receipt.key, case.currency.show(left));
     Err(Hold::new(HoldReason::OrderInconsistent, text))
+}
+
+/// What each payment of a receipt is in the buyer's currency; together they are the receipt.
+fn state_buyers_amounts(case: &Case<'_>, amount: Decimal, standing: &[&Document], documents: &mut [Document]) {
+    if case.is_one_to_one() {
+        return;
+    }
+    let mut left = amount - standing.iter().filter_map(|one| one.buyer_total).sum::<Decimal>();
+    let count = documents.len();
+    for (at, one) in documents.iter_mut().enumerate() {
+        let share = if at + 1 == count { left } else { buyers_amount(case, one.total) };
+        left -= share;
+        one.buyer_total = Some(share);
+    }
 }
 
 /// Writes down what really moved at another rate than the sale's.
@@ -222,6 +243,17 @@ fn said_to_be_paid(case: &Case<'_>, returns: &Returns<'_>) -> Decimal {
     let returned: Decimal = returns.paid.iter().filter(|one| known(&one.refund.id)).map(|one| one.money).sum();
     let said = (net + returned).min(whole);
     if said.is_zero() { said } else { said + rounding }
+}
+
+/// By how much what the order says may be off: it states what is outstanding in the shop's currency only.
+fn inexact(case: &Case<'_>) -> Decimal {
+    let (order, whole) = (case.order, case.presentment_total);
+    let shop_total = order.total(Side::Shop).unwrap_or_default();
+    if order.one_currency() || shop_total.is_zero() {
+        return Decimal::ZERO;
+    }
+    let buyers = order.presentment_currency();
+    buyers.minor_unit() + buyers.round(order.currency.minor_unit() * whole / shop_total)
 }
 
 /// A payment that Shopify speaks of without naming its transaction. Only one gateway can be inferred.

@@ -1,16 +1,17 @@
 //! What came back, and whether money followed it (facts/shopify §2.5). A refund object is not money: only its successful
 //! transactions are. One without money took something off the order before it was paid for, or waits for its money.
 
+mod shipping;
+
 use rust_decimal::Decimal;
 
-use super::lines::{role_of, shipping_source};
+use super::lines::role_of;
 use super::payments::presentment_amount;
 use super::{Case, missing};
 use crate::books::document::LineRole;
 use crate::books::hold::Hold;
 use crate::shopify::money::Side;
 use crate::shopify::order::{LineItem, TaxLine};
-use crate::shopify::refund::RefundShippingLine;
 use crate::shopify::{Refund, Transaction};
 
 /// Something taken back of one line.
@@ -39,8 +40,8 @@ pub(super) struct Returned<'a> {
     pub money: Decimal,
     /// What its lines come to, tax included.
     pub value: Decimal,
-    /// What Shopify says was kept back of that (below zero: given beyond it).
-    pub discrepancy: Decimal,
+    /// By how much it lowers what the order comes to.
+    takes: Decimal,
     /// How its figures are to be read.
     pub reading: Reading,
 }
@@ -48,7 +49,7 @@ pub(super) struct Returned<'a> {
 impl Returned<'_> {
     /// What it took off the order without paying for it: an exchange, or goods that were not paid yet.
     fn unpaid(&self) -> Decimal {
-        (self.value - self.discrepancy - self.money).max(Decimal::ZERO)
+        (self.takes - self.money).max(Decimal::ZERO)
     }
 }
 
@@ -69,7 +70,21 @@ pub(super) struct Gone<'a> {
 }
 
 impl Returns<'_> {
-    /// What was taken off the order without being paid back, buyer's currency.
+    /// What the order comes to once everything that was taken off without being paid back is off it, buyer's currency.
+    /// Shopify's own figure, where its snapshot knows of all refunds; else worked out from them.
+    pub fn left(&self, case: &Case<'_>) -> Result<Decimal, Hold> {
+        let whole = case.presentment_total;
+        let mut all = self.paid.iter().chain(&self.unpaid);
+        let known = |one: &Returned<'_>| case.input.state.snapshot_refunds.contains(&one.refund.id);
+        if let Some(current) = case.order.current_total(Side::Presentment).filter(|_| all.all(known)) {
+            let refunded: Decimal = self.paid.iter().map(|one| one.money).sum();
+            let now = current + case.order.cash_rounding(Side::Presentment);
+            return Ok((now + refunded).min(whole));
+        }
+        Ok((whole - self.unpaid_value(case)?).max(Decimal::ZERO))
+    }
+
+    /// What was taken off without being paid back by the same refund, buyer's currency.
     pub fn unpaid_value(&self, case: &Case<'_>) -> Result<Decimal, Hold> {
         let mut value: Decimal = self.paid.iter().chain(&self.unpaid).map(Returned::unpaid).sum();
         for gone in &self.gone {
@@ -120,9 +135,8 @@ pub(super) fn returns<'a>(case: &Case<'a>) -> Result<Returns<'a>, Hold> {
         all.push((refund, transactions, money));
     }
     let readings = readings(case, &all)?;
-    for ((refund, transactions, money), (value, reading)) in all.into_iter().zip(readings) {
-        let discrepancy = discrepancy(case, refund)?;
-        let one = Returned { refund, transactions, money, value, discrepancy, reading };
+    for ((refund, transactions, money), Read { value, takes, reading }) in all.into_iter().zip(readings) {
+        let one = Returned { refund, transactions, money, value, takes, reading };
         if money.is_zero() { unpaid.push(one) } else { paid.push(one) }
     }
     let age = |one: &Returned<'_>| (one.refund.at(), one.refund.id.as_str().len(), one.refund.id.clone());
@@ -131,9 +145,19 @@ pub(super) fn returns<'a>(case: &Case<'a>) -> Result<Returns<'a>, Hold> {
     Ok(Returns { paid, unpaid, gone: gone(case) })
 }
 
+/// A refund under one reading. Amounts in the buyer's currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Read {
+    /// What its lines come to.
+    value: Decimal,
+    /// By how much it lowers the order's total.
+    takes: Decimal,
+    reading: Reading,
+}
+
 /// How to read each refund, and what it then comes to. Its own money speaks first: readings whose lines come close to it
 /// are tried before others. Where the order says what it comes to after all refunds, they must lead there together.
-fn readings(case: &Case<'_>, all: &[(&Refund, Vec<&Transaction>, Decimal)]) -> Result<Vec<(Decimal, Reading)>, Hold> {
+fn readings(case: &Case<'_>, all: &[(&Refund, Vec<&Transaction>, Decimal)]) -> Result<Vec<Read>, Hold> {
     let candidates =
         all.iter().map(|(refund, _, money)| candidates(case, refund, *money)).collect::<Result<Vec<_>, Hold>>()?;
     let usual = candidates.iter().filter_map(|list| list.first().copied()).collect();
@@ -150,13 +174,13 @@ fn readings(case: &Case<'_>, all: &[(&Refund, Vec<&Transaction>, Decimal)]) -> R
 /// Combinations of readings that are tried: orders have few refunds, and readings that agree count once.
 const MOST_TRIES: u32 = 4_096;
 
-/// The first combination of candidates that sums to `sum`.
-fn together(candidates: &[Vec<(Decimal, Reading)>], sum: Decimal, tries: &mut u32) -> Option<Vec<(Decimal, Reading)>> {
+/// The first combination of candidates that takes `sum` off.
+fn together(candidates: &[Vec<Read>], sum: Decimal, tries: &mut u32) -> Option<Vec<Read>> {
     let Some((first, rest)) = candidates.split_first() else { return sum.is_zero().then(Vec::new) };
-    for (value, reading) in first {
+    for one in first {
         *tries = tries.checked_sub(1)?;
-        if let Some(mut found) = together(rest, sum - value, tries) {
-            found.insert(0, (*value, *reading));
+        if let Some(mut found) = together(rest, sum - one.takes, tries) {
+            found.insert(0, *one);
             return Some(found);
         }
     }
@@ -164,20 +188,28 @@ fn together(candidates: &[Vec<(Decimal, Reading)>], sum: Decimal, tries: &mut u3
 }
 
 /// What a refund may come to, closest to its money first; without money in the order of [`READINGS`], the one that fills
-/// in what is missing before the others.
-fn candidates(case: &Case<'_>, refund: &Refund, money: Decimal) -> Result<Vec<(Decimal, Reading)>, Hold> {
+/// in what is missing before the others. It takes off the order what its lines come to, less what Shopify says was kept
+/// back; some bodies do not say that, and it takes its lines, or just its money.
+fn candidates(case: &Case<'_>, refund: &Refund, money: Decimal) -> Result<Vec<Read>, Hold> {
     let discrepancy = discrepancy(case, refund)?;
-    let mut all: Vec<(Decimal, Reading)> = Vec::new();
+    let mut all: Vec<Read> = Vec::new();
     for reading in READINGS {
         let value = value(case, refund, reading)?;
-        if !all.iter().any(|(known, _)| *known == value) {
-            all.push((value, reading));
+        if !all.iter().any(|known| known.value == value) {
+            all.push(Read { value, takes: value - discrepancy, reading });
         }
     }
     if money.is_zero() {
-        all.sort_by_key(|(value, _)| value.is_zero());
+        all.sort_by_key(|one| one.value.is_zero());
     } else {
-        all.sort_by_key(|(value, _)| (money - value).abs().min((money - value + discrepancy).abs()));
+        all.sort_by_key(|one| (money - one.value).abs().min((money - one.takes).abs()));
+    }
+    let lines = all.clone().into_iter().map(|one| Read { takes: one.value, ..one });
+    let moved = all.clone().into_iter().map(|one| Read { takes: money, ..one });
+    for other in lines.chain(moved.filter(|_| !money.is_zero())) {
+        if !all.contains(&other) {
+            all.push(other);
+        }
     }
     Ok(all)
 }
@@ -227,7 +259,7 @@ pub(super) fn taken<'a>(
             taxes: sold.map_or(&[], |sold| &sold.tax_lines),
         });
     }
-    all.extend(taken_shipping(case, refund, reading, side)?);
+    all.extend(shipping::taken(case, refund, reading, side)?);
     for (role, name, amount) in [
         (LineRole::Duties, "Import duties", refund.duties(side)),
         (LineRole::Fees, "Additional fees", refund.additional_fees(side)),
@@ -264,63 +296,6 @@ fn share_of(case: &Case<'_>, sold: &LineItem, quantity: Decimal, side: Side) -> 
     }
     let share = |whole: Decimal| currency.round(whole * quantity / sold.quantity.0);
     Ok((share(price * sold.quantity.0 - discount), share(tax)))
-}
-
-/// Delivery given back, counted once: older bodies have it as adjustments, newer ones as lines, some as both.
-fn taken_shipping<'a>(case: &Case<'a>, refund: &Refund, reading: Reading, side: Side) -> Result<Vec<Taken<'a>>, Hold> {
-    let one = case.order.one_currency();
-    let lines = &case.order.shipping_lines;
-    let (mut amount, mut tax) = (Decimal::ZERO, Decimal::ZERO);
-    for adjustment in refund.order_adjustments.iter().filter(|one| one.kind == "shipping_refund") {
-        amount -= adjustment.amount(side, one).ok_or_else(|| missing("order_adjustments[].amount_set"))?;
-        tax -= adjustment.tax(side, one).ok_or_else(|| missing("order_adjustments[].tax_amount_set"))?;
-    }
-    let place = |line: Option<&RefundShippingLine>| {
-        let wanted = line.and_then(|line| line.shipping_line_id.as_ref());
-        wanted.and_then(|id| lines.iter().position(|one| one.id.as_ref() == Some(id))).unwrap_or(0)
-    };
-    let entry = |index: usize, with_tax: Decimal, tax: Decimal| Taken {
-        source: shipping_source(case.order, index),
-        role: LineRole::Shipping,
-        name: "Shipping".to_owned(),
-        quantity: Decimal::ONE,
-        with_tax,
-        tax,
-        taxes: lines.get(index).map_or(&[][..], |line| &line.tax_lines),
-    };
-    if !amount.is_zero() {
-        return Ok(vec![entry(place(refund.refund_shipping_lines.first()), amount + tax, tax)]);
-    }
-    let mut all = Vec::new();
-    for line in &refund.refund_shipping_lines {
-        let amount = line.subtotal_amount_set.map(|set| set.on(side)).unwrap_or_default();
-        let index = place(Some(line));
-        let tax = tax_with(case, index, amount, reading, side)?;
-        if !amount.is_zero() {
-            let with_tax = if reading.shipping_tax { amount + tax } else { amount };
-            all.push(entry(index, with_tax, tax));
-        }
-    }
-    Ok(all)
-}
-
-/// The tax that goes with a part of a delivery: on top of it, or (where prices contain tax) inside it.
-fn tax_with(case: &Case<'_>, index: usize, amount: Decimal, reading: Reading, side: Side) -> Result<Decimal, Hold> {
-    let one = case.order.one_currency();
-    let Some(line) = case.order.shipping_lines.get(index) else { return Ok(Decimal::ZERO) };
-    let price = line.price(side, one).ok_or_else(|| missing("shipping_lines[].price_set"))?;
-    let discount = line.discount(side, one).ok_or_else(|| missing("shipping_lines[].discount_allocations"))?;
-    let tax = line.tax_lines.iter().map(|tax| tax.amount(side, one)).sum::<Option<Decimal>>();
-    let tax = tax.ok_or_else(|| missing("shipping_lines[].tax_lines[].price_set"))?;
-    let charged = price - discount;
-    let whole = match (case.order.taxes_included, reading.shipping_tax) {
-        (true, true) => charged - tax,
-        (true, false) => charged,
-        (false, true) => charged,
-        // Without its tax on top the delivery is given back without tax.
-        (false, false) => return Ok(Decimal::ZERO),
-    };
-    Ok(if whole.is_zero() { Decimal::ZERO } else { case.order.currency_of(side).round(tax * amount / whole) })
 }
 
 /// Units that are no longer there although no refund took them.

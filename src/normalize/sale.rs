@@ -6,7 +6,7 @@
 
 use rust_decimal::Decimal;
 
-use super::currency::{conversions, share};
+use super::currency::{booked_amount, conversions, share};
 use super::lines::{sale_lines, single, sum, tax_mode};
 use super::returns::{Returns, Taken, taken};
 use super::rounding::bound;
@@ -24,7 +24,7 @@ pub(super) struct Target {
     pub booked: Decimal,
     /// True if something was taken off before it was paid for: those lines leave the sale.
     pub reduced: bool,
-    /// True if what was taken off is paid already and waits for its refund.
+    /// True if something was taken off that was paid already: the refund that pays it back may say so without lines.
     pub waiting: bool,
     /// True if more was paid than the order ever came to.
     pub overpaid: bool,
@@ -33,19 +33,30 @@ pub(super) struct Target {
 /// `received` is all that was ever paid, in the buyer's currency.
 pub(super) fn target(case: &Case<'_>, received: Decimal, returns: &Returns<'_>) -> Result<Target, Hold> {
     let whole = case.presentment_total;
-    let mut taken_off = returns.unpaid_value(case)?;
-    if case.order.cancelled_at.is_some() {
-        taken_off = taken_off.max(whole);
-    }
-    let after = (whole - taken_off).max(Decimal::ZERO);
-    let presentment = received.max(after);
+    let left = if case.order.cancelled_at.is_some() { Decimal::ZERO } else { returns.left(case)? };
+    let presentment = received.max(left);
     Ok(Target {
         presentment,
-        booked: share(case, case.total, presentment, whole),
+        booked: as_booked(case, presentment, whole),
         reduced: presentment < whole,
-        waiting: taken_off > Decimal::ZERO && presentment >= whole,
+        waiting: presentment >= whole && returns.unpaid_value(case)? > Decimal::ZERO,
         overpaid: presentment > whole,
     })
+}
+
+/// What `presentment` of `whole` is in the currency that is booked. Once something is final only what changed since is
+/// converted, lest an edit move what was booked before it by a cent.
+fn as_booked(case: &Case<'_>, presentment: Decimal, whole: Decimal) -> Decimal {
+    let anew = share(case, case.total, presentment, whole);
+    if case.is_one_to_one() || !case.input.booked.is_final() {
+        return anew;
+    }
+    // Where nothing is open any more, what was received says it.
+    match (case.input.booked.received(), case.input.booked.worth()) {
+        ((received, Some(buyers)), _) if buyers == presentment => received,
+        (_, (worth, Some(buyers))) => worth + booked_amount(case, presentment - buyers),
+        _ => anew,
+    }
 }
 
 /// The sale as it ought to be now, as if nothing had been booked yet.

@@ -3,16 +3,14 @@
 
 use rust_decimal::Decimal;
 
-use super::adjust::{delta, is_nothing};
-use super::currency::conversions;
+use super::adjustment::{Adjustment, adjustment};
+use super::currency::{buyers_amount, conversions};
 use super::payments::Receipts;
 use super::rounding::close;
 use super::sale::Target;
 use super::split;
 use super::{Case, document, number};
-use crate::books::document::{
-    Cash, Content, Document, DocumentKey, DocumentKind, Itemised, Line, LineRole, Settlement,
-};
+use crate::books::document::{Cash, Content, Document, DocumentKey, DocumentKind, Itemised, Line, Settlement};
 use crate::books::hold::Hold;
 use crate::books::rules::RefundStyle;
 use crate::config::SaleDocument;
@@ -30,11 +28,6 @@ pub(super) struct Series {
 }
 
 impl Series {
-    /// True if the sale itself is several documents.
-    pub fn is_split(&self) -> bool {
-        self.sales.iter().any(|one| one.key.is_sale() && one.key.part_number() > 1)
-    }
-
     /// Takes up to `amount` of what is open, document by document; `f` is told document and part.
     pub fn fill(&mut self, mut amount: Decimal, mut f: impl FnMut(&Document, Decimal)) -> Decimal {
         for (sale, open) in self.sales.iter().zip(&mut self.open) {
@@ -78,8 +71,12 @@ pub(super) fn series(
     match adjustment(case, &wanted, target, &frozen)? {
         Adjustment::None => {}
         Adjustment::Waits(lines) => owed_back = lines,
-        Adjustment::Document(one) if one.kind() == DocumentKind::CreditNote => credits.push(*one),
-        Adjustment::Document(one) => sales.push(*one),
+        Adjustment::Documents(all) => {
+            let (taken_off, added) =
+                all.into_iter().partition::<Vec<_>, _>(|one| one.kind() == DocumentKind::CreditNote);
+            credits.extend(taken_off);
+            sales.extend(added);
+        }
     }
     let open = open_amounts(&sales);
     let mut series = Series { sales, open, credits, owed_back };
@@ -98,7 +95,7 @@ fn open_amounts(sales: &[Document]) -> Vec<Decimal> {
 fn fresh(case: &mut Case<'_>, wanted: Itemised, target: &Target, receipts: &Receipts) -> Result<Vec<Document>, Hold> {
     let parts = split::parts(case, wanted)?;
     let count = parts.len();
-    let mut left = target.booked;
+    let (mut left, mut buyers_left) = (target.booked, target.presentment);
     let mut documents = Vec::new();
     for (at, mut body) in (1u32..).zip(parts) {
         let key = DocumentKey::sale().part(at);
@@ -113,7 +110,13 @@ fn fresh(case: &mut Case<'_>, wanted: Itemised, target: &Target, receipts: &Rece
             }
             None => Content::Invoice(body),
         };
-        documents.push(document(case, key, case.date, total, content));
+        let mut one = document(case, key, case.date, total, content);
+        if !case.is_one_to_one() {
+            let buyers = if left.is_zero() { buyers_left } else { buyers_amount(case, total) };
+            buyers_left -= buyers;
+            one.buyer_total = Some(buyers);
+        }
+        documents.push(one);
     }
     Ok(documents)
 }
@@ -133,50 +136,6 @@ impl Receipts {
             _ => None,
         }
     }
-}
-
-/// What follows from a sale that is no longer what was booked.
-enum Adjustment {
-    None,
-    /// The price fell after it was paid: these lines, of a credit, wait for the refund that pays them.
-    Waits(Vec<Line>),
-    Document(Box<Document>),
-}
-
-/// What the sale has become beyond, or below, what was booked.
-fn adjustment(
-    case: &mut Case<'_>,
-    wanted: &Itemised,
-    target: &Target,
-    frozen: &[Document],
-) -> Result<Adjustment, Hold> {
-    let bodies: Vec<(&Itemised, bool)> =
-        frozen.iter().filter_map(|one| Some((one.itemised()?, one.kind() == DocumentKind::CreditNote))).collect();
-    let lines = delta(wanted, &bodies, case.currency);
-    let total_of = |one: &Document| if one.kind() == DocumentKind::CreditNote { -one.total } else { one.total };
-    let difference = target.booked - frozen.iter().map(total_of).sum::<Decimal>();
-    if lines.is_empty() && difference.is_zero() || difference.is_zero() && is_nothing(&lines, case.currency) {
-        return Ok(Adjustment::None);
-    }
-    if difference.is_zero() && target.overpaid {
-        let reversed = lines.into_iter().filter(|line| line.role != LineRole::Overpayments);
-        return Ok(Adjustment::Waits(reversed.map(|line| line.reversed(case.currency)).collect()));
-    }
-    let credit = difference < Decimal::ZERO;
-    let currency = case.currency;
-    let lines = if credit { lines.into_iter().map(|line| line.reversed(currency)).collect() } else { lines };
-    let key = DocumentKey::adjustment(case.input.booked.next_adjustment());
-    let date = case.order.updated_at.map_or(case.date, |at| at.date_naive()).max(case.date);
-    let sale_number = frozen.first().map_or("", |one| one.number());
-    let number = number::adjustment(sale_number, case.order.id.as_str(), case.input.booked.next_adjustment());
-    let mut body = Itemised { number, due_date: date, lines, ..wanted.clone() };
-    body.tax_total = body.tax_of_lines();
-    let total = difference.abs();
-    close(case, &key, &mut body, total, conversions(case))?;
-    let show = |amount: Decimal| case.currency.show(amount);
-    case.writer.note(&key, "total_price", "edited", &show(target.booked - difference), &show(target.booked));
-    let content = if credit { Content::CreditNote(body) } else { Content::Invoice(body) };
-    Ok(Adjustment::Document(Box::new(document(case, key, date, total, content))))
 }
 
 /// Each credit is applied to what is open. What was applied before stays so.

@@ -60,8 +60,10 @@ fn a_document_may_be_kept_shorter_by_the_settings_and_every_story_still_adds_up(
         let mut parts = 0;
         let mut settings = company.settings();
         settings.as_object_mut().unwrap().insert("most_lines".into(), Value::from(3));
-        // A part that is written anew keeps its number; which part that is differs from the whole.
-        for story in Story::all().into_iter().filter(|story| story.name != "edited_while_unpaid") {
+        // A part that is written anew keeps its number; which part that is differs from the whole. And no two rows above
+        // zero outweigh what a cancelled order was never paid.
+        let others = |story: &Story| !["edited_while_unpaid", "cancelled_partly_paid"].contains(&story.name.as_str());
+        for story in Story::all().into_iter().filter(others) {
             let (whole, split) = (Bench::new(company), Bench::with(company, settings.clone()));
             [&whole, &split].into_iter().for_each(|bench| {
                 bench.tell(&story);

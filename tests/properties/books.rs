@@ -12,9 +12,9 @@ use serde_json::Value;
 use crate::orders::{Life, Plan, lives, sales};
 use crate::support::{Bench, Company};
 
-/// What drawn orders may still end in besides right books; each line goes once its cause is gone.
-const NOT_YET_OF_SALES: &[&str] = &["total_mismatch"];
-const NOT_YET_OF_LIVES: &[&str] = &["total_mismatch", "refused", "balance"];
+/// What one life in three thousand may still end in besides right books: overpaid, refunded without lines and without a
+/// word about the difference, then edited.
+const NOT_YET_OF_LIVES: &[&str] = &["balance"];
 
 /// Tells a life: all at once, or letting the books come to rest after each act.
 fn tell(bench: &Bench, life: &Life, one_by_one: bool) {
@@ -103,24 +103,25 @@ fn balances(life: &Life, found: &Standing) -> Result<(), String> {
     if found.documents == 0 && (expected.received == 0 || expected.is_cancelled) && expected.outstanding <= 0 {
         return Ok(());
     }
-    let tolerance = if life.one_currency() {
-        Decimal::ZERO
-    } else {
-        Decimal::new(1, life.shop.decimals) * Decimal::from(found.documents)
+    // Converted, each document may be off by a minor unit; and the rate itself is known to a minor unit of the total.
+    let minor_unit = Decimal::new(1, life.shop.decimals);
+    let tolerance = |amount: Decimal| {
+        let one_currency = life.one_currency() || shop.is_zero();
+        if one_currency { Decimal::ZERO } else { minor_unit * (Decimal::from(found.documents) + amount / shop) }
     };
     let booked = |minor: i64| life.decimal(minor) * shop / presentment;
     let due = booked(expected.outstanding.max(0));
     if expected.outstanding <= 0 && !found.open.is_zero() {
         return Err(format!("balance: {} is open, nothing is outstanding", found.open));
     }
-    if (found.open - due).abs() > tolerance {
+    if (found.open - due).abs() > tolerance(due) {
         return Err(format!("balance: {} is open, {due} is outstanding", found.open));
     }
     for (what, found, expected) in [
         ("received", found.received, booked(expected.received)),
         ("returned", found.refunded, booked(expected.refunded)),
     ] {
-        if (found - expected).abs() > tolerance {
+        if (found - expected).abs() > tolerance(expected) {
             return Err(format!("money: {found} {what} in the books, {expected} in the till"));
         }
     }
@@ -150,12 +151,12 @@ fn play(plans: impl Strategy<Value = Plan>, not_yet: &[&str], right: u32) {
 
 #[test]
 fn every_sale_is_booked_to_the_cent() {
-    play(sales(), NOT_YET_OF_SALES, 95);
+    play(sales(), &[], 100);
 }
 
 #[test]
 fn whatever_happens_to_an_order_the_books_follow() {
-    play(lives(), NOT_YET_OF_LIVES, 90);
+    play(lives(), NOT_YET_OF_LIVES, 99);
 }
 
 /// For people: how lives end, each ending with its shortest example.

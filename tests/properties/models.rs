@@ -74,6 +74,7 @@ fn document(lines: Vec<Line>, mode: TaxMode, currency: Currency, kind: usize) ->
         conversion: None,
         date: due_date,
         total: body.sum(currency),
+        buyer_total: None,
         party: Party {
             customer_id: Some("8001".into()),
             name: "Jane Doe".into(),

@@ -304,6 +304,7 @@ pub(super) static TRANSACTION: Shape = Shape {
     needed: &["id", "order_id", "kind", "status", "amount", "currency", "gateway"],
     known: &[
         "admin_graphql_api_id",
+        "amount_set",
         "amount_rounding",
         "authorization",
         "authorization_expires_at",

@@ -1,0 +1,113 @@
+//! What a sale that is final has become since, as documents of their own: an invoice for more, a credit for less.
+
+use rust_decimal::Decimal;
+
+use super::adjust::{delta, is_nothing};
+use super::currency::{buyers_amount, conversions};
+use super::lines::sum;
+use super::rounding::{bound, close};
+use super::sale::Target;
+use super::{Case, document, number};
+use crate::books::document::{Content, Document, DocumentKey, DocumentKind, Itemised, Line, LineRole};
+use crate::books::hold::Hold;
+use crate::books::rules::TaxModel;
+
+/// What follows from a sale that is no longer what was booked.
+pub(super) enum Adjustment {
+    None,
+    /// The price fell after it was paid: these lines, of a credit, wait for the refund that pays them.
+    Waits(Vec<Line>),
+    Documents(Vec<Document>),
+}
+
+/// How much the sale has become more than what was booked of it; below zero: less.
+#[derive(Clone, Copy)]
+struct Change {
+    booked: Decimal,
+    /// The same in the buyer's currency, where another one is booked and the documents say what they come to in it.
+    buyers: Option<Decimal>,
+}
+
+/// What the sale has become beyond, or below, what was booked.
+pub(super) fn adjustment(
+    case: &mut Case<'_>,
+    wanted: &Itemised,
+    target: &Target,
+    frozen: &[Document],
+) -> Result<Adjustment, Hold> {
+    let bodies: Vec<(&Itemised, bool)> =
+        frozen.iter().filter_map(|one| Some((one.itemised()?, one.kind() == DocumentKind::CreditNote))).collect();
+    let lines = delta(wanted, &bodies, case.currency);
+    let (worth, buyers) = case.input.booked.worth();
+    let buyers = buyers.filter(|_| !case.is_one_to_one()).map(|buyers| target.presentment - buyers);
+    let change = Change { booked: target.booked - worth, buyers };
+    if change.booked.is_zero() && (is_nothing(&lines, case.currency) || is_reconverted(case, change, &lines)) {
+        return Ok(Adjustment::None);
+    }
+    if change.booked.is_zero() && target.overpaid {
+        let reversed = lines.into_iter().filter(|line| line.role != LineRole::Overpayments);
+        return Ok(Adjustment::Waits(reversed.map(|line| line.reversed(case.currency)).collect()));
+    }
+    let one = Adjusting { wanted, sale_number: frozen.first().map_or("", |one| one.number()), before: worth };
+    let documents = match in_two(case, wanted, &lines, change) {
+        Some(two) => two
+            .into_iter()
+            .zip(case.input.booked.next_adjustment()..)
+            .map(|((lines, change), number)| one.document(case, lines, change, number))
+            .collect::<Result<Vec<Document>, Hold>>()?,
+        None => vec![one.document(case, lines, change, case.input.booked.next_adjustment())?],
+    };
+    Ok(Adjustment::Documents(documents))
+}
+
+/// True if to the buyer nothing changed, and the lines move no more than converting them once again may.
+fn is_reconverted(case: &Case<'_>, change: Change, lines: &[Line]) -> bool {
+    let moved: Decimal = lines.iter().map(|line| (line.amount(case.currency) + line.tax.amount).abs()).sum();
+    change.buyers.is_some_and(|change| change.is_zero()) && moved <= bound(case, conversions(case))
+}
+
+/// Where only a document's whole tax is told, it must not be below zero: more goods and less tax (or the other way round)
+/// are an invoice for what came and a credit for what went.
+fn in_two(case: &Case<'_>, wanted: &Itemised, lines: &[Line], change: Change) -> Option<Vec<(Vec<Line>, Change)>> {
+    let tax: Decimal = lines.iter().map(|line| line.tax.amount).sum();
+    let fits = if change.booked < Decimal::ZERO { tax <= Decimal::ZERO } else { tax >= Decimal::ZERO };
+    if fits || case.input.rules.tax_model() == TaxModel::CodePerLine {
+        return None;
+    }
+    let goes = |line: &Line| sum(case, wanted.tax_mode, std::slice::from_ref(line)) < Decimal::ZERO;
+    let (gone, come): (Vec<Line>, Vec<Line>) = lines.iter().cloned().partition(goes);
+    let more = sum(case, wanted.tax_mode, &come);
+    let buyers = change.buyers.map(|whole| (whole, buyers_amount(case, more)));
+    let first = Change { booked: more, buyers: buyers.map(|(_, part)| part) };
+    let second = Change { booked: change.booked - more, buyers: buyers.map(|(whole, part)| whole - part) };
+    Some(vec![(come, first), (gone, second)])
+}
+
+/// What the documents of one adjustment have in common.
+struct Adjusting<'a> {
+    wanted: &'a Itemised,
+    sale_number: &'a str,
+    /// What was booked before.
+    before: Decimal,
+}
+
+impl Adjusting<'_> {
+    fn document(&self, case: &mut Case<'_>, lines: Vec<Line>, change: Change, n: u32) -> Result<Document, Hold> {
+        let credit = change.booked < Decimal::ZERO;
+        let currency = case.currency;
+        let lines = if credit { lines.into_iter().map(|line| line.reversed(currency)).collect() } else { lines };
+        let key = DocumentKey::adjustment(n);
+        let date = case.order.updated_at.map_or(case.date, |at| at.date_naive()).max(case.date);
+        let number = number::adjustment(self.sale_number, case.order.id.as_str(), n);
+        let mut body = Itemised { number, due_date: date, lines, ..self.wanted.clone() };
+        body.tax_total = body.tax_of_lines();
+        let total = change.booked.abs();
+        close(case, &key, &mut body, total, conversions(case))?;
+        let show = |amount: Decimal| currency.show(amount);
+        case.writer.note(&key, "total_price", "edited", &show(self.before), &show(self.before + change.booked));
+        let content = if credit { Content::CreditNote(body) } else { Content::Invoice(body) };
+        let mut one = document(case, key, date, total, content);
+        one.buyer_total = change.buyers.map(|change| change.abs());
+        Ok(one)
+    }
+}

@@ -1,0 +1,125 @@
+//! Delivery that was given back: which of an order's deliveries, and how much of it is tax.
+
+use rust_decimal::Decimal;
+
+use super::{Reading, Taken};
+use crate::books::document::LineRole;
+use crate::books::hold::Hold;
+use crate::normalize::lines::shipping_source;
+use crate::normalize::{Case, missing};
+use crate::shopify::Refund;
+use crate::shopify::money::Side;
+use crate::shopify::order::ShippingLine;
+use crate::shopify::refund::RefundShippingLine;
+
+/// Delivery given back, counted once: older bodies have it as adjustments, newer ones as lines, some as both.
+pub(super) fn taken<'a>(
+    case: &Case<'a>,
+    refund: &Refund,
+    reading: Reading,
+    side: Side,
+) -> Result<Vec<Taken<'a>>, Hold> {
+    let one = case.order.one_currency();
+    let lines = &case.order.shipping_lines;
+    let (mut amount, mut tax) = (Decimal::ZERO, Decimal::ZERO);
+    for adjustment in refund.order_adjustments.iter().filter(|one| one.kind == "shipping_refund") {
+        amount -= adjustment.amount(side, one).ok_or_else(|| missing("order_adjustments[].amount_set"))?;
+        tax -= adjustment.tax(side, one).ok_or_else(|| missing("order_adjustments[].tax_amount_set"))?;
+    }
+    let place = |line: Option<&RefundShippingLine>| {
+        let wanted = line.and_then(|line| line.shipping_line_id.as_ref());
+        wanted.and_then(|id| lines.iter().position(|one| one.id.as_ref() == Some(id))).unwrap_or(0)
+    };
+    let entry = |index: usize, with_tax: Decimal, tax: Decimal| Taken {
+        source: shipping_source(case.order, index),
+        role: LineRole::Shipping,
+        name: "Shipping".to_owned(),
+        quantity: Decimal::ONE,
+        with_tax,
+        tax,
+        taxes: lines.get(index).map_or(&[][..], |line| &line.tax_lines),
+    };
+    if !amount.is_zero() {
+        let named = place(refund.refund_shipping_lines.first());
+        let shares = delivery_shares(case, named, amount, tax, side)?;
+        return Ok(shares.into_iter().map(|(index, amount, tax)| entry(index, amount + tax, tax)).collect());
+    }
+    let mut all = Vec::new();
+    for line in &refund.refund_shipping_lines {
+        let amount = line.subtotal_amount_set.map(|set| set.on(side)).unwrap_or_default();
+        let index = place(Some(line));
+        let tax = tax_with(case, index, amount, reading, side)?;
+        if !amount.is_zero() {
+            let with_tax = if reading.shipping_tax { amount + tax } else { amount };
+            all.push(entry(index, with_tax, tax));
+        }
+    }
+    Ok(all)
+}
+
+/// Which deliveries a sum given back is of, with how much of it and of its tax: the one named, where the tax is its own;
+/// else the first whose tax it is; else all of them, in proportion to what they cost.
+fn delivery_shares(
+    case: &Case<'_>,
+    named: usize,
+    amount: Decimal,
+    tax: Decimal,
+    side: Side,
+) -> Result<Vec<(usize, Decimal, Decimal)>, Hold> {
+    let currency = case.order.currency_of(side);
+    let mut charged = Vec::new();
+    for (index, line) in case.order.shipping_lines.iter().enumerate().filter(|(_, line)| !line.is_removed) {
+        let (price, taxes) = figures(case, line, side)?;
+        let net = price - if case.order.taxes_included { taxes } else { Decimal::ZERO };
+        charged.push((index, net, taxes));
+    }
+    let cents = currency.minor_unit() + currency.minor_unit();
+    let is_its_own = |(_, net, taxes): &&(usize, Decimal, Decimal)| {
+        amount <= *net && !net.is_zero() && (amount * taxes / net - tax).abs() <= cents
+    };
+    let named = charged.iter().find(|(index, ..)| *index == named);
+    if let Some((index, ..)) = named.filter(is_its_own).or_else(|| charged.iter().find(is_its_own)) {
+        return Ok(vec![(*index, amount, tax)]);
+    }
+    let (all, all_taxes): (Decimal, Decimal) =
+        charged.iter().fold(Default::default(), |sum: (Decimal, Decimal), one| (sum.0 + one.1, sum.1 + one.2));
+    if charged.len() < 2 || all.is_zero() {
+        return Ok(vec![(named.map_or(0, |(index, ..)| *index), amount, tax)]);
+    }
+    let share = |whole: Decimal, upto: Decimal, of: Decimal| {
+        if of.is_zero() { whole } else { currency.round(whole * upto / of) }
+    };
+    let (mut shares, mut nets, mut taxes) = (Vec::new(), Decimal::ZERO, Decimal::ZERO);
+    let (mut given, mut given_tax) = (Decimal::ZERO, Decimal::ZERO);
+    for (index, net, its_taxes) in charged {
+        nets += net;
+        taxes += its_taxes;
+        let (upto, upto_tax) = (share(amount, nets, all), share(tax, taxes, all_taxes));
+        shares.push((index, upto - given, upto_tax - given_tax));
+        (given, given_tax) = (upto, upto_tax);
+    }
+    Ok(shares.into_iter().filter(|(_, amount, tax)| !amount.is_zero() || !tax.is_zero()).collect())
+}
+
+/// The tax that goes with a part of a delivery: on top of it, or (where prices contain tax) inside it.
+fn tax_with(case: &Case<'_>, index: usize, amount: Decimal, reading: Reading, side: Side) -> Result<Decimal, Hold> {
+    let Some(line) = case.order.shipping_lines.get(index) else { return Ok(Decimal::ZERO) };
+    let (charged, tax) = figures(case, line, side)?;
+    let whole = match (case.order.taxes_included, reading.shipping_tax) {
+        (true, true) => charged - tax,
+        (true, false) => charged,
+        (false, true) => charged,
+        // Without its tax on top the delivery is given back without tax.
+        (false, false) => return Ok(Decimal::ZERO),
+    };
+    Ok(if whole.is_zero() { Decimal::ZERO } else { case.order.currency_of(side).round(tax * amount / whole) })
+}
+
+/// What a delivery cost after its discounts, and its taxes.
+fn figures(case: &Case<'_>, line: &ShippingLine, side: Side) -> Result<(Decimal, Decimal), Hold> {
+    let one = case.order.one_currency();
+    let price = line.price(side, one).ok_or_else(|| missing("shipping_lines[].price_set"))?;
+    let discount = line.discount(side, one).ok_or_else(|| missing("shipping_lines[].discount_allocations"))?;
+    let taxes = line.tax_lines.iter().map(|tax| tax.amount(side, one)).sum::<Option<Decimal>>();
+    Ok((price - discount, taxes.ok_or_else(|| missing("shipping_lines[].tax_lines[].price_set"))?))
+}
