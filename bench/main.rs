@@ -15,6 +15,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use support::{Bench, Company, SHOP, Story};
+use tillproof::books::Calendar;
 use tillproof::config;
 use tillproof::ledgers;
 use tillproof::normalize::{self, Booked, Desired, Input};
@@ -118,6 +119,7 @@ fn documents() {
                 state: &state,
                 settings,
                 rules: &*ledger,
+                calendar: &Calendar::default(),
                 shop: SHOP,
                 stamp: None,
                 booked: &booked,

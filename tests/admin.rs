@@ -6,7 +6,7 @@ mod support;
 use chrono::Duration;
 use sandbox::World;
 use serde_json::Value;
-use tillproof::books::LedgerRules;
+use tillproof::books::{Calendar, LedgerRules};
 use tillproof::config::{self, Variables};
 use tillproof::ledgers;
 use tillproof::normalize::{self, Desired, Input};
@@ -78,7 +78,17 @@ fn documents(company: Company, state: &OrderState) -> String {
     let ledger = ledgers::open(&settings, &settings.company, &variables);
     let rules: &dyn LedgerRules = ledger.as_ref();
     let booked = normalize::Booked::default();
-    let input = Input { state, settings: &settings, rules, shop: SHOP, stamp: None, booked: &booked, may_infer: true };
+    let calendar = Calendar::default();
+    let input = Input {
+        state,
+        settings: &settings,
+        rules,
+        calendar: &calendar,
+        shop: SHOP,
+        stamp: None,
+        booked: &booked,
+        may_infer: true,
+    };
     match normalize::desired(&input) {
         Err(hold) => hold.to_string(),
         Ok(Desired::Ignored(ignored)) => ignored.rule().to_owned(),

@@ -18,18 +18,6 @@ fn bench(company: Company, change: impl FnOnce(&mut Value)) -> Bench {
 }
 
 /// Turns a switch of the company, or takes something away from it.
-fn set(bench: &Bench, company: Company, key: &str, value: &Value) {
-    let body = json!({ key: value }).to_string();
-    let path = format!("/_sandbox/company/{}", company.id());
-    let request = sandbox::http::Request::new("POST", &path).with_header("content-type", "application/json");
-    let reply = bench.world.borrow_mut().handle(bench_now(bench), &request.with_body(body));
-    assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
-}
-
-fn bench_now(bench: &Bench) -> chrono::DateTime<chrono::Utc> {
-    tillproof::platform::Clock::now(&bench.clock)
-}
-
 fn report(bench: &Bench) -> Report {
     let http = SandboxHttp(bench);
     bench.books(&http).preflight("main").now_or_never().unwrap().unwrap().expect("settings that can be read")
@@ -169,7 +157,7 @@ fn the_way_tax_is_told_has_to_be_the_companys() {
     });
     assert!(found.about == "no_tax" && found.found.contains("is missing"), "{found:?}");
     let bench = bench(Company::QuickBooksUs, |_| {});
-    set(&bench, Company::QuickBooksUs, "using_sales_tax", &json!(false));
+    bench.set_up("using_sales_tax", &json!(false));
     assert!(only_problem(&report(&bench)).found.contains("not set up"));
 }
 
@@ -177,16 +165,16 @@ fn the_way_tax_is_told_has_to_be_the_companys() {
 fn numbering_plan_and_currencies_of_the_company_are_looked_at() {
     let company = Company::QuickBooksUs;
     let bench_us = bench(company, |_| {});
-    set(&bench_us, company, "custom_txn_numbers", &json!(false));
+    bench_us.set_up("custom_txn_numbers", &json!(false));
     assert_eq!(only_problem(&report(&bench_us)).about, "custom transaction numbers");
     let company = Company::XeroUk;
     let bench_uk = bench(company, |_| {});
-    set(&bench_uk, company, "can_approve", &json!(false));
+    bench_uk.set_up("can_approve", &json!(false));
     assert!(only_problem(&report(&bench_uk)).found.contains("may not approve invoices"));
     for company in [Company::QuickBooksUs, Company::XeroUk] {
         let presentment = bench(company, |settings| settings["currency"] = json!("presentment"));
         assert!(report(&presentment).passed, "{company:?}");
-        set(&presentment, company, "multicurrency", &json!(false));
+        presentment.set_up("multicurrency", &json!(false));
         assert_eq!(only_problem(&report(&presentment)).about, "currency", "{company:?}");
     }
 }
@@ -202,7 +190,7 @@ fn a_home_currency_that_is_not_the_shops_is_said_and_its_rates_are_not_used() {
     let plain = bench(company, |_| {});
     plain.tell(&Story::read("simple"));
     assert!(report(&plain).passed);
-    set(&plain, company, "multicurrency", &json!(false));
+    plain.set_up("multicurrency", &json!(false));
     assert_eq!(only_problem(&report(&plain)).about, "home currency");
 }
 
@@ -211,7 +199,7 @@ fn a_closed_period_is_said_and_stops_nobody() {
     for company in Company::ALL {
         let bench = bench(company, |_| {});
         assert_eq!(about(&report(&bench), "closed period").mark, Mark::Ok);
-        set(&bench, company, "lock_date", &json!("2026-09-30"));
+        bench.set_up("lock_date", &json!("2026-09-30"));
         let report = report(&bench);
         let found = about(&report, "closed period");
         assert!(report.passed && found.mark == Mark::Note && found.found.contains("2026-09-30"), "{found:?}");
@@ -233,10 +221,10 @@ fn numbers_that_somebody_elses_documents_have_are_a_problem_before_the_first_doc
         let found = about(&earlier, "number_prefix");
         assert!(earlier.passed && found.mark == Mark::Note && found.found.contains("S-"), "{company:?}: {found:?}");
         // Somebody else's: it names no order.
-        set(&second, company, "plant_invoice", &json!("S-0815"));
+        second.set_up("plant_invoice", &json!("S-0815"));
         let found = only_problem(&report(&second));
         assert!(found.about == "number_prefix" && found.found.contains("S-0815"), "{company:?}: {found:?}");
-        set(&first, company, "plant_invoice", &json!("S-0815"));
+        first.set_up("plant_invoice", &json!("S-0815"));
         assert_eq!(about(&report(&first), "number_prefix").mark, Mark::Note, "{company:?}: it goes on");
         let other = bench(company, |settings| settings["number_prefix"] = json!("T-"));
         other.take_over_the_ledgers_of(&first);
@@ -252,7 +240,7 @@ fn a_connection_that_fails_posts_nothing_holds_under_one_reason_and_goes_on_by_i
             _ => ("deactivate_account", json!("91")),
         };
         let bench = bench(company, |_| {});
-        set(&bench, company, take, &key);
+        bench.set_up(take, &key);
         assert!(!report(&bench).passed);
         for name in ["simple", "free_shipping", "zero_total"] {
             bench.tell(&Story::read(name));
@@ -269,7 +257,7 @@ fn a_connection_that_fails_posts_nothing_holds_under_one_reason_and_goes_on_by_i
             bench.journal(&statement).len()
         };
         assert_eq!(open("IS NULL"), 1, "said once");
-        set(&bench, company, "activate_account", &key);
+        bench.set_up("activate_account", &key);
         bench.clock.advance(Duration::minutes(5));
         bench.poke();
         assert!(bench.ledger(company).is_empty(), "it is looked at every quarter of an hour");
@@ -329,7 +317,7 @@ fn a_company_is_looked_at_daily_and_its_failure_to_answer_stops_nobody_who_passe
     bench.tell(&Story::read("simple"));
     bench.run();
     assert_eq!(bench.ledger(company).len(), 2);
-    set(&bench, company, "archive_account", &json!("201"));
+    bench.set_up("archive_account", &json!("201"));
     bench.clock.advance(Duration::hours(30));
     bench.tell(&Story::read("free_shipping"));
     bench.run();

@@ -464,6 +464,17 @@ impl Document {
         }
     }
 
+    /// Moves a due date that is before `day` to it.
+    pub fn due_no_earlier(&mut self, day: NaiveDate) {
+        if let Content::Invoice(body)
+        | Content::SalesReceipt(body)
+        | Content::CreditNote(body)
+        | Content::RefundReceipt(body) = &mut self.content
+        {
+            body.due_date = body.due_date.max(day);
+        }
+    }
+
     /// The document number, or a payment's reference: what a person would search the ledger for.
     pub fn number(&self) -> &str {
         match (self.itemised(), self.settlement()) {

@@ -187,7 +187,7 @@ impl HoldReason {
             HoldReason::PeriodClosed => (
                 "period_closed",
                 "The document's date lies in a period that is closed in the ledger.",
-                "Open the period in the ledger, then release the order.",
+                "Open the period in the ledger, then release the order; or set closed_period = \"first_open_day\", and such documents are dated on the first open day.",
             ),
             HoldReason::SubscriptionEnded => (
                 "subscription_ended",

@@ -1,6 +1,7 @@
 //! Accounting as both ledgers understand it: money, documents, parties, proof, and what a ledger's rules are.
 //! Knows neither Shopify nor any ledger; imports nothing of the house but itself.
 
+pub mod calendar;
 pub mod computation;
 pub mod document;
 pub mod hold;
@@ -8,6 +9,7 @@ pub mod money;
 pub mod rules;
 pub mod text;
 
+pub use calendar::Calendar;
 pub use computation::Computation;
 pub use document::{
     Cash, Content, Conversion, Document, DocumentKey, DocumentKind, Itemised, Line, LineRole, LineTax, Party,

@@ -53,6 +53,8 @@ pub enum ClosedPeriod {
     /// The order waits.
     #[default]
     Hold,
+    /// The document is dated on the first day that is open.
+    FirstOpenDay,
 }
 
 /// The document that a sale becomes.

@@ -97,7 +97,7 @@ impl Adjusting<'_> {
         let currency = case.currency;
         let lines = if credit { lines.into_iter().map(|line| line.reversed(currency)).collect() } else { lines };
         let key = DocumentKey::adjustment(n);
-        let date = case.order.updated_at.map_or(case.date, |at| at.date_naive()).max(case.date);
+        let date = case.order.updated_at.map_or(case.date, |at| case.day(at)).max(case.date);
         let number = number::adjustment(self.sale_number, case.order.id.as_str(), n);
         let mut body = Itemised { number, due_date: date, lines, ..self.wanted.clone() };
         body.tax_total = body.tax_of_lines();

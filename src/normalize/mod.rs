@@ -1,17 +1,18 @@
 //! What ought to stand in the books: a pure function of an order's state, the settings and the ledger's rules. It never
 //! asks what was posted, what time it is or what arrived first; the same input gives the same documents for ever.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, FixedOffset, NaiveDate};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::books::calendar::Calendar;
 use crate::books::document::{Content, Conversion, Document, DocumentKey, Standing};
 use crate::books::hold::{Hold, HoldReason};
 use crate::books::money::round_half_up;
 use crate::books::rules::LedgerRules;
 use crate::config::{CurrencySide, SaleDocument, Settings, ZeroTotal};
 use crate::shopify::money::Side;
-use crate::shopify::{Order, OrderState, drift};
+use crate::shopify::{Order, OrderState, Transaction, drift};
 
 mod adjust;
 mod adjustment;
@@ -56,6 +57,8 @@ pub struct Input<'a> {
     pub settings: &'a Settings,
     /// The ledger's rules.
     pub rules: &'a dyn LedgerRules,
+    /// The company's days.
+    pub calendar: &'a Calendar,
     /// The shop's domain.
     pub shop: &'a str,
     /// What was decided for this order before.
@@ -171,15 +174,12 @@ fn left_out(input: &Input<'_>, order: &Order) -> Result<Option<Ignored>, Hold> {
         return Ok(Some(Ignored::Deleted));
     }
     let start = input.settings.start_date;
-    if sale_date(order) >= start {
+    if sale_date(order, input.calendar) >= start {
         return Ok(None);
     }
     // Its sale stands in the earlier integration's books; money that moves now must not be left out in silence.
-    let moved = input
-        .state
-        .transactions
-        .values()
-        .find(|one| (one.is_receipt() || one.is_refund()) && one.at().is_some_and(|at| at.date_naive() >= start));
+    let since = |one: &Transaction| one.at().is_some_and(|at| input.calendar.day(at) >= start);
+    let moved = input.state.transactions.values().find(|one| (one.is_receipt() || one.is_refund()) && since(one));
     match moved {
         None => Ok(Some(Ignored::BeforeStartDate)),
         Some(one) => Err(Hold::new(
@@ -218,9 +218,9 @@ pub(crate) fn document(
     }
 }
 
-/// The accounting date of a sale: the date Shopify's own reports use, in the shop's time zone.
-pub fn sale_date(order: &Order) -> NaiveDate {
-    order.processed_at.unwrap_or(order.created_at).date_naive()
+/// The accounting date of a sale: of the instant that Shopify's own reports use.
+pub fn sale_date(order: &Order, calendar: &Calendar) -> NaiveDate {
+    calendar.day(order.processed_at.unwrap_or(order.created_at))
 }
 
 /// One order on its way to documents: the input and what follows from it at once.
@@ -273,7 +273,7 @@ impl<'a> Case<'a> {
             Some(sale) => sale.party.clone(),
             None => party::party(&mut writer, input, order, currency),
         };
-        let date = sale.map_or_else(|| sale_date(order), |sale| sale.date);
+        let date = sale.map_or_else(|| sale_date(order, input.calendar), |sale| sale.date);
         let order_name = writer.name_of(order);
         let conversion = match sale {
             Some(sale) => sale.conversion.clone(),
@@ -303,9 +303,26 @@ impl<'a> Case<'a> {
         })
     }
 
-    fn into_documents(self, documents: Vec<Document>, awaits_transactions: bool) -> Desired {
+    fn into_documents(mut self, mut documents: Vec<Document>, awaits_transactions: bool) -> Desired {
+        documents.iter_mut().for_each(|one| self.out_of_closed_period(one));
         let notes = self.writer.into_notes();
         Desired::Documents(Box::new(Documents { documents, notes, stamp: self.stamp, awaits_transactions }))
+    }
+
+    /// The day of an instant in the company's books.
+    fn day(&self, at: DateTime<FixedOffset>) -> NaiveDate {
+        self.input.calendar.day(at)
+    }
+
+    /// A document that is not booked yet and whose day is closed is dated on the first open one.
+    fn out_of_closed_period(&mut self, one: &mut Document) {
+        let open = self.input.calendar.open_day(one.date);
+        if open == one.date || self.input.booked.standing().any(|booked| booked.key == one.key) {
+            return;
+        }
+        self.writer.note(&one.key, "date", "closed_period", &one.date.to_string(), &open.to_string());
+        one.date = open;
+        one.due_no_earlier(open);
     }
 
     /// The account of a gateway, or the hold that names the missing key. Gift cards and store credit are liabilities:

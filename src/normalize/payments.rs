@@ -67,7 +67,7 @@ pub(super) fn receipts(case: &mut Case<'_>, returns: &Returns<'_>) -> Result<Rec
                 key: DocumentKey::payment(one.id.as_str()),
                 reference: one.id.0.clone(),
                 gateway: one.gateway.clone(),
-                date: one.at().map_or(case.date, |at| at.date_naive()),
+                date: one.at().map_or(case.date, |at| case.day(at)),
                 amount: amount - already,
                 moved: one.amount_set.map(|set| set.on(Side::Shop)).filter(|_| already.is_zero()),
             });
@@ -273,6 +273,6 @@ fn inferred(case: &mut Case<'_>, amount: Decimal) -> Result<Receipt, Hold> {
     let key = DocumentKey::payment(INFERRED);
     let shown = case.order.presentment_currency().show(amount);
     case.writer.note(&key, "financial_status", "payment_inferred", "no transaction received", &shown);
-    let (reference, date) = (case.order.id.0.clone(), sale_date(case.order));
+    let (reference, date) = (case.order.id.0.clone(), sale_date(case.order, case.input.calendar));
     Ok(Receipt { key, reference, gateway, date, amount, moved: None })
 }

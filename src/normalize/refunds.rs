@@ -95,7 +95,7 @@ fn one_refund(
     amount: Decimal,
 ) -> Result<Vec<Document>, Hold> {
     let key = key_of(one);
-    let date = one.refund.at().map_or(case.date, |at| at.date_naive());
+    let date = one.refund.at().map_or(case.date, |at| case.day(at));
     body.number = number::credit(&sale.number, one.refund.id.as_str());
     body.due_date = date;
     let moneys = moneys(case, one, amount)?;
@@ -223,7 +223,7 @@ fn paid_out(case: &Case<'_>, credits: &[Document], moneys: Vec<Money<'_>>, date:
                 reference: money.transaction.id.0.clone(),
             };
             let key = DocumentKey::refund(money.transaction.id.as_str()).part(part);
-            let date = money.transaction.at().map_or(date, |at| at.date_naive());
+            let date = money.transaction.at().map_or(date, |at| case.day(at));
             documents.push(document(case, key, date, amount, Content::RefundPayment(settlement)));
         }
     }

@@ -86,7 +86,7 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
 /// Due when the last instalment of the payment terms is, else at once.
 fn due_date(case: &Case<'_>) -> chrono::NaiveDate {
     let terms = case.order.payment_terms.iter().flat_map(|terms| &terms.payment_schedules);
-    let last = terms.filter_map(|schedule| schedule.due_at).map(|due| due.date_naive()).max();
+    let last = terms.filter_map(|schedule| schedule.due_at).map(|due| case.day(due)).max();
     last.unwrap_or(case.date).max(case.date)
 }
 

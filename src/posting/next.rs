@@ -187,10 +187,12 @@ impl Desk<'_> {
         let heard = inbox::transactions_seen(self.books.platform.sql, &self.connection.id)?;
         let posted = documents::posted(self.books.platform.sql, &self.row.at)?;
         let booked = documents::booked(&posted);
+        let calendar = self.books.company_facts()?.calendar(self.settings);
         let input = Input {
             state: &self.state,
             settings: self.settings,
             rules: self.ledger,
+            calendar: &calendar,
             shop: &self.connection.shop,
             stamp: self.row.stamp.as_ref(),
             booked: &booked,

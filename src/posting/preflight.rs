@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Duration, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::alerts;
@@ -20,9 +20,10 @@ use super::inbox;
 use super::orders::{self, OrderRef};
 use super::schema::{meta, set_meta};
 use super::tokens::{self, Refused};
+use crate::books::calendar::Calendar;
 use crate::books::hold::HoldReason;
 use crate::books::money::Currency;
-use crate::config::{Connection, Settings};
+use crate::config::{ClosedPeriod, Connection, Settings};
 use crate::ledgers::preflight::{Choices, Finding, Known, Mark, choices, examine};
 use crate::ledgers::survey::Survey;
 use crate::ledgers::{Ledger, Outcome};
@@ -58,6 +59,17 @@ pub struct CompanyFacts {
     pub time_zone: Option<String>,
     /// The currency that it keeps its books in.
     pub home_currency: Option<String>,
+    /// The last day of its closed period.
+    #[serde(default)]
+    pub closed_until: Option<NaiveDate>,
+}
+
+impl CompanyFacts {
+    /// The company's days; documents move out of its closed period where the settings say so.
+    pub fn calendar(&self, settings: &Settings) -> Calendar {
+        let moves = settings.closed_period == ClosedPeriod::FirstOpenDay;
+        Calendar::new(self.time_zone.as_deref(), self.closed_until.filter(|_| moves))
+    }
 }
 
 /// The result for one connection.
@@ -243,6 +255,7 @@ impl Books<'_> {
         let facts = CompanyFacts {
             time_zone: survey.time_zone.clone(),
             home_currency: survey.home.map(|home| home.code().to_owned()),
+            closed_until: survey.closed_until,
         };
         let report = Report {
             connection: connection.id.clone(),

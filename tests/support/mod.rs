@@ -45,6 +45,7 @@ pub struct Bench {
     pub cipher: TokenCipher<SeededRandom>,
     pub world: RefCell<World>,
     pub variables: Variables,
+    company: Company,
     deliveries: std::cell::Cell<u64>,
 }
 
@@ -80,6 +81,7 @@ impl Bench {
             cipher: TokenCipher::new(key, SeededRandom::new(8)).unwrap(),
             world: RefCell::new(World::new()),
             variables,
+            company,
             deliveries: std::cell::Cell::new(0),
         };
         bench.check_aside();
@@ -164,8 +166,21 @@ impl Bench {
         self.deliver_as(self.deliveries.get(), topic, body.to_string().as_bytes());
     }
 
+    /// Changes how the ledger company is set up.
+    pub fn set_up(&self, key: &str, value: &Value) {
+        let body = serde_json::json!({ key: value }).to_string();
+        let path = format!("/_sandbox/company/{}", self.company.id());
+        let request = sandbox::http::Request::new("POST", &path).with_header("content-type", "application/json");
+        let reply = self.world.borrow_mut().handle(self.clock.now(), &request.with_body(body));
+        assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
+    }
+
     /// Tells a whole story, up to its last delivery.
     pub fn tell(&self, story: &Story) {
+        story.ledger.iter().for_each(|(key, value)| self.set_up(key, value));
+        if !story.ledger.is_empty() {
+            self.check_aside();
+        }
         for (index, (topic, body)) in story.deliveries.iter().enumerate() {
             self.deliver(topic, body);
             if story.rests.contains(&index) {

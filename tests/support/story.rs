@@ -7,7 +7,7 @@ use super::Company;
 /// What arrives, in order, and what it is about.
 ///
 /// `companies` are the ones it is told to where it is not the usual three; `settings` are added to each connection's own;
-/// a delivery with `rest` lets the books come to rest before the next one arrives.
+/// `ledger` is how the ledger company is set up; a delivery with `rest` lets the books come to rest before the next one arrives.
 pub struct Story {
     pub name: String,
     pub about: String,
@@ -15,6 +15,8 @@ pub struct Story {
     /// After which deliveries the books come to rest.
     pub rests: Vec<usize>,
     pub companies: Vec<Company>,
+    /// How the ledger company is set up, where that is part of the story.
+    pub ledger: serde_json::Map<String, Value>,
     settings: Value,
 }
 
@@ -36,6 +38,7 @@ impl Story {
             companies: companies.map_or(Company::ALL.to_vec(), |all| {
                 all.iter().map(|label| Company::named(label.as_str().unwrap())).collect()
             }),
+            ledger: story["ledger"].as_object().cloned().unwrap_or_default(),
             settings: story["settings"].clone(),
         }
     }

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use super::{Finding, Known, names, percent};
 use crate::books::document::LineRole;
 use crate::books::rules::LedgerName;
-use crate::config::{CurrencySide, ExchangeRate, Named, NamedKind, Settings};
+use crate::config::{ClosedPeriod, CurrencySide, ExchangeRate, Named, NamedKind, Settings};
 use crate::ledgers::survey::{Numbered, Survey};
 
 /// A tax that is mapped to a code of another rate would never come to the order's total.
@@ -140,10 +140,16 @@ pub fn closed_period(settings: &Settings, survey: &Survey) -> Finding {
     if until < settings.start_date {
         return Finding::ok("closed period", format!("{found}, before start_date"));
     }
+    if settings.closed_period == ClosedPeriod::FirstOpenDay {
+        return Finding::ok("closed period", format!("{found}: older documents are dated on the day after"));
+    }
     Finding::note(
         "closed period",
         found,
-        format!("Orders dated up to then will be held. Open the period, or set start_date to a day after {until}."),
+        format!(
+            "Orders dated up to then will be held. Open the period, set closed_period = \"first_open_day\", or set \
+             start_date to a day after {until}."
+        ),
     )
 }
 
