@@ -5,6 +5,7 @@ use std::path::Path;
 
 use tillproof::books::text::{Field, FieldRow, LengthUnit};
 use tillproof::books::{HoldReason, LedgerName};
+use tillproof::ledgers::faults::{Fault, Table};
 use tillproof::ledgers::{quickbooks, xero};
 use tillproof::shopify::admin::{API_VERSION, NEEDED};
 
@@ -128,4 +129,55 @@ fn the_example_of_the_apps_configuration_names_every_topic_and_the_version() {
         assert_eq!(text.matches(&format!("\"{wanted}\"")).count(), 1, "{wanted}");
     }
     assert_eq!(text.matches("/webhooks/shopify").count(), 2);
+}
+
+const ERRORS: &str = "# What the ledgers' errors mean
+
+Every answer of a ledger is looked up here, from the top; the first row that fits counts. A success counts only if what was
+asked for is in it. The `code` stands in the table `attempts` and in the detail of a hold. What a hold asks for stands in
+[holds.md](holds.md).
+
+A ledger's own words may name people: they stay inside the object and are shown on the order's page only. The log, the
+alerts and this program's own messages carry the sentence under \"meaning\".
+";
+
+fn errors_of(table: &Table, more: &[&Fault]) -> String {
+    let row = |fault: &&Fault| {
+        let codes = if fault.codes.is_empty() { vec![fault.name] } else { fault.codes.to_vec() };
+        let codes: Vec<String> = codes.iter().map(|code| format!("`{code}`")).collect();
+        let statuses: Vec<String> = fault.statuses.iter().map(ToString::to_string).collect();
+        let (meaning, deed) = (fault.message.to_owned(), fault.class.deed());
+        vec![codes.join(", "), statuses.join(", "), fault.says.to_owned(), meaning, deed, fault.class.shown()]
+    };
+    let all: Vec<&Fault> = table.faults.iter().chain(table.answers).chain(more.iter().copied()).collect();
+    let rows: Vec<Vec<String>> = all.iter().map(row).collect();
+    let says = format!("{} says", table.ledger);
+    let head = ["code", "HTTP", &says, "meaning", "what is done", "what you see"];
+    format!("\n## {}\n\n{}", table.ledger, self::table(&head, &rows))
+}
+
+#[test]
+fn the_errors_are_those_of_the_code() {
+    let mut text = ERRORS.to_owned();
+    text += &errors_of(&quickbooks::faults::TABLE, &[]);
+    let warnings: Vec<&Fault> = xero::faults::REMARKS.faults.iter().collect();
+    text += &errors_of(&xero::faults::TABLE, &warnings);
+    generated("errors.md", &text);
+}
+
+#[test]
+fn every_row_says_what_it_means_without_a_table_s_own_signs() {
+    for table in [quickbooks::faults::TABLE, xero::faults::TABLE, xero::faults::REMARKS] {
+        for row in table.faults.iter().chain(table.answers) {
+            assert!(!row.codes.is_empty() || !row.name.is_empty(), "{}", row.message);
+            for text in [row.message, row.says] {
+                assert!(!text.contains('|') && !text.contains('\n'), "{text}");
+            }
+            assert!(
+                row.words.iter().all(|word| *word == word.to_lowercase()),
+                "{:?} is matched in lower case",
+                row.words
+            );
+        }
+    }
 }

@@ -99,7 +99,7 @@ impl Scenario {
             ..shop(company)
         };
         let life = life::live(&dice, &shop);
-        let weather = weather::forecast(&Dice::new(seed, 2), shop.start, shop.span + Duration::hours(6));
+        let weather = weather::forecast(&Dice::new(seed, 2), company, shop.start, shop.span + Duration::hours(6));
         Self { seed, company, life, weather }
     }
 

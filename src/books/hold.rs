@@ -182,17 +182,17 @@ impl HoldReason {
             HoldReason::SettingsRefused => (
                 "settings_refused",
                 "An account, item, tax code or currency of the settings does not exist in the ledger, or may not be used.",
-                "Create or reactivate what is named here in the ledger, or correct the connection's settings; then release the order.",
+                "Create or reactivate what is named here in the ledger, or correct the connection's settings; the orders then go on by themselves within the hour, at once if you release one of them.",
             ),
             HoldReason::PeriodClosed => (
                 "period_closed",
                 "The document's date lies in a period that is closed in the ledger.",
-                "Open the period in the ledger, then release the order; or set closed_period = \"first_open_day\", and such documents are dated on the first open day.",
+                "Open the period in the ledger; the orders then go on by themselves within the hour, at once if you release one of them. Or set closed_period = \"first_open_day\", and such documents are dated on the first open day.",
             ),
             HoldReason::SubscriptionEnded => (
                 "subscription_ended",
                 "The ledger's subscription has ended, or does not include what is needed.",
-                "Renew the ledger's subscription; the order goes on after a release.",
+                "Renew the ledger's subscription; the orders then go on by themselves within the hour, at once if you release one of them.",
             ),
             HoldReason::Reconnect => (
                 "reconnect",

@@ -8,6 +8,7 @@ use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use self::faults::Concerns;
 use crate::books::document::{Document, DocumentKey, Party};
 use crate::books::hold::HoldReason;
 use crate::books::money::Currency;
@@ -15,6 +16,7 @@ use crate::books::rules::{LedgerName, LedgerRules};
 use crate::config::{Settings, Variables};
 use crate::platform::{Method, Request, Response};
 
+pub mod faults;
 pub mod oauth;
 pub mod preflight;
 pub mod quickbooks;
@@ -78,6 +80,9 @@ pub struct Posted {
     pub void: bool,
     /// True if it names the Shopify order (id) that it is for, or has no place to name it.
     pub names_order: bool,
+    /// What the ledger remarks on it although it stored it: our name for it, and our sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remark: Option<(String, String)>,
 }
 
 /// One intended change, with everything that the request is made of.
@@ -159,12 +164,14 @@ pub enum Outcome<T> {
     Stale,
     /// The ledger refuses this data: the order waits for a person.
     Refused(Refusal),
-    /// The ledger refuses because of its own or our settings: everything that it concerns waits under one reason.
-    Settings(Refusal),
+    /// The ledger refuses because of its own or our settings: everything that this concerns waits under one reason.
+    Settings(Refusal, Concerns),
     /// Not now: rate limit or maintenance. Nothing was done.
     Wait {
         /// How long the ledger asks us to wait, if it says so.
         retry_after: Option<Duration>,
+        /// How long this usually takes, where it does not say.
+        guess: Duration,
         /// Why, for the log.
         why: String,
     },
@@ -184,8 +191,8 @@ impl<T> Outcome<T> {
             Outcome::AlreadyExists => Outcome::AlreadyExists,
             Outcome::Stale => Outcome::Stale,
             Outcome::Refused(refusal) => Outcome::Refused(refusal),
-            Outcome::Settings(refusal) => Outcome::Settings(refusal),
-            Outcome::Wait { retry_after, why } => Outcome::Wait { retry_after, why },
+            Outcome::Settings(refusal, concerns) => Outcome::Settings(refusal, concerns),
+            Outcome::Wait { retry_after, guess, why } => Outcome::Wait { retry_after, guess, why },
             Outcome::TokenExpired => Outcome::TokenExpired,
             Outcome::Reconnect(why) => Outcome::Reconnect(why),
             Outcome::Unknown(why) => Outcome::Unknown(why),

@@ -97,6 +97,7 @@ pub fn posted(id: &str) -> Posted {
         party_id: Some("7".into()),
         void: false,
         names_order: true,
+        remark: None,
     }
 }
 

@@ -33,6 +33,7 @@ pub mod text;
 mod writer;
 
 pub use booked::{Booked, BookedDocument};
+pub use rounding::with_rounding;
 pub use writer::{Adjustment, PERSONAL};
 
 use series::Series;

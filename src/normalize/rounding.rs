@@ -5,16 +5,25 @@ use rust_decimal::Decimal;
 
 use super::Case;
 use super::lines::single;
-use crate::books::document::{DocumentKey, Itemised, LineRole};
+use crate::books::document::{Document, DocumentKey, Itemised, Line, LineRole, LineTax};
 use crate::books::hold::{Hold, HoldReason};
+use crate::config::Settings;
 
 /// The most that a rounding line may ever be (design, rulings): 0.50 of a two-decimal currency.
 const LARGEST_ROUNDING: i64 = 50;
 
 /// One minor unit per amount, never above [`LARGEST_ROUNDING`] minor units.
 pub(super) fn bound(case: &Case<'_>, amounts: usize) -> Decimal {
+    largest(case.minor_unit(), amounts)
+}
+
+fn largest(minor_unit: Decimal, amounts: usize) -> Decimal {
     let units = i64::try_from(amounts).unwrap_or(LARGEST_ROUNDING).min(LARGEST_ROUNDING);
-    case.minor_unit() * Decimal::from(units)
+    minor_unit * Decimal::from(units)
+}
+
+fn taxed(body: &Itemised) -> usize {
+    body.lines.iter().filter(|line| !line.tax.amount.is_zero()).count()
 }
 
 /// Makes the ledger's own arithmetic reach `expected`: what its model predicts to be missing becomes an explicit
@@ -33,9 +42,8 @@ pub(super) fn close(
     if difference.is_zero() {
         return Ok(());
     }
-    let taxed = body.lines.iter().filter(|line| !line.tax.amount.is_zero()).count();
     let show = |amount| case.currency.show(amount);
-    if difference.abs() > bound(case, taxed + conversions) {
+    if difference.abs() > bound(case, taxed(body) + conversions) {
         let ledger = case.input.rules.ledger().title();
         let arithmetic = computed.show(case.currency);
         let text = format!("{key} ought to come to {}, {ledger} would compute {arithmetic}", show(expected));
@@ -51,4 +59,26 @@ pub(super) fn close(
         return Err(Hold::new(HoldReason::TotalMismatch, text));
     }
     Ok(())
+}
+
+/// The document with `difference` as a rounding line, if that is no more than one minor unit per taxed line: what has to
+/// be sent to a ledger whose arithmetic turned out otherwise than its model.
+pub fn with_rounding(settings: &Settings, document: &Document, difference: Decimal) -> Option<Document> {
+    let mut corrected = document.clone();
+    let body = corrected.itemised_mut()?;
+    if difference.is_zero() || difference.abs() > largest(document.currency.minor_unit(), taxed(body)) {
+        return None;
+    }
+    body.lines.push(Line {
+        role: LineRole::Rounding,
+        source: "rounding".into(),
+        description: "Rounding".into(),
+        more: Vec::new(),
+        quantity: Decimal::ONE,
+        unit_price: difference,
+        discount: Decimal::ZERO,
+        account: settings.lines.account(LineRole::Rounding)?.to_owned(),
+        tax: LineTax::none(settings.no_tax.as_deref().unwrap_or_default()),
+    });
+    Some(corrected)
 }

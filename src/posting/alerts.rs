@@ -8,8 +8,8 @@ use crate::journal::{self, AlertRecord, Record};
 use crate::platform::time::iso;
 use crate::platform::{Sql, SqlError};
 
-fn key(connection: &str, kind: &str) -> String {
-    format!("alert:{connection}:{kind}")
+fn key(connection: &str, kind: &str, about: &str) -> String {
+    format!("alert:{connection}:{kind}:{about}")
 }
 
 fn record(
@@ -31,7 +31,18 @@ fn record(
 
 /// Opens an alert, unless one of that kind is open. `message` says what happened and what to do, and names nobody.
 pub fn open(sql: &dyn Sql, now: DateTime<Utc>, connection: &str, kind: &str, message: &str) -> Result<(), SqlError> {
-    let key = key(connection, kind);
+    open_about(sql, now, [connection, kind, ""], message)
+}
+
+/// The same, where several of one kind may be open at once: `place` is connection, kind, and what tells it from the
+/// others.
+pub fn open_about(
+    sql: &dyn Sql,
+    now: DateTime<Utc>,
+    [connection, kind, about]: [&str; 3],
+    message: &str,
+) -> Result<(), SqlError> {
+    let key = key(connection, kind, about);
     if meta(sql, &key)?.is_some() {
         return Ok(());
     }
@@ -42,7 +53,12 @@ pub fn open(sql: &dyn Sql, now: DateTime<Utc>, connection: &str, kind: &str, mes
 
 /// Closes the alert of that kind, if one is open.
 pub fn close(sql: &dyn Sql, now: DateTime<Utc>, connection: &str, kind: &str) -> Result<(), SqlError> {
-    let key = key(connection, kind);
+    close_about(sql, now, [connection, kind, ""])
+}
+
+/// Closes one of several.
+pub fn close_about(sql: &dyn Sql, now: DateTime<Utc>, [connection, kind, about]: [&str; 3]) -> Result<(), SqlError> {
+    let key = key(connection, kind, about);
     let Some(text) = meta(sql, &key)? else { return Ok(()) };
     clear_meta(sql, &key)?;
     match serde_json::from_str::<(String, String)>(&text) {

@@ -10,16 +10,17 @@ use super::books::Books;
 use super::breaker;
 use super::documents;
 use super::next::{Call, PartyCall, Purpose, WriteParts};
+use super::obstacles;
 use super::orders::{self, Ending};
 use super::parties;
-use super::retry::{GIVE_UP, backoff};
+use super::retry::RATE_WINDOW;
 use super::round::{Envelope, Ride, Seat};
 use super::sending;
 use super::writes::{self, Closed, LoggedWrite, Open};
 use crate::books::document::Document;
 use crate::books::hold::{Hold, HoldReason};
 use crate::journal::{self, AttemptRecord};
-use crate::ledgers::{FoundParty, Ledger, Operation, Outcome, Posted, Refusal, WireRequest};
+use crate::ledgers::{FoundParty, Ledger, Operation, Outcome, Posted, WireRequest};
 use crate::platform::time::iso;
 use crate::platform::{HttpError, Response, Sql, SqlError, transaction};
 
@@ -51,7 +52,7 @@ type Part = Result<Response, HttpError>;
 
 /// What an answer speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scope {
+pub(super) enum Scope {
     /// The only call of its request.
     Single,
     /// One call of many, each with an answer of its own.
@@ -62,24 +63,24 @@ enum Scope {
 
 /// What a call that failed leaves behind.
 #[derive(Clone, Copy)]
-enum Subject<'a> {
+pub(super) enum Subject<'a> {
     Write(&'a LoggedWrite),
     Party(&'a PartyCall),
     Question,
 }
 
-struct Desk<'a> {
-    books: &'a Books<'a>,
-    ledger: &'a dyn Ledger,
-    sql: &'a dyn Sql,
-    answer: &'a Answer,
-    scope: Scope,
-    now: DateTime<Utc>,
+pub(super) struct Desk<'a> {
+    pub(super) books: &'a Books<'a>,
+    pub(super) ledger: &'a dyn Ledger,
+    pub(super) sql: &'a dyn Sql,
+    pub(super) answer: &'a Answer,
+    pub(super) scope: Scope,
+    pub(super) now: DateTime<Utc>,
     /// True once the breaker knows that the call came through: one answer counts once, whatever it carries.
-    came_through: Cell<bool>,
+    pub(super) came_through: Cell<bool>,
     /// What the breaker says to an unknown outcome, once.
-    pause: RefCell<Option<Option<DateTime<Utc>>>>,
-    chance: u64,
+    pub(super) pause: RefCell<Option<Option<DateTime<Utc>>>>,
+    pub(super) chance: u64,
 }
 
 /// Takes an answer in: for every seat of the envelope what follows.
@@ -120,7 +121,7 @@ fn take_apart(ledger: &dyn Ledger, envelope: &Envelope, answer: &Answer) -> (Sco
 }
 
 /// What came of one call.
-enum Followed {
+pub(super) enum Followed {
     /// Its order goes on.
     Go,
     /// Its order's turn ends.
@@ -137,7 +138,7 @@ impl Desk<'_> {
             (Followed::Other(applied), _) => Ok(applied),
             (Followed::Go, Ride::Fresh | Ride::Again) => Ok(Applied::Continue),
             // What was planned before the news of today is not the last word: the order is decided upon again.
-            (Followed::End(Ending::Held(_)), Ride::Again) => Ok(Applied::Continue),
+            (Followed::End(Ending::Held(_) | Ending::Obstructed(..)), Ride::Again) => Ok(Applied::Continue),
             (Followed::End(ending), Ride::Fresh | Ride::Again) => {
                 orders::end(self.sql, at, &ending, seat.call.seen, self.now).map(|()| Applied::Ended)
             }
@@ -155,7 +156,7 @@ impl Desk<'_> {
         match &call.purpose {
             Purpose::Reference(reference) => {
                 let outcome = read(part, |response| self.ledger.read_reference(reference, response));
-                self.log_attempt(call, reference.kind.as_str(), "look_up", None, part, &outcome)?;
+                self.log_attempt(call, reference.kind.as_str(), "look_up", None, part, describe(&outcome))?;
                 match outcome {
                     Outcome::Done(id) => {
                         self.came_through()?;
@@ -167,13 +168,13 @@ impl Desk<'_> {
             }
             Purpose::CreateParty(party) => {
                 let outcome = read(part, |response| self.ledger.read_created_party(response));
-                self.log_attempt(call, "party", "create", None, part, &outcome)?;
+                self.log_attempt(call, "party", "create", None, part, describe(&outcome))?;
                 self.party_created(call, party, outcome)
             }
             Purpose::FindParty(party) => {
                 let key = parties::key(&party.identity);
                 let outcome = read(part, |response| self.ledger.read_parties(&party.party, &key, response));
-                self.log_attempt(call, "party", "look_up", None, part, &outcome)?;
+                self.log_attempt(call, "party", "look_up", None, part, describe(&outcome))?;
                 self.party_found(call, party, outcome)
             }
             Purpose::Write(id) => {
@@ -181,21 +182,21 @@ impl Desk<'_> {
                 let parts = WriteParts::of(self.books, &call.order, &logged)?;
                 let outcome = read(part, |response| self.ledger.read_write(&parts.write(&logged), response));
                 let (key, operation) = (logged.document.key.as_str(), logged.operation.as_str());
-                self.log_attempt(call, key, operation, Some(&logged.key), part, &outcome)?;
+                self.log_attempt(call, key, operation, Some(&logged.key), part, with_remark(&outcome))?;
                 self.written(call, &logged, outcome)
             }
             Purpose::Look(id) => {
                 let logged = writes::load(self.sql, *id)?;
                 let parts = WriteParts::of(self.books, &call.order, &logged)?;
                 let outcome = read(part, |response| self.ledger.read_look(&parts.write(&logged), response));
-                self.log_attempt(call, logged.document.key.as_str(), "look_up", None, part, &outcome)?;
+                self.log_attempt(call, logged.document.key.as_str(), "look_up", None, part, describe(&outcome))?;
                 self.looked(call, &logged, &parts, outcome)
             }
             Purpose::Draft(_) => Ok(Followed::Go),
         }
     }
 
-    fn came_through(&self) -> Result<(), SqlError> {
+    pub(super) fn came_through(&self) -> Result<(), SqlError> {
         if self.came_through.replace(true) { Ok(()) } else { breaker::succeeded(self.sql, self.now) }
     }
 
@@ -204,6 +205,7 @@ impl Desk<'_> {
             Outcome::Done(posted) => {
                 self.came_through()?;
                 writes::close(self.sql, logged.id, Closed::Confirmed, self.now)?;
+                obstacles::passed(self.sql, &call.order, &logged.document, &logged.party_id, self.now)?;
                 self.stands(call, logged, &posted)
             }
             Outcome::AlreadyExists if self.scope != Scope::Whole => {
@@ -237,7 +239,10 @@ impl Desk<'_> {
         if logged.operation != Operation::Create {
             return self.looked_for_change(call, logged, parts, &found);
         }
-        if let Some(ours) = found.iter().find(|one| is_ours(one, logged)) {
+        // What was sent and came out with another total is ours all the same: it is put right, or goes out again.
+        let miscomputed =
+            |one: &&Posted| logged.was_sent && logged.document.itemised().is_some() && names_us(one, logged);
+        if let Some(ours) = found.iter().find(|one| is_ours(one, logged)).or_else(|| found.iter().find(miscomputed)) {
             close(Closed::Adopted)?;
             return self.stands(call, logged, ours);
         }
@@ -332,117 +337,16 @@ impl Desk<'_> {
         Ok(Followed::Go)
     }
 
-    /// Everything but success.
-    fn trouble(&self, call: &Call, outcome: Outcome<()>, subject: Subject<'_>) -> Result<Followed, SqlError> {
-        match outcome {
-            Outcome::Refused(_) | Outcome::Settings(_) | Outcome::AlreadyExists | Outcome::Stale
-                if self.scope == Scope::Whole =>
-            {
-                // Nobody knows whom it means, and nothing was done: each one finds out for itself.
-                self.came_through()?;
-                self.undone(subject)?;
-                Ok(Followed::Other(Applied::Alone))
-            }
-            Outcome::Refused(refusal) | Outcome::Settings(refusal) => {
-                self.came_through()?;
-                self.refused(subject)?;
-                Ok(Followed::End(Ending::Held(hold(subject, &refusal))))
-            }
-            Outcome::Stale => {
-                self.came_through()?;
-                if let Subject::Write(logged) = subject {
-                    writes::reopen(self.sql, logged.id, Open::LookExisting)?;
-                }
-                self.retry(call, "somebody changes the document at the same time").map(Followed::End)
-            }
-            Outcome::Wait { why, .. } | Outcome::Unknown(why) if self.scope == Scope::Part => {
-                self.left_out(subject)?;
-                self.retry(call, &why).map(Followed::End)
-            }
-            Outcome::Wait { retry_after, why } => {
-                self.undone(subject)?;
-                let until = self.now + breaker::asked_to_wait(retry_after, self.chance);
-                breaker::pause(self.sql, until, &why).map(|until| Followed::Other(Applied::Pause(until)))
-            }
-            Outcome::TokenExpired => self.undone(subject).map(|()| Followed::Other(Applied::TokenExpired)),
-            Outcome::Reconnect(why) => self.undone(subject).map(|()| Followed::Other(Applied::Reconnect(why))),
-            Outcome::Unknown(why) => self.unknown(call, &why),
-            Outcome::AlreadyExists | Outcome::Done(()) => Ok(Followed::Go),
-        }
-    }
-
-    /// Certainly not done: it may go out again in whatever company.
-    fn undone(&self, subject: Subject<'_>) -> Result<(), SqlError> {
-        match subject {
-            Subject::Write(logged) => writes::reopen(self.sql, logged.id, Open::Unsent),
-            Subject::Party(party) => sending::settle_party(self.sql, &party.identity),
-            Subject::Question => Ok(()),
-        }
-    }
-
-    fn refused(&self, subject: Subject<'_>) -> Result<(), SqlError> {
-        match subject {
-            Subject::Write(logged) => writes::close(self.sql, logged.id, Closed::Refused, self.now),
-            Subject::Party(party) => self.party_again(party),
-            Subject::Question => Ok(()),
-        }
-    }
-
-    /// The answer says nothing of it although it speaks of others: the same request would say nothing again, so the write
-    /// is looked for, and a party, whose name is unique, is created again.
-    fn left_out(&self, subject: Subject<'_>) -> Result<(), SqlError> {
-        match subject {
-            Subject::Write(logged) => writes::reopen(self.sql, logged.id, Open::LookBefore),
-            Subject::Party(party) => self.party_again(party),
-            Subject::Question => Ok(()),
-        }
-    }
-
-    fn party_again(&self, party: &PartyCall) -> Result<(), SqlError> {
-        let mut known = party.known.clone();
-        known.epoch += 1;
-        sending::settle_party(self.sql, &party.identity)?;
-        parties::remember(self.sql, &party.identity, &known)
-    }
-
-    /// Nobody knows. What was sent stays under way; one answer (or none) is one failure, however many calls it carried.
-    fn unknown(&self, call: &Call, why: &str) -> Result<Followed, SqlError> {
-        let known = *self.pause.borrow();
-        let pause = match known {
-            Some(pause) => pause,
-            None => {
-                let pause = breaker::failed(self.sql, self.now, self.chance, why)?;
-                *self.pause.borrow_mut() = Some(pause);
-                pause
-            }
-        };
-        match pause {
-            Some(until) => Ok(Followed::Other(Applied::Pause(until))),
-            None => self.retry(call, why).map(Followed::End),
-        }
-    }
-
-    fn retry(&self, call: &Call, why: &str) -> Result<Ending, SqlError> {
-        let Some(row) = orders::load(self.sql, &call.order)? else { return Ok(Ending::Retry(self.now)) };
-        if row.retrying_since.is_some_and(|since| self.now - since > GIVE_UP) {
-            let text = format!("tried {} times; last: {why}", row.attempts + 1);
-            return Ok(Ending::Held(Hold::new(HoldReason::RetriesExhausted, text)));
-        }
-        // The same chance for all of a batch: what waits together is sent again together.
-        Ok(Ending::Retry(self.now + backoff(row.attempts + 1, self.chance)))
-    }
-
-    fn log_attempt<T>(
+    fn log_attempt(
         &self,
         call: &Call,
         key: &str,
         operation: &str,
         idempotency_key: Option<&str>,
         part: &Part,
-        outcome: &Outcome<T>,
+        (name, code, message): Described,
     ) -> Result<(), SqlError> {
         let response = part.as_ref().ok();
-        let (name, code, message) = describe(outcome);
         let trace = response.and_then(|one| one.header("intuit_tid").or_else(|| one.header("xero-correlation-id")));
         let record = AttemptRecord {
             connection: call.order.connection.clone(),
@@ -465,27 +369,29 @@ impl Desk<'_> {
 fn read<T>(part: &Part, read: impl Fn(&Response) -> Outcome<T>) -> Outcome<T> {
     match part {
         Ok(response) => read(response),
-        Err(HttpError::NotSent(why)) => Outcome::Wait { retry_after: None, why: why.clone() },
+        Err(HttpError::NotSent(why)) => Outcome::Wait { retry_after: None, guess: RATE_WINDOW, why: why.clone() },
         Err(HttpError::OutcomeUnknown(why)) => Outcome::Unknown(why.clone()),
     }
 }
 
-fn hold(subject: Subject<'_>, refusal: &Refusal) -> Hold {
-    let what = match subject {
-        Subject::Write(logged) => format!("{}: ", logged.document.key),
-        Subject::Party(_) => "customer: ".to_owned(),
-        Subject::Question => String::new(),
-    };
-    Hold::new(refusal.reason, format!("{what}{} (code {})", refusal.message, refusal.code))
+/// An outcome's name, code and sentence.
+type Described = (&'static str, Option<String>, Option<String>);
+
+/// A success with what the ledger remarks on it.
+fn with_remark(outcome: &Outcome<Posted>) -> Described {
+    match outcome {
+        Outcome::Done(Posted { remark: Some((code, text)), .. }) => ("done", Some(code.clone()), Some(text.clone())),
+        other => describe(other),
+    }
 }
 
-fn describe<T>(outcome: &Outcome<T>) -> (&'static str, Option<String>, Option<String>) {
+fn describe<T>(outcome: &Outcome<T>) -> Described {
     match outcome {
         Outcome::Done(_) => ("done", None, None),
         Outcome::AlreadyExists => ("already_exists", None, None),
         Outcome::Stale => ("stale", None, None),
         Outcome::Refused(refusal) => ("refused", Some(refusal.code.clone()), Some(refusal.message.clone())),
-        Outcome::Settings(refusal) => ("settings", Some(refusal.code.clone()), Some(refusal.message.clone())),
+        Outcome::Settings(refusal, _) => ("settings", Some(refusal.code.clone()), Some(refusal.message.clone())),
         Outcome::Wait { why, .. } => ("wait", None, Some(why.clone())),
         Outcome::TokenExpired => ("token_expired", None, None),
         Outcome::Reconnect(why) => ("reconnect", None, Some(why.clone())),
@@ -495,10 +401,14 @@ fn describe<T>(outcome: &Outcome<T>) -> (&'static str, Option<String>, Option<St
 
 /// Adoption believes nothing: number, money, currency, party and the order's id have to agree, and it has to count.
 fn is_ours(found: &Posted, logged: &LoggedWrite) -> bool {
+    found.total == logged.document.total && names_us(found, logged)
+}
+
+/// The same, but for the money.
+fn names_us(found: &Posted, logged: &LoggedWrite) -> bool {
     let document = &logged.document;
     !found.void
         && found.number == document.number()
-        && found.total == document.total
         && found.names_order
         && found.currency.is_none_or(|currency| currency == document.currency)
         && found.party_id.as_ref().is_none_or(|party| *party == logged.party_id)

@@ -3,8 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use super::breaker;
+use super::budget;
 use super::grant;
 use super::inbox::{self, Incoming, Received};
+use super::obstacles;
 use super::orders;
 use super::preflight;
 use super::privacy;
@@ -80,7 +82,7 @@ impl<'a> Books<'a> {
 
     /// Sets the alarm to the earliest due order, or to `at` if that is earlier.
     pub(super) async fn arm(&self, at: Option<DateTime<Utc>>) -> Result<(), SqlError> {
-        match [self.next_due()?, at].into_iter().flatten().min() {
+        match [self.next_due()?, self.next_probe()?, at].into_iter().flatten().min() {
             Some(earliest) => self.platform.alarm.set(earliest).await,
             None => Ok(()),
         }
@@ -88,9 +90,16 @@ impl<'a> Books<'a> {
 
     /// When the next order is worked on: while the connection pauses, none is.
     pub(super) fn next_due(&self) -> Result<Option<DateTime<Utc>>, SqlError> {
-        let due = orders::next_due(self.platform.sql)?;
+        let due = orders::next_due(self.platform.sql, budget::backfill_waits(self.platform.sql)?)?;
         let pause = breaker::health(self.platform.sql)?.pause_until;
         Ok(due.map(|due| pause.map_or(due, |pause| due.max(pause))))
+    }
+
+    /// When the next order goes ahead as a probe.
+    fn next_probe(&self) -> Result<Option<DateTime<Utc>>, SqlError> {
+        let probe = obstacles::next_probe(self.platform.sql)?;
+        let pause = breaker::health(self.platform.sql)?.pause_until;
+        Ok(probe.map(|probe| pause.map_or(probe, |pause| probe.max(pause))))
     }
 
     /// The name of this object's outbox; another instance of the object has another one.

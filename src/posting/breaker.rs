@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::retry::backoff;
+use super::retry::{LONGEST, backoff};
 use super::schema::{clear_meta, meta, set_meta};
 use crate::platform::time::{iso, parse_iso};
 use crate::platform::{Sql, SqlError};
@@ -12,6 +12,8 @@ use crate::platform::{Sql, SqlError};
 const OUTAGE: i64 = 3;
 
 const TROUBLE: &str = "trouble";
+/// How often in a row the ledger asked to wait.
+const WAITS: &str = "waits";
 const PAUSE_UNTIL: &str = "pause_until";
 const PAUSE_WHY: &str = "pause_why";
 
@@ -48,6 +50,7 @@ pub fn health(sql: &dyn Sql) -> Result<Health, SqlError> {
 /// A call came through. A pause that another call of the same moment was asked for stays.
 pub fn succeeded(sql: &dyn Sql, now: DateTime<Utc>) -> Result<(), SqlError> {
     clear_meta(sql, TROUBLE)?;
+    clear_meta(sql, WAITS)?;
     if health(sql)?.is_paused(now) { Ok(()) } else { resume(sql) }
 }
 
@@ -73,8 +76,31 @@ pub fn pause(sql: &dyn Sql, until: DateTime<Utc>, why: &str) -> Result<DateTime<
     Ok(until)
 }
 
-/// How long to wait where the ledger asks for it: what it says, else one window of its rate limit.
-pub fn asked_to_wait(retry_after: Option<Duration>, chance: u64) -> Duration {
+/// The ledger asks to wait: as long as it says, else as long as this usually takes, doubled each time that it did not
+/// help, up to an hour: a limit of the month must not be asked about every minute. Of several such answers at once the
+/// latest end counts.
+pub fn wait(sql: &dyn Sql, now: DateTime<Utc>, asked: &Asked, chance: u64) -> Result<DateTime<Utc>, SqlError> {
+    let waits = meta(sql, WAITS)?.and_then(|text| text.parse().ok()).unwrap_or(0_u32);
+    let before = health(sql)?;
+    if !before.is_paused(now) {
+        set_meta(sql, WAITS, &(waits + 1).to_string())?;
+    }
+    let doublings = if before.is_paused(now) { waits.saturating_sub(1) } else { waits }.min(12);
+    let guess = (asked.guess * (1 << doublings)).min(LONGEST.max(asked.guess));
     let jitter = Duration::milliseconds(i64::try_from(chance % 3_000).unwrap_or(0));
-    retry_after.unwrap_or(super::retry::RATE_WINDOW) + jitter
+    let until = now + asked.retry_after.unwrap_or(guess) + jitter;
+    match before.pause_until.filter(|earlier| *earlier > until) {
+        Some(later) => Ok(later),
+        None => pause(sql, until, &asked.why),
+    }
+}
+
+/// What the ledger says where it asks to wait.
+pub struct Asked {
+    /// For how long, if it says.
+    pub retry_after: Option<Duration>,
+    /// How long this usually takes.
+    pub guess: Duration,
+    /// Why, for people.
+    pub why: String,
 }

@@ -3,14 +3,32 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::schema::{meta, set_meta};
+use super::schema::{clear_meta, meta, set_meta};
 use crate::ledgers::{Counted, RateLimit};
+use crate::platform::time::{iso, parse_iso};
 use crate::platform::{Sql, SqlError};
 
 const SPENT: &str = "spent_calls";
 /// Instants of sending are kept in steps of this many milliseconds: fine enough for limits by the second, and a minute
 /// of them is a short text.
 const STEP: i64 = 100;
+
+/// What is left of the ledger's day, and when it said so.
+const DAY_LEFT: &str = "day_left";
+/// The last calls of a day are kept for live orders: a tenth of the smallest day that Xero gives (1,000 calls).
+const RESERVE: usize = 100;
+/// After this long it is worth a call to see whether a new day has begun: days begin at another time for each company.
+const DAY_SEEN: Duration = Duration::hours(1);
+
+/// The ledger says how many calls are left of the day.
+pub fn day_left(sql: &dyn Sql, now: DateTime<Utc>, left: usize) -> Result<(), SqlError> {
+    if left < RESERVE { set_meta(sql, DAY_LEFT, &iso(now)) } else { clear_meta(sql, DAY_LEFT) }
+}
+
+/// Until when what is fetched afterwards (backfill) waits because the day's last calls are kept for live orders.
+pub fn backfill_waits(sql: &dyn Sql) -> Result<Option<DateTime<Utc>>, SqlError> {
+    Ok(meta(sql, DAY_LEFT)?.as_deref().and_then(parse_iso).map(|seen| seen + DAY_SEEN))
+}
 
 /// What requests come to, by what ledgers count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -95,14 +113,16 @@ impl Spent {
         }
     }
 
-    /// The ledger says how many requests are left in the present minute. Another program may have used some; that more
-    /// are left than we think means only that the ledger's window began anew, which ours does not rely on.
+    /// The ledger says how many requests are left in the present minute. Another program may have used some: then its
+    /// whole minute may still be ahead, and all that is used counts as used now. That more are left than we think means
+    /// only that the ledger's window began anew, which ours does not rely on.
     pub fn correct(&mut self, limits: &[RateLimit], now: DateTime<Utc>, left: usize) {
         let minute = |limit: &&RateLimit| limit.counts == Counted::Requests && limit.window == Duration::minutes(1);
         let Some(limit) = limits.iter().find(minute) else { return };
-        let missing = limit.most.saturating_sub(left).saturating_sub(self.used(limit, now));
-        if missing > 0 {
-            self.spend(limits, now, Cost { requests: missing, ..Cost::default() });
+        let used = limit.most.saturating_sub(left);
+        if used > self.used(limit, now) {
+            self.0.iter_mut().for_each(|(_, cost)| cost.requests = 0);
+            self.spend(limits, now, Cost { requests: used, ..Cost::default() });
         }
     }
 

@@ -42,7 +42,7 @@ pub struct Record {
     pub document: Document,
     /// How many times the document was replaced after a void: 1 for the first one that was written.
     pub generation: i64,
-    /// How many times it was written anew in full.
+    /// How many times it was written anew in full because its total was wrong.
     pub updates: i64,
     /// The ledger's word on it.
     pub posted: Posted,
@@ -119,7 +119,7 @@ pub fn record(
                  ledger_total = excluded.ledger_total, proof = excluded.proof, posted = excluded.posted,
                  document = excluded.document, posted_at = excluded.posted_at,
                  generation = CASE WHEN ?12 = 'update' THEN generation ELSE generation + 1 END,
-                 updates = CASE WHEN ?12 = 'update' THEN updates + 1 ELSE 0 END,
+                 updates = CASE WHEN ?12 = 'update' AND proof = 'differs' THEN updates + 1 ELSE 0 END,
                  state = CASE WHEN ?12 = 'update' THEN 'updated' ELSE 'posted' END
              WHERE ?12 = 'update' OR state IN ('voided', 'deleted', 'retired')",
             &[
@@ -147,6 +147,14 @@ pub fn record(
     sql.exec("UPDATE orders SET wrote = 1 WHERE connection = ? AND order_id = ?", &[connection, order_id])?;
     publish(sql, order, &document.key)?;
     Ok(exact)
+}
+
+/// The ledger refuses to write a document of a wrong total anew: it counts as tried.
+pub fn cannot_be_corrected(sql: &dyn Sql, order: &OrderRef, key: &DocumentKey) -> Result<(), SqlError> {
+    let [connection, order_id] = order.params();
+    let statement =
+        "UPDATE documents SET updates = updates + 1 WHERE connection = ? AND order_id = ? AND document_key = ?";
+    sql.exec(statement, &[connection, order_id, key.as_str().into()]).map(drop)
 }
 
 /// The ledger's newer word on a document that is about to be written again: above all its version.

@@ -10,6 +10,7 @@ use super::books::Books;
 use super::documents::{self, Record};
 use super::fetch::{self, Fetching};
 use super::inbox;
+use super::obstacles;
 use super::orders::{self, Ending, OrderRef, OrderRow};
 use super::parties::{self, Known};
 use super::plan::{PostedDocuments, Step, plan};
@@ -83,6 +84,8 @@ pub struct Call {
     pub purpose: Purpose,
     /// The request that it would be if it went alone.
     pub request: WireRequest,
+    /// True if it was sent before and nobody knows what came of it: then a refusal does not mean that it was not done.
+    pub again: bool,
 }
 
 /// What a call is for.
@@ -297,7 +300,15 @@ impl Desk<'_> {
         claims: &mut BTreeSet<String>,
     ) -> Result<Action, SqlError> {
         let sql = self.books.platform.sql;
-        let references = match parties::references(sql, &self.ledger.references(document))? {
+        let party = parties::known(sql, &document.party.identity(&self.connection.shop))?.ledger_id;
+        if let Some(obstacle) = obstacles::before(sql, &self.row.at, document, party.as_deref().unwrap_or_default())? {
+            return self.end(Ending::Obstructed(obstacle.hold(), obstacle.key));
+        }
+        let is_new = operation == Operation::Create;
+        let record = posted.get(&document.key).filter(|_| !is_new);
+        let corrected = record.map(|record| self.corrected(document, record)).transpose()?.flatten();
+        let names = self.ledger.references(corrected.as_ref().unwrap_or(document));
+        let references = match parties::references(sql, &names)? {
             Ok(references) => references,
             Err(missing) => return Ok(self.find_reference(missing, claims)),
         };
@@ -307,17 +318,41 @@ impl Desk<'_> {
             return self.find_or_create_party(&document.party, identity, known, claims);
         };
         let links = links(posted);
-        let is_new = operation == Operation::Create;
         let look_before = is_new && self.is_older_than_the_object()? && self.may_stand(document)?;
-        let existing = posted.get(&document.key).map(|record| &record.posted).filter(|_| !is_new);
-        self.log(operation, document, &party_id, existing, &links, &references, look_before)
+        let existing = record.map(|record| &record.posted);
+        self.log(operation, document, corrected.as_ref(), &party_id, existing, &links, &references, look_before)
     }
 
     fn void(&self, document: &Document, posted: &BTreeMap<DocumentKey, Record>) -> Result<Action, SqlError> {
         let existing = posted.get(&document.key).map(|record| &record.posted);
         let party_id = existing.and_then(|posted| posted.party_id.clone()).unwrap_or_default();
+        if let Some(obstacle) = obstacles::before(self.books.platform.sql, &self.row.at, document, &party_id)? {
+            return self.end(Ending::Obstructed(obstacle.hold(), obstacle.key));
+        }
         let (links, references) = (links(posted), BTreeMap::new());
-        self.log(Operation::Void, document, &party_id, existing, &links, &references, false)
+        self.log(Operation::Void, document, None, &party_id, existing, &links, &references, false)
+    }
+
+    /// The document as it has to be sent so that the ledger reaches its total: where the ledger computed otherwise than its
+    /// arithmetic promised, by no more than rounding explains, with that difference as a rounding line.
+    fn corrected(&self, document: &Document, record: &Record) -> Result<Option<Document>, SqlError> {
+        let is_the_same = !record.exact && record.document.same_money(document);
+        let difference = document.total - record.ledger_total;
+        if !is_the_same {
+            return Ok(None);
+        }
+        let corrected = normalize::with_rounding(self.settings, document, difference);
+        if corrected.is_some() {
+            self.keep_note(&Adjustment {
+                document_key: document.key.clone(),
+                field: "total_price".into(),
+                rule: "ledger_computed",
+                before: document.currency.show(record.ledger_total),
+                after: document.currency.show(document.total),
+                personal: false,
+            })?;
+        }
+        Ok(corrected)
     }
 
     /// An order made before this object existed may have been posted by an earlier one.
@@ -381,6 +416,7 @@ impl Desk<'_> {
         &self,
         operation: Operation,
         document: &Document,
+        sent_as: Option<&Document>,
         party_id: &str,
         existing: Option<&Posted>,
         links: &BTreeMap<DocumentKey, Posted>,
@@ -390,7 +426,15 @@ impl Desk<'_> {
         let sql = self.books.platform.sql;
         let epoch = writes::epoch(sql, &self.row.at, document, operation)?;
         let key = writes::key(&self.settings.company, &self.connection.shop, document, operation, epoch);
-        let write = Write { operation, document, party_id, existing, links, references, key: &key };
+        let write = Write {
+            operation,
+            document: sent_as.unwrap_or(document),
+            party_id,
+            existing,
+            links,
+            references,
+            key: &key,
+        };
         let request = self.ledger.write(&write);
         // Only the first try can meet what an earlier object wrote.
         let look_before = look_before && epoch == 0;
@@ -434,7 +478,14 @@ impl Desk<'_> {
     }
 
     fn call(&self, stage: Stage, purpose: Purpose, request: WireRequest) -> Action {
-        Action::Call(Box::new(Call { order: self.row.at.clone(), seen: self.seen, stage, purpose, request }))
+        Action::Call(Box::new(Call {
+            order: self.row.at.clone(),
+            seen: self.seen,
+            stage,
+            purpose,
+            request,
+            again: false,
+        }))
     }
 }
 

@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::obstacles;
 use crate::books::hold::{Hold, HoldReason};
 use crate::journal::{self, EventRecord, OrderRecord, Record};
 use crate::normalize::Stamp;
@@ -97,12 +98,14 @@ pub fn load(sql: &dyn Sql, at: &OrderRef) -> Result<Option<OrderRow>, SqlError> 
 }
 
 /// The orders that are due: those that crashed least first, live ones before backfill, those tried least, the oldest.
-pub fn due(sql: &dyn Sql, now: DateTime<Utc>, count: usize) -> Result<Vec<OrderRow>, SqlError> {
+/// With `live` the others are left out.
+pub fn due(sql: &dyn Sql, now: DateTime<Utc>, count: usize, live: bool) -> Result<Vec<OrderRow>, SqlError> {
     let statement = format!(
-        "SELECT {COLUMNS} FROM orders WHERE due_at <= ? ORDER BY marks, priority, attempts, first_seen_at, order_id LIMIT ?"
+        "SELECT {COLUMNS} FROM orders WHERE due_at <= ? AND priority <= ? ORDER BY marks, priority, attempts, first_seen_at, order_id LIMIT ?"
     );
     let count = i64::try_from(count).unwrap_or(20);
-    sql.exec(&statement, &[iso(now).into(), count.into()])?.iter().map(read).collect()
+    let lowest = Value::Int((!live).into());
+    sql.exec(&statement, &[iso(now).into(), lowest, count.into()])?.iter().map(read).collect()
 }
 
 /// True if any order of the connection is due at some time.
@@ -111,11 +114,19 @@ pub fn any_due(sql: &dyn Sql, connection: &str) -> Result<bool, SqlError> {
     Ok(!sql.exec(statement, &[connection.into()])?.is_empty())
 }
 
-/// When the next order is due, if any is.
-pub fn next_due(sql: &dyn Sql) -> Result<Option<DateTime<Utc>>, SqlError> {
-    let rows = sql.exec("SELECT MIN(due_at) AS due_at FROM orders WHERE due_at IS NOT NULL", &[])?;
-    let text = rows.first().map(|row| row.text_or_null("due_at")).transpose()?.flatten();
-    Ok(text.as_deref().and_then(parse_iso))
+/// When the next order is due, if any is; backfill not before `backfill_from`.
+pub fn next_due(sql: &dyn Sql, backfill_from: Option<DateTime<Utc>>) -> Result<Option<DateTime<Utc>>, SqlError> {
+    let first = |priorities: &str| -> Result<Option<DateTime<Utc>>, SqlError> {
+        // The index on `due_at` gives the first one without a look at the others: this is asked at every delivery.
+        let statement =
+            format!("SELECT due_at FROM orders WHERE due_at IS NOT NULL AND {priorities} ORDER BY due_at LIMIT 1");
+        let rows = sql.exec(&statement, &[])?;
+        let text = rows.first().map(|row| row.text("due_at")).transpose()?;
+        Ok(text.as_deref().and_then(parse_iso))
+    };
+    let Some(from) = backfill_from else { return first("priority >= 0") };
+    let (live, backfill) = (first("priority = 0")?, first("priority > 0")?);
+    Ok([live, backfill.map(|due| due.max(from))].into_iter().flatten().min())
 }
 
 /// News of an order: it is due at `due`, whatever it was before. A crash stays until a person releases it.
@@ -173,7 +184,7 @@ pub fn release(sql: &dyn Sql, at: &OrderRef, now: DateTime<Utc>) -> Result<bool,
     let [connection, order_id] = at.params();
     let changed = sql.exec(
         "UPDATE orders SET state = 'pending', reason = NULL, detail = NULL, remedy = NULL, attempts = 0, marks = 0,
-             retrying_since = NULL, wrote = 0, due_at = ?3, updated_at = ?3
+             obstacle = NULL, retrying_since = NULL, wrote = 0, due_at = ?3, updated_at = ?3
          WHERE connection = ?1 AND order_id = ?2 AND order_id NOT LIKE 'event:%' RETURNING order_id",
         &[connection, order_id, iso(now).into()],
     )?;
@@ -200,6 +211,8 @@ pub enum Ending {
     Ignored(&'static str),
     /// A person has to look.
     Held(Hold),
+    /// The same, together with every other order that the obstacle of that key concerns.
+    Obstructed(Hold, String),
     /// The books are right so far; look again then (transactions or the order itself may still come).
     Later(DateTime<Utc>),
     /// A call failed; try again then.
@@ -218,7 +231,7 @@ pub fn end(sql: &dyn Sql, at: &OrderRef, ending: &Ending, seen: i64, now: DateTi
     let (state, reason, detail, remedy, due) = match ending {
         Ending::Synced => (OrderState::Synced, None, None, None, None),
         Ending::Ignored(rule) => (OrderState::Ignored, Some(*rule), None, None, None),
-        Ending::Held(hold) => {
+        Ending::Held(hold) | Ending::Obstructed(hold, _) => {
             (OrderState::Held, Some(hold.reason.code()), Some(hold.detail.as_str()), Some(hold.reason.remedy()), None)
         }
         Ending::Later(due) => (OrderState::Pending, None, None, None, Some(*due)),
@@ -226,11 +239,12 @@ pub fn end(sql: &dyn Sql, at: &OrderRef, ending: &Ending, seen: i64, now: DateTi
     };
     let due = if newer.is_empty() { due } else { Some(due.map_or(now, |due| due.min(now))) };
     let failed = Value::Int(matches!(ending, Ending::Retry(_)).into());
+    let obstacle = if let Ending::Obstructed(_, key) = ending { Some(key.as_str()) } else { None };
     sql.exec(
         "UPDATE orders SET state = ?3, reason = ?4, detail = ?5, remedy = ?6, due_at = ?7, marks = 0,
              attempts = CASE ?8 WHEN 1 THEN attempts + 1 ELSE 0 END,
              retrying_since = CASE ?8 WHEN 1 THEN coalesce(retrying_since, ?9) END,
-             synced_at = CASE WHEN ?3 = 'synced' THEN ?9 ELSE synced_at END, updated_at = ?9
+             synced_at = CASE WHEN ?3 = 'synced' THEN ?9 ELSE synced_at END, updated_at = ?9, obstacle = ?10
          WHERE connection = ?1 AND order_id = ?2",
         &[
             connection,
@@ -242,14 +256,18 @@ pub fn end(sql: &dyn Sql, at: &OrderRef, ending: &Ending, seen: i64, now: DateTi
             due.map(iso).into(),
             failed,
             iso(now).into(),
+            obstacle.into(),
         ],
     )?;
     match ending {
         Ending::Synced => settle(sql, at, seen, if wrote { "posted" } else { "unchanged" }, None, now)?,
         Ending::Ignored(rule) => settle(sql, at, seen, "ignored", Some(rule), now)?,
-        Ending::Held(hold) => settle(sql, at, seen, "held", Some(hold.reason.code()), now)?,
+        Ending::Held(hold) | Ending::Obstructed(hold, _) => {
+            settle(sql, at, seen, "held", Some(hold.reason.code()), now)?
+        }
         Ending::Later(_) | Ending::Retry(_) => {}
     }
+    obstacles::ended(sql, at, ending, now)?;
     publish(sql, at)
 }
 
@@ -337,7 +355,14 @@ pub fn publish_event(sql: &dyn Sql, seq: i64) -> Result<(), SqlError> {
     journal::append(sql, &Record::Event(record))
 }
 
-/// Marks the orders that a turn is about to work on; those that two turns already began with and never ended are held.
+/// Sets an order's marks.
+pub fn set_marks(sql: &dyn Sql, at: &OrderRef, marks: i64) -> Result<(), SqlError> {
+    let [connection, order_id] = at.params();
+    let statement = "UPDATE orders SET marks = ? WHERE connection = ? AND order_id = ?";
+    sql.exec(statement, &[marks.into(), connection, order_id]).map(drop)
+}
+
+/// Marks the orders that a turn is about to work on.
 pub fn mark(sql: &dyn Sql, rows: &[OrderRow]) -> Result<(), SqlError> {
     rows.iter().try_for_each(|row| mark_one(sql, &row.at))
 }
@@ -352,12 +377,13 @@ pub fn mark_one(sql: &dyn Sql, at: &OrderRef) -> Result<(), SqlError> {
 /// there numbers are exact to 2^53 only.
 pub const ALL_NEWS: i64 = (1 << 53) - 1;
 
-/// Turns that may begin with an order and not end before it is held: the second restart after a crash holds it.
-pub const MOST_MARKS: i64 = 2;
+/// An order with so many marks is held: it crashed when it was tried out on its own, or was in so many turns that never
+/// ended, the last one alone.
+pub const MOST_MARKS: i64 = 4;
 
 /// The hold of an order that crashed.
 pub fn crashed() -> Hold {
-    Hold::new(HoldReason::Crashed, format!("processing it ended in a crash {MOST_MARKS} times"))
+    Hold::new(HoldReason::Crashed, "processing it crashed, and crashed again when it was tried on its own")
 }
 
 /// Settings changed: what was held because of them is due again.
@@ -373,10 +399,10 @@ pub fn release_settings_holds(sql: &dyn Sql, connection: &str, now: DateTime<Utc
     reasons.into_iter().try_for_each(|reason| release_held(sql, connection, reason, now))
 }
 
-/// What was held for that reason is due again.
+/// What was held for that reason is due again, unless an obstacle holds it: that is probed.
 pub fn release_held(sql: &dyn Sql, connection: &str, reason: HoldReason, now: DateTime<Utc>) -> Result<(), SqlError> {
     let held = sql.exec(
-        "SELECT order_id FROM orders WHERE connection = ? AND state = 'held' AND reason = ?",
+        "SELECT order_id FROM orders WHERE connection = ? AND state = 'held' AND reason = ? AND obstacle IS NULL",
         &[connection.into(), reason.code().into()],
     )?;
     for row in &held {

@@ -53,11 +53,14 @@ fn is_settled(key: &DocumentKey, posted: &PostedDocuments) -> bool {
 fn compare<'a>(document: &'a Document, record: &Record, settled: bool) -> Result<Option<Step<'a>>, Hold> {
     let (expected, actual) =
         (document.currency.show(record.expected_total), document.currency.show(record.ledger_total));
-    let may_change = !settled && document.kind() == DocumentKind::Invoice && record.document.kind() == document.kind();
+    let same_kind = record.document.kind() == document.kind();
+    let may_change = !settled && document.kind() == DocumentKind::Invoice && same_kind;
+    // A wrong total of a credit note is put right as well, but its content is not rewritten.
+    let may_correct = may_change || (!settled && document.kind() == DocumentKind::CreditNote && same_kind);
     match (document.standing, record.state) {
         // A total that the ledger computed otherwise must not stay: it is written anew once, then it goes out and a
         // person looks.
-        (Standing::Live, PostedState::Posted) if !record.exact && may_change && record.updates == 0 => {
+        (Standing::Live, PostedState::Posted) if !record.exact && may_correct && record.updates == 0 => {
             Ok(Some(Step::Update(document)))
         }
         (_, PostedState::Posted) if !record.exact => Ok(Some(Step::Void(document))),

@@ -232,7 +232,7 @@ impl Books<'_> {
                 }
                 Outcome::TokenExpired => Err(Refused::Person("the ledger no longer accepts our access token".into())),
                 Outcome::Reconnect(why) => Err(Refused::Person(why)),
-                Outcome::Refused(refusal) | Outcome::Settings(refusal) => later(refusal.message),
+                Outcome::Refused(refusal) | Outcome::Settings(refusal, _) => later(refusal.message),
                 Outcome::Wait { why, .. } | Outcome::Unknown(why) => later(why),
                 Outcome::AlreadyExists | Outcome::Stale => later("an answer that makes no sense here".into()),
             };

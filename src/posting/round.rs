@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::apply::{Answer, Applied, apply};
 use super::books::Books;
-use super::budget::{Cost, Spent};
+use super::budget::{self, Cost, Spent};
 use super::next::{Action, Call, PartyCall, Purpose, Stage, next};
 use super::orders::{self, OrderRef, OrderRow};
 use super::sending::{self, Carried, Freight, PartyFreight};
@@ -245,15 +245,19 @@ impl Books<'_> {
         answer: &Answer,
         spent: &mut Spent,
     ) -> Result<Vec<Applied>, SqlError> {
-        if let Some(left) = minute_left(&answer.result) {
+        if let Some(left) = header(&answer.result, "x-daylimit-remaining") {
+            budget::day_left(self.platform.sql, self.platform.clock.now(), left)?;
+        }
+        if let Some(left) = header(&answer.result, "x-minlimit-remaining") {
             spent.correct(ledger.limits(), self.platform.clock.now(), left);
         }
         apply(self, ledger, envelope, answer)
     }
 }
 
-fn minute_left(result: &Result<crate::platform::Response, HttpError>) -> Option<usize> {
-    result.as_ref().ok()?.header("x-minlimit-remaining")?.trim().parse().ok()
+/// A figure that the ledger states in a header.
+fn header(result: &Result<crate::platform::Response, HttpError>, name: &str) -> Option<usize> {
+    result.as_ref().ok()?.header(name)?.trim().parse().ok()
 }
 
 fn size(call: &Call) -> usize {
@@ -314,7 +318,7 @@ fn call_again(sql: &dyn Sql, part: &Carried) -> Result<Call, SqlError> {
             (Stage::Parties, Purpose::CreateParty(PartyCall { party, identity, known }), request.clone())
         }
     };
-    Ok(Call { order: part.order.clone(), seen: orders::ALL_NEWS, stage, purpose, request })
+    Ok(Call { order: part.order.clone(), seen: orders::ALL_NEWS, stage, purpose, request, again: true })
 }
 
 /// The key of several requests as one: other requests, or the same under other keys, give another.

@@ -27,21 +27,22 @@ CREATE TABLE IF NOT EXISTS order_parts (
 );
 
 -- Where each order stands. `due_at` is when it is looked at next; `marks` counts turns that began with it and did not
--- end; `priority` 0 goes before 1: live orders before backfill. `personal` says whether anything about a person is `kept`,
--- `purged` by age, or `erased` for good. `wants_fetch` is 1 while the order is to be fetched whole from Shopify,
--- `fetched_seq` is the newest event of it when it last was.
+-- end; `priority` 0 goes before 1: live orders before backfill; `obstacle` is the fault of the settings that holds it.
+-- `personal` says whether anything about a person is `kept`, `purged` by age, or `erased` for good. `wants_fetch` is 1
+-- while the order is to be fetched whole from Shopify, `fetched_seq` is the newest event of it when it last was.
 CREATE TABLE IF NOT EXISTS orders (
     connection TEXT NOT NULL, order_id TEXT NOT NULL, name TEXT, state TEXT NOT NULL,
     reason TEXT, detail TEXT, remedy TEXT, currency TEXT, stamp TEXT,
     updated_at TEXT NOT NULL, first_seen_at TEXT NOT NULL, synced_at TEXT,
     attempts INTEGER NOT NULL DEFAULT 0, retrying_since TEXT, due_at TEXT, marks INTEGER NOT NULL DEFAULT 0,
-    wrote INTEGER NOT NULL DEFAULT 0, priority INTEGER NOT NULL DEFAULT 0,
+    wrote INTEGER NOT NULL DEFAULT 0, priority INTEGER NOT NULL DEFAULT 0, obstacle TEXT,
     customer_id TEXT, personal TEXT NOT NULL DEFAULT 'kept',
     wants_fetch INTEGER NOT NULL DEFAULT 0, fetched_seq INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (connection, order_id)
 );
 CREATE INDEX IF NOT EXISTS orders_by_due ON orders (due_at);
 CREATE INDEX IF NOT EXISTS orders_to_fetch ON orders (connection, due_at) WHERE wants_fetch = 1;
+CREATE INDEX IF NOT EXISTS orders_by_obstacle ON orders (obstacle) WHERE obstacle IS NOT NULL;
 CREATE INDEX IF NOT EXISTS orders_by_customer ON orders (connection, customer_id) WHERE customer_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS orders_by_age ON orders (connection, updated_at) WHERE personal = 'kept';
 
@@ -50,6 +51,13 @@ CREATE INDEX IF NOT EXISTS orders_by_age ON orders (connection, updated_at) WHER
 CREATE TABLE IF NOT EXISTS privacy_requests (
     event_seq INTEGER PRIMARY KEY, state TEXT NOT NULL, finished_at TEXT, orders INTEGER NOT NULL DEFAULT 0,
     bodies INTEGER NOT NULL DEFAULT 0, documents INTEGER NOT NULL DEFAULT 0, cursor INTEGER NOT NULL DEFAULT 0
+);
+
+-- Faults of the settings that hold many orders under one reason; `probe_*` is the order that goes ahead.
+CREATE TABLE IF NOT EXISTS obstacles (
+    key TEXT PRIMARY KEY, reason TEXT NOT NULL, detail TEXT NOT NULL, concerns TEXT NOT NULL, subject TEXT NOT NULL,
+    connection TEXT NOT NULL, since TEXT NOT NULL, probe_at TEXT NOT NULL, probes INTEGER NOT NULL,
+    probe_connection TEXT, probe_order TEXT
 );
 
 -- The documents that stand in the ledger, with their proof.

@@ -1,16 +1,18 @@
 //! One alarm turn: bounded in orders, calls, bytes and time. It never fails: whatever happens is recorded, and the alarm is
 //! set again to the earliest thing that is due.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Duration, Utc};
 
 use super::apply::Applied;
 use super::books::Books;
 use super::breaker;
-use super::budget::{Cost, Spent};
+use super::budget::{self, Cost, Spent};
 use super::grant;
-use super::orders::{self, Ending, MOST_MARKS, OrderRow};
+use super::next::next;
+use super::obstacles;
+use super::orders::{self, Ending, MOST_MARKS, OrderRef, OrderRow};
 use super::parties;
 use super::privacy;
 use super::retention;
@@ -28,7 +30,11 @@ use crate::platform::{SqlError, transaction};
 /// Orders that a turn takes on: they fill three requests to Xero or five to QuickBooks at every stage, and make about as
 /// many records as a turn sends to D1.
 const ORDERS: usize = 150;
-/// Requests to the ledger and to Shopify in a turn. The platform's smallest plan allows 50 subrequests, we take at most 40: one for the
+/// Orders that a turn takes on if two turns with them never ended: about the root of [`ORDERS`], so that finding the one
+/// among them takes as many turns as it has orders.
+const SUSPECTS: usize = 12;
+/// Requests to the ledger and to Shopify in a turn. The platform's smallest plan allows 50 subrequests, we take at most
+/// 40: one for the
 /// token, and up to 21 for the journal.
 const CALLS: usize = 18;
 /// A turn that is not heard of for this long has crashed.
@@ -118,34 +124,52 @@ impl Books<'_> {
         if health.is_paused(now) {
             return Ok(());
         }
+        transaction(sql, |sql| obstacles::send_probes(sql, now))?;
         let picked = self.pick(now, if health.is_probing() { 1 } else { ORDERS }).await?;
         let left = if picked.is_empty() { picked } else { self.rounds(picked, calls).await? };
         transaction(sql, |sql| left.iter().try_for_each(|row| orders::put_back(sql, &row.at)))
     }
 
-    /// Takes the due orders and marks them, durably, before anything can go wrong with them. What two turns began with
-    /// and neither ended is held as crashed.
+    /// Takes the due orders and marks them, durably, before anything can go wrong with them. Whoever was in a turn that
+    /// never ended is looked at more closely the next time (see [`together`]), and in the end held as crashed.
     async fn pick(&self, now: DateTime<Utc>, count: usize) -> Result<Vec<OrderRow>, SqlError> {
         let sql = self.platform.sql;
-        let due = orders::due(sql, now, count)?;
+        let live = budget::backfill_waits(sql)?.is_some_and(|until| until > now);
+        let due = orders::due(sql, now, count, live)?;
         if due.is_empty() {
             return Ok(due);
         }
-        // An order that crashed before goes alone: should it crash again, it takes nobody with it.
-        let suspect = due.iter().any(|row| row.marks > 0) && due.iter().all(|row| row.marks > 0);
-        let mut picked = Vec::new();
+        let (guilty, mut picked): (Vec<OrderRow>, Vec<OrderRow>) =
+            due.into_iter().partition(|row| row.marks >= MOST_MARKS);
+        let marks = picked.first().map_or(0, |row| row.marks);
+        picked.retain(|row| row.marks == marks);
+        picked.truncate(together(marks).min(count));
         transaction(sql, |sql| {
-            for row in due {
-                if row.marks >= MOST_MARKS {
-                    orders::end(sql, &row.at, &Ending::Held(orders::crashed()), orders::ALL_NEWS, now)?;
-                } else if row.marks == 0 || (suspect && picked.is_empty()) {
-                    picked.push(row);
-                }
+            for row in guilty {
+                orders::end(sql, &row.at, &Ending::Held(orders::crashed()), orders::ALL_NEWS, now)?;
             }
-            orders::mark(sql, &picked)
+            Ok::<(), SqlError>(())
         })?;
         self.begin(now).await?;
+        if marks > 0 {
+            self.try_out(&picked).await?;
+        }
+        transaction(sql, |sql| orders::mark(sql, &picked))?;
+        sql.sync().await?;
         Ok(picked)
+    }
+
+    /// Finds out one by one, without sending anything, which order cannot even be decided upon: what crashes here is
+    /// held by the next turn, and takes nobody with it.
+    async fn try_out(&self, suspects: &[OrderRow]) -> Result<(), SqlError> {
+        let sql = self.platform.sql;
+        for row in suspects {
+            orders::set_marks(sql, &row.at, MOST_MARKS)?;
+            sql.sync().await?;
+            next(self, row, &mut BTreeSet::new())?;
+            orders::set_marks(sql, &row.at, row.marks)?;
+        }
+        Ok(())
     }
 
     /// Rounds of decide – record – send – apply until nothing is left to do, the turn is used up, or the connection
@@ -154,6 +178,8 @@ impl Books<'_> {
         let sql = self.platform.sql;
         let ledger = self.connections.iter().find_map(|one| Some((one, self.ledger(one)?)));
         let Some((connection, ledger)) = ledger else { return self.decide(active).map(|needs| needs.rows()) };
+        // What came first goes first in every round.
+        let rank: BTreeMap<OrderRef, usize> = active.iter().map(|row| row.at.clone()).zip(0..).collect();
         let mut spent = Spent::load(sql)?;
         let mut alone = BTreeSet::new();
         let (mut renew, mut renewed) = (false, false);
@@ -164,6 +190,7 @@ impl Books<'_> {
             if self.paced(ledger.as_ref(), &spent, Cost::of(1))? {
                 return Ok(active);
             }
+            active.sort_by_key(|row| rank.get(&row.at).copied());
             let needs = self.decide(active)?;
             if needs_company(connection) {
                 // No request can be put down before it is known whose books they are.
@@ -221,6 +248,7 @@ impl Books<'_> {
                     }
                 }
             }
+            spent.store(sql)?;
             renewed |= renew;
             if pause {
                 return Ok(active);
@@ -302,6 +330,7 @@ impl Books<'_> {
             transaction(sql, |sql| {
                 parties::forget_references(sql)?;
                 orders::release_settings_holds(sql, &connection.id, self.platform.clock.now())?;
+                obstacles::probe_all(sql, self.platform.clock.now())?;
                 set_meta(sql, &key, &connection.version)
             })?;
         }
@@ -330,6 +359,16 @@ enum Looked {
     Now,
     /// Not yet, and not now: the connection pauses.
     Never,
+}
+
+/// How many orders go together that were in so many turns which never ended. A turn that was cut off from outside must
+/// not make a hundred orders go one by one, an order that crashes must not take others with it again and again.
+fn together(marks: i64) -> usize {
+    match marks {
+        0 | 1 => ORDERS,
+        2 => SUSPECTS,
+        _ => 1,
+    }
 }
 
 /// True while nobody has said which company the books are.

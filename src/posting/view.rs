@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use super::books::Books;
 use super::breaker;
 use super::grant;
+use super::obstacles::{self, ObstacleView};
 use super::orders::{self, OrderRef};
 use super::shop;
 use super::silence::Hearing;
@@ -31,6 +32,8 @@ pub struct BooksStatus {
     pub pause_reason: Option<String>,
     /// Why a person has to connect the ledger again, if so.
     pub reconnect: Option<String>,
+    /// Faults of the settings that hold orders.
+    pub obstacles: Vec<ObstacleView>,
     /// When the next order is due.
     pub next_due: Option<String>,
 }
@@ -117,6 +120,7 @@ impl Books<'_> {
             paused_until: paused_until.map(iso),
             pause_reason: health.why.filter(|_| paused_until.is_some()),
             reconnect: grant::reconnect(sql)?,
+            obstacles: obstacles::view(sql)?,
             next_due: self.next_due()?.map(iso),
         })
     }
@@ -193,7 +197,10 @@ impl Books<'_> {
     /// A person says: look at this order again now. False if it is not an order, or was never heard of.
     pub async fn release(&self, at: &OrderRef) -> Result<bool, SqlError> {
         let now: DateTime<Utc> = self.platform.clock.now();
-        let found = transaction(self.platform.sql, |sql| orders::release(sql, at, now))?;
+        let found = transaction(self.platform.sql, |sql| {
+            obstacles::probe_now(sql, at)?;
+            orders::release(sql, at, now)
+        })?;
         self.arm(None).await?;
         Ok(found)
     }

@@ -45,6 +45,8 @@ pub struct LoggedWrite {
     pub party_id: String,
     pub key: String,
     pub open: Open,
+    /// True if it went over the wire at least once.
+    pub was_sent: bool,
 }
 
 /// A write about to be recorded.
@@ -78,6 +80,7 @@ fn read(row: &Row) -> Result<LoggedWrite, SqlError> {
         party_id: row.text("party_id")?,
         key: row.text("idempotency_key")?,
         open,
+        was_sent: row.text_or_null("first_sent_at")?.is_some(),
     })
 }
 

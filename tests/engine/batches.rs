@@ -10,7 +10,7 @@ use tillproof::platform::{Clock, Sql};
 use crate::support::{Bench, Company, Story};
 
 /// The simple story as order `number` of a customer of the shop's.
-fn order(number: u64, customer: u64) -> Story {
+pub fn order(number: u64, customer: u64) -> Story {
     let mut story = Story::read("simple");
     for (topic, body) in &mut story.deliveries {
         if topic.starts_with("orders/") {
@@ -27,17 +27,17 @@ fn order(number: u64, customer: u64) -> Story {
     story
 }
 
-fn backlog(bench: &Bench, numbers: std::ops::Range<u64>, customers: u64) {
+pub fn backlog(bench: &Bench, numbers: std::ops::Range<u64>, customers: u64) {
     numbers.for_each(|number| bench.tell(&order(number, number % customers)));
 }
 
 /// Requests to the ledger so far, by kind; tokens are not counted.
-fn requests(bench: &Bench) -> BTreeMap<String, u64> {
+pub fn requests(bench: &Bench) -> BTreeMap<String, u64> {
     let calls = bench.world.borrow().calls().clone();
     calls.into_iter().filter(|(kind, _)| !kind.contains("token") && !kind.contains("oauth2")).collect()
 }
 
-fn total(requests: &BTreeMap<String, u64>) -> u64 {
+pub fn total(requests: &BTreeMap<String, u64>) -> u64 {
     requests.values().sum()
 }
 

@@ -102,3 +102,39 @@ fn a_dead_grant_waits_for_a_person_without_using_up_attempts() {
     let row = &bench.rows("SELECT state, attempts FROM orders")[0];
     assert_eq!((row["state"].as_str(), row["attempts"].as_str()), ("pending", "0"));
 }
+
+#[test]
+fn what_is_refused_or_put_off_when_it_is_sent_again_may_have_been_done_the_first_time() {
+    // Two captures of half the order each: a second payment for one of them would fit.
+    for company in Company::ALL {
+        let story = Story::read("captured_in_two_parts");
+        let expected = told(company, &story).ledger(company);
+        let api = if company == Company::XeroUk { "/api.xro/" } else { "/v3/" };
+        let fault = |kind, skip| Fault { path_contains: Some(api.into()), ..Fault::next(kind).after(skip) };
+        for first in [FaultKind::LostReply, FaultKind::Garbage, FaultKind::Error500Committed] {
+            for second in [
+                FaultKind::Blocked,
+                FaultKind::RateLimited { retry_after: 1_200 },
+                FaultKind::Throttled,
+                FaultKind::TokenExpired,
+                FaultKind::Down,
+            ] {
+                for skip in 0..6 {
+                    let bench = Bench::new(company);
+                    bench.fail(fault(first, skip));
+                    bench.fail(fault(second, skip));
+                    bench.tell(&story);
+                    bench.run();
+                    let context = format!("{company:?}, {first:?} and then {second:?} at call {skip}");
+                    // A filter that refuses once may hold the order; a person tries it again.
+                    if bench.state(&story.order_id()).0 == "held" {
+                        bench.release(&story.order_id());
+                        bench.run();
+                    }
+                    assert_eq!(bench.ledger(company), expected, "{context}");
+                    assert_eq!(bench.state(&story.order_id()).0, "synced", "{context}");
+                }
+            }
+        }
+    }
+}

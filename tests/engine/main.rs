@@ -9,8 +9,13 @@ mod drift;
 mod faults;
 mod holds;
 mod large;
+mod limits;
 mod news;
+mod obstacles;
+#[path = "../simulation/person.rs"]
+mod person;
 mod privacy;
+mod proofs;
 mod retention;
 mod shopify;
 mod stories;

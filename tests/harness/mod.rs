@@ -217,6 +217,16 @@ impl Stage {
         found
     }
 
+    /// Takes the journal's database away from the Worker, or gives it back; the runtime is started again.
+    pub fn bind_journal(&mut self, is_bound: bool) -> io::Result<()> {
+        let path = self.folder.join("wrangler.json");
+        let mut config: Value = serde_json::from_str(&std::fs::read_to_string(&path)?)?;
+        let database = json!({"binding": "JOURNAL", "database_name": "tillproof-journal", "database_id": "local"});
+        config["d1_databases"] = if is_bound { json!([database]) } else { json!([]) };
+        std::fs::write(path, config.to_string())?;
+        self.restart()
+    }
+
     /// Leaves the folder with state and log.
     pub fn keep(&mut self) -> &Path {
         self.keep = true;

@@ -72,6 +72,8 @@ pub struct Run<'a> {
     tasks: RefCell<Vec<Task<'a>>>,
     has_power: Cell<bool>,
     releases: Cell<usize>,
+    /// Refused orders that a person released once.
+    refused: RefCell<BTreeSet<String>>,
     reconnected_at: Cell<Option<DateTime<Utc>>>,
 }
 
@@ -98,6 +100,7 @@ impl<'a> Run<'a> {
             tasks: RefCell::default(),
             has_power: Cell::new(true),
             releases: Cell::new(0),
+            refused: RefCell::default(),
             reconnected_at: Cell::new(None),
         };
         run.plan();
@@ -231,6 +234,12 @@ impl<'a> Run<'a> {
             Mishap::CableCut(is_cut) => network.is_cut.set(*is_cut),
             Mishap::JournalAway(is_away) => self.object.journal.database.away.set(*is_away),
             Mishap::JournalMumbles(cases) => self.object.journal.loses_answers.set(*cases),
+            Mishap::Setting(key, value) => {
+                let body = serde_json::json!({ *key: value }).to_string();
+                let path = format!("/_sandbox/company/{}", self.company.id());
+                let reply = world.handle(self.now(), &sandbox::Request::new("POST", &path).with_body(body));
+                assert_eq!(reply.status, 200, "{key}");
+            }
             Mishap::PowerCut(operations) => self.object.power.fail_after(*operations),
         }
     }
@@ -313,7 +322,7 @@ impl<'a> Run<'a> {
         self.at(self.now() + downtime(&self.dice), Event::PowerIsBack);
     }
 
-    /// Once only cron is left: a person releases what two crashes held; when nothing is held so either, it is over.
+    /// Once only cron is left: a person releases what two crashes or a filter held; when nothing is held so either, it is over.
     fn wind_up_if_quiet(&self) -> Result<(), String> {
         let only_cron = self.queue.borrow().values().all(|event| matches!(event, Event::Cron));
         let idle = self.tasks.borrow().is_empty() && self.object.disk.alarm().is_none();
@@ -324,7 +333,10 @@ impl<'a> Run<'a> {
         if let Some(row) = open.first() {
             return Err(format!("4: nothing is due, and an event has no outcome: {row:?}"));
         }
-        let crashed = rows(&self.object.disk.sqlite, "SELECT order_id FROM orders WHERE reason = 'crashed'");
+        let held = "SELECT order_id, reason FROM orders WHERE reason IN ('crashed', 'refused')";
+        let mut crashed = rows(&self.object.disk.sqlite, held);
+        // What is refused again is refused for good.
+        crashed.retain(|row| row["reason"] == "crashed" || self.refused.borrow_mut().insert(row["order_id"].clone()));
         if crashed.is_empty() {
             self.queue.borrow_mut().clear();
             return Ok(());

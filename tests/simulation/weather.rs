@@ -2,8 +2,10 @@
 
 use chrono::{DateTime, Duration, Utc};
 use sandbox::{Fault, FaultKind};
+use serde_json::{Value, json};
 
 use crate::chance::Dice;
+use crate::support::Company;
 
 /// One thing that goes wrong.
 #[derive(Debug, Clone)]
@@ -19,6 +21,8 @@ pub enum Mishap {
     JournalAway(bool),
     /// D1 loses its answers in so many of a hundred calls.
     JournalMumbles(u64),
+    /// A person in the company changes a setting of it, so that documents are refused, or puts it right again.
+    Setting(&'static str, Value),
     /// The machine loses power after so many more operations.
     PowerCut(u64),
 }
@@ -48,8 +52,30 @@ impl Weather {
     }
 }
 
+/// What people in a company do that stops documents, and how they put it right.
+fn settings(company: Company) -> Vec<[(&'static str, Value); 2]> {
+    let pair = |broken, cure, what: &str| [(broken, json!(what)), (cure, json!(what))];
+    let switch = |key, broken: bool| [(key, json!(broken)), (key, json!(!broken))];
+    let closed = [("lock_date", json!("2027-12-31")), ("lock_date", Value::Null)];
+    if company == Company::XeroUk {
+        return vec![
+            closed,
+            switch("can_approve", false),
+            pair("archive_account", "activate_account", "200"),
+            pair("archive_account", "activate_account", "090"),
+            pair("unsubscribe_currency", "subscribe_currency", "GBP"),
+        ];
+    }
+    vec![
+        closed,
+        switch("subscription_ended", true),
+        pair("deactivate_item", "activate_item", "1"),
+        pair("deactivate_account", "activate_account", "91"),
+    ]
+}
+
 /// The weather over a shop's life. One day in ten is calm.
-pub fn forecast(dice: &Dice, start: DateTime<Utc>, span: Duration) -> Weather {
+pub fn forecast(dice: &Dice, company: Company, start: DateTime<Utc>, span: Duration) -> Weather {
     let post = Post {
         lost: *dice.pick(&[0, 5, 20, 60]),
         twice: *dice.pick(&[0, 5, 30]),
@@ -83,6 +109,10 @@ pub fn forecast(dice: &Dice, start: DateTime<Utc>, span: Duration) -> Weather {
     if dice.percent(30) {
         stretch(Mishap::JournalMumbles(40), Mishap::JournalMumbles(0), 24 * 3600);
     }
+    if dice.percent(25) {
+        let [broken, cure] = dice.pick(&settings(company)).clone();
+        stretch(Mishap::Setting(broken.0, broken.1), Mishap::Setting(cure.0, cure.1), 12 * 3600);
+    }
     if dice.percent(15) {
         stretch(Mishap::CableCut(true), Mishap::CableCut(false), 3600);
     }
@@ -109,6 +139,9 @@ fn fault(dice: &Dice) -> Fault {
         FaultKind::FaultIn200,
         FaultKind::SilentNoop,
         FaultKind::Garbage,
+        FaultKind::Throttled,
+        FaultKind::LeftOut,
+        FaultKind::Blocked,
     ]);
     let fault = Fault::next(kind).after(u32::try_from(dice.below(8)).unwrap());
     let fault = fault.repeated(u32::try_from(*dice.pick(&[1, 1, 2, 5])).unwrap());

@@ -145,19 +145,26 @@ impl Bench {
     }
 
     fn deliver_triggered(&self, number: u64, topic: &str, body: &[u8], triggered_at: &str) {
-        let delivery = Delivery {
-            topic: topic.to_owned(),
-            shop: SHOP.to_owned(),
-            webhook_id: format!("webhook-{number}"),
-            event_id: format!("event-{number}"),
-            api_version: "2026-10".to_owned(),
-            triggered_at: triggered_at.to_owned(),
-        };
+        let delivery = Delivery { triggered_at: triggered_at.to_owned(), ..delivery(number, topic) };
         let http = SandboxHttp(self);
         let books = self.books(&http);
         let connection = books.connections[0].clone();
         let incoming = Incoming { connection: &connection, delivery: &delivery, body };
         books.receive(&incoming).now_or_never().unwrap().unwrap();
+    }
+
+    /// Delivers many bodies under one topic, without opening the books for each.
+    pub fn deliver_all(&self, topic: &str, bodies: impl Iterator<Item = Value>) {
+        let http = SandboxHttp(self);
+        let books = self.books(&http);
+        let connection = books.connections[0].clone();
+        for body in bodies {
+            self.deliveries.set(self.deliveries.get() + 1);
+            let delivery = delivery(self.deliveries.get(), topic);
+            let body = body.to_string();
+            let incoming = Incoming { connection: &connection, delivery: &delivery, body: body.as_bytes() };
+            books.receive(&incoming).now_or_never().unwrap().unwrap();
+        }
     }
 
     /// Delivers a body under a topic.
@@ -204,15 +211,45 @@ impl Bench {
     /// Turns, each at the time the alarm was set to, until nothing is due within a day. Panics if it never gets quiet.
     pub fn run(&self) {
         for _ in 0..500 {
-            let due = self.alarm.0.borrow_mut().take();
-            let Some(due) = due else { return };
-            if due > self.clock.now() + Duration::days(1) {
+            let due = *self.alarm.0.borrow();
+            if due.is_none_or(|due| due > self.clock.now() + Duration::days(1)) || self.only_probes_are_due() {
                 return;
             }
-            self.clock.advance(due - self.clock.now());
-            self.turn();
+            self.turn_at_alarm();
         }
         panic!("the books never get quiet: {:?}", self.rows("SELECT * FROM orders"));
+    }
+
+    /// Turns, each at the time the alarm was set to, for so long.
+    pub fn run_for(&self, length: Duration) {
+        let end = self.clock.now() + length;
+        while self.alarm.0.borrow().is_some_and(|due| due <= end) {
+            self.turn_at_alarm();
+        }
+        self.clock.advance((end - self.clock.now()).max(Duration::zero()));
+    }
+
+    fn turn_at_alarm(&self) {
+        let due = self.alarm.0.borrow_mut().take().expect("the alarm is set");
+        self.clock.advance((due - self.clock.now()).max(Duration::zero()));
+        self.turn();
+    }
+
+    /// True if the alarm is set for nothing but what tries an obstacle again.
+    fn only_probes_are_due(&self) -> bool {
+        let none = |statement: &str| self.rows(statement).is_empty();
+        let is_quiet = none("SELECT 1 FROM orders WHERE due_at IS NOT NULL") && none("SELECT 1 FROM outbox");
+        is_quiet && !none("SELECT 1 FROM obstacles")
+    }
+
+    /// Changes a setting of the stand-in's company, as a person would in the ledger.
+    pub fn set(&self, company: Company, key: &str, value: Value) {
+        let mut body = serde_json::Map::new();
+        body.insert(key.to_owned(), value);
+        let path = format!("/_sandbox/company/{}", company.id());
+        let request = sandbox::http::Request::new("POST", &path).with_body(Value::Object(body).to_string());
+        let reply = self.world.borrow_mut().handle(self.clock.now(), &request);
+        assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
     }
 
     /// The same companies, with everything that stands in them; the connection to them is a new one.
@@ -272,6 +309,17 @@ impl Bench {
         let http = SandboxHttp(self);
         let at = OrderRef { connection: "main".into(), order_id: order_id.into() };
         assert!(self.books(&http).release(&at).now_or_never().unwrap().unwrap());
+    }
+}
+
+fn delivery(number: u64, topic: &str) -> Delivery {
+    Delivery {
+        topic: topic.to_owned(),
+        shop: SHOP.to_owned(),
+        webhook_id: format!("webhook-{number}"),
+        event_id: format!("event-{number}"),
+        api_version: "2026-10".to_owned(),
+        triggered_at: String::new(),
     }
 }
 

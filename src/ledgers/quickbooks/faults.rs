@@ -1,193 +1,196 @@
-//! What QuickBooks' faults mean (facts/quickbooks §5). One table; everything that is said about a fault comes from it.
+//! QuickBooks' faults (facts/quickbooks §5). They come in two spellings (`Fault.Error[].Message` from the service,
+//! `fault.error[].message` from the gateway), without either from newer gateways, as XML from the edge, and with HTTP 200.
+//! Messages are in the company's language: codes and digits count, words only where one code means many things.
 
-use chrono::Duration;
 use serde_json::Value;
 
-use crate::books::hold::HoldReason;
-use crate::ledgers::{Failure, Outcome, Refusal};
+use crate::books::hold::HoldReason as Hold;
+use crate::ledgers::Failure;
+use crate::ledgers::faults::Class::{Away, Exists, Reconnect, Refused, Settings, Stale, TokenExpired, Unknown, Wait};
+use crate::ledgers::faults::Concerns::{Currency, Date, Everything, Name};
+use crate::ledgers::faults::{Class, Fault, Said, Table};
 use crate::platform::Response;
 
-/// What the engine does about a fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// The order waits for a person.
-    Refused(HoldReason),
-    /// Everything that the setting concerns waits for a person.
-    Settings(HoldReason),
-    /// Try again later; nothing was done.
-    Wait,
-    /// The access token has ended.
-    TokenExpired,
-    /// The authorisation is gone.
-    Reconnect,
-    /// Something with this name or number exists: look at it.
-    Exists,
-    /// Somebody changed the document: read it again, then do it again.
-    Stale,
-    /// It may have been done.
-    Unknown,
-}
-
-/// One row: codes, class, our sentence.
-pub struct Fault {
-    /// QuickBooks' codes.
-    pub codes: &'static [&'static str],
-    /// A word that has to be in the details, where one code means many things (6000); lower case.
-    pub detail: Option<&'static str>,
-    /// What the engine does.
-    pub class: Class,
-    /// What the user sees.
-    pub message: &'static str,
-}
-
 const fn row(codes: &'static [&'static str], class: Class, message: &'static str) -> Fault {
-    Fault { codes, detail: None, class, message }
+    Fault::coded(codes, class, message)
 }
 
-const fn business(detail: &'static str, class: Class, message: &'static str) -> Fault {
-    Fault { codes: &["6000"], detail: Some(detail), class, message }
+/// 6000 means many things: what it says tells them apart.
+const fn business(says: &'static str, words: &'static [&'static str], class: Class, message: &'static str) -> Fault {
+    Fault::coded(&["6000"], class, message).saying(says, words)
 }
 
-use Class::{Exists, Reconnect, Refused, Settings, Stale, TokenExpired, Unknown, Wait};
-use HoldReason as Hold;
+const fn status(name: &'static str, statuses: &'static [u16], class: Class, message: &'static str) -> Fault {
+    Fault::status(name, statuses, class, message)
+}
 
-/// The faults; the first row that fits counts.
-pub const FAULTS: &[Fault] = &[
-    row(&["3200", "003200", "100", "110"], TokenExpired, "the access token has ended"),
-    row(&["3100", "003100", "120"], Reconnect, "the app is no longer authorised for this company"),
-    row(&["3001", "003001"], Wait, "too many requests"),
-    row(&["130", "140", "150"], Wait, "the company is being maintained or is locked"),
-    row(&["500"], Refused(Hold::Refused), "QuickBooks does not support this operation, or could not read the text"),
+const REFUSED: Class = Refused(Hold::Refused);
+const NAMES: Class = Settings(Hold::SettingsRefused, Name);
+/// Seconds where too many requests were made: the limits count by the minute.
+const MINUTE: u32 = 60;
+
+/// The faults by code.
+const FAULTS: &[Fault] = &[
+    row(&["3200", "003200", "AuthenticationFailed"], TokenExpired, "the access token has ended"),
+    row(&["100", "110"], TokenExpired, "QuickBooks does not recognise the access token"),
+    row(&["120"], TokenExpired, "the user who connected QuickBooks is no longer an administrator of the company"),
+    row(
+        &["3100", "003100"],
+        Reconnect,
+        "the app is no longer authorised for this company, or its keys are not meant for it",
+    ),
+    row(&["3001", "003001"], Wait(MINUTE), "too many requests"),
+    row(&["130"], Wait(MINUTE), "the company lives on another cluster at the moment"),
+    row(&["140"], Wait(MINUTE), "the company is locked"),
+    row(&["150"], Wait(MINUTE), "the company is under maintenance"),
+    row(&["500"], REFUSED, "QuickBooks does not support this operation, or could not read the text"),
     row(&["600"], Exists, "a request with this id was made before"),
-    row(
-        &["610", "2500"],
-        Settings(Hold::SettingsRefused),
-        "an account, item or customer that the document names does not exist or is inactive",
-    ),
-    row(&["620"], Refused(Hold::Refused), "the payment cannot be linked to the document"),
-    row(&["630", "700", "800", "900"], Refused(Hold::Refused), "the document contradicts another one"),
-    row(
-        &["1000", "1010", "1020", "1040", "1050"],
-        Refused(Hold::Refused),
-        "QuickBooks could not carry the operation out",
-    ),
-    row(&["2010", "2020", "2170"], Refused(Hold::Refused), "QuickBooks does not accept a property of the document"),
-    row(&["2040"], Refused(Hold::Refused), "a text holds characters that QuickBooks does not accept"),
-    row(&["2050"], Refused(Hold::Refused), "a text is longer than QuickBooks accepts"),
-    row(&["4000", "4001"], Refused(Hold::Refused), "QuickBooks does not accept a query"),
+    row(&["610"], NAMES, "an account, item or customer that the document names does not exist or is inactive"),
+    row(&["2500"], NAMES, "an id that the document names does not exist in the company"),
+    row(&["620"], REFUSED, "the payment cannot be linked to the document"),
+    row(&["630", "700", "800", "900"], REFUSED, "the document contradicts another one"),
+    row(&["1000", "1010", "1020"], REFUSED, "QuickBooks could not carry the operation out"),
+    row(&["1040"], REFUSED, "a batch holds more than QuickBooks accepts"),
+    row(&["1050"], REFUSED, "QuickBooks does not accept the kind of content"),
+    row(&["2010"], REFUSED, "QuickBooks does not know a property of the document, or could not read its text"),
+    row(&["2020"], REFUSED, "the document lacks something that QuickBooks requires"),
+    row(&["2040"], REFUSED, "a text holds characters that QuickBooks does not accept"),
+    row(&["2050"], REFUSED, "a text is longer than QuickBooks accepts"),
+    row(&["2170"], REFUSED, "QuickBooks does not know a value of the document"),
+    row(&["4000", "4001"], REFUSED, "QuickBooks does not accept a query"),
     row(&["5010"], Stale, "somebody changed the document at the same time"),
-    row(&["5020", "5030"], Settings(Hold::SubscriptionEnded), "the company's plan does not include this"),
-    business("gst/hst", Settings(Hold::SettingsRefused), "a line lacks a tax code"),
-    business("currency", Settings(Hold::SettingsRefused), "the currency does not fit the customer or the account"),
+    row(&["5020", "5030"], Settings(Hold::SubscriptionEnded, Everything), "the company's plan does not include this"),
     business(
-        "add up to more",
-        Settings(Hold::SettingsRefused),
+        "Unexpected Internal Error. (-30003)",
+        &["-30003"],
+        Unknown,
+        "QuickBooks reports an internal error, after which the document may exist",
+    ),
+    business(
+        "(-30000)",
+        &["-30000"],
+        Settings(Hold::SettingsRefused, Everything),
+        "the company's id is missing or wrong",
+    ),
+    business("…have a GST/HST rate before you save", &["gst/hst"], NAMES, "a line lacks a tax code"),
+    business("…have a VAT rate before you save", &["vat rate"], NAMES, "a line lacks a tax code"),
+    business(
+        "The currency of the transaction is invalid for customer/vendor/account",
+        &["currency of the transaction"],
+        Settings(Hold::SettingsRefused, Currency),
+        "the currency of the document is not the customer's, or the company does not use it",
+    ),
+    business(
+        "The currency of the account must either match…",
+        &["currency"],
+        NAMES,
+        "the account that receives or pays the money is kept in another currency",
+    ),
+    business(
+        "The payments you entered add up to more…",
+        &["add up to more"],
+        NAMES,
         "the account that receives payments must be of type Bank or Other Current Asset",
     ),
-    business("try again", Wait, "QuickBooks asks to try again in a few minutes"),
-    business("-30003", Unknown, "QuickBooks reports an internal error, after which the document may exist"),
-    row(&["6000"], Refused(Hold::Refused), "QuickBooks' business rules do not allow the document"),
+    business(
+        "…more than 50 characters in the request_id field",
+        &["request_id"],
+        REFUSED,
+        "the request's key is longer than QuickBooks accepts",
+    ),
+    business(
+        "Please wait a few minutes and try again",
+        &["try again"],
+        Wait(5 * MINUTE),
+        "QuickBooks asks to try again in a few minutes",
+    ),
+    row(&["6000"], REFUSED, "QuickBooks' business rules do not allow the document"),
     row(&["6070"], Refused(Hold::TotalMismatch), "an amount is not quantity times price"),
-    row(&["6080", "6090"], Refused(Hold::Refused), "the document lacks a name or a discount"),
+    row(&["6080"], REFUSED, "the document or the customer has no name"),
+    row(&["6090"], REFUSED, "the document's discount lacks an amount or an account"),
     row(
         &["6100"],
-        Settings(Hold::SettingsRefused),
+        Settings(Hold::SettingsRefused, Everything),
         "the company is a US one: leave `no_tax` and `taxes` out of the settings",
     ),
     row(&["6140"], Exists, "the document number is taken"),
-    row(&["6190"], Settings(Hold::SubscriptionEnded), "the company's subscription has ended"),
-    row(&["6210"], Settings(Hold::PeriodClosed), "the accounting period is closed"),
+    row(&["6190"], Settings(Hold::SubscriptionEnded, Everything), "the company's subscription has ended"),
+    row(&["6210"], Settings(Hold::PeriodClosed, Date), "the accounting period is closed"),
     row(&["6240"], Exists, "the name is taken"),
-    row(&["6540"], Refused(Hold::Refused), "the transaction is deposited already"),
+    row(&["6540"], REFUSED, "the transaction is deposited already and cannot be changed"),
     row(&["10000"], Unknown, "QuickBooks reports a system failure"),
 ];
 
-/// A fault as it came.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
-    /// Its code.
-    pub code: String,
-    /// What it says, in the company's language.
-    pub text: String,
+/// What remains, by HTTP status.
+const ANSWERS: &[Fault] = &[
+    status(
+        "nothing_said",
+        &[200],
+        Unknown,
+        "the answer is a success and does not hold what was asked for (an empty `BatchItemResponse` does nothing)",
+    ),
+    status("http_401", &[401], TokenExpired, "QuickBooks does not accept the access token"),
+    status("blocked", &[403], REFUSED, "a filter in front of QuickBooks refuses the document's text")
+        .saying("an HTML page", &["<html"]),
+    status("http_403", &[403], Reconnect, "QuickBooks refuses access to this company"),
+    status("http_413", &[413], REFUSED, "the document is larger than QuickBooks accepts"),
+    status("http_429", &[429], Wait(MINUTE), "too many requests"),
+    status(
+        "http_4xx",
+        &[400, 404, 405, 406, 409, 410, 411, 412, 414, 415, 422],
+        REFUSED,
+        "QuickBooks refuses the request, and no row of this table says why",
+    ),
+    status("http_503", &[503], Away(MINUTE), "QuickBooks is away or has too many requests"),
+    status("http_5xx", &[500, 502, 504], Unknown, "QuickBooks failed, or could not be reached from its own edge"),
+];
+
+/// QuickBooks' table.
+pub const TABLE: Table = Table { ledger: "QuickBooks", faults: FAULTS, answers: ANSWERS };
+
+fn either<'a>(value: &'a Value, one: &str, other: &str) -> Option<&'a Value> {
+    value.get(one).or_else(|| value.get(other)).filter(|found| !found.is_null())
 }
 
-/// The first error of a body, in either spelling: `Fault.Error[].Message` and `fault.error[].message`.
-pub fn first(body: &Value) -> Option<Said> {
-    let either = |value: &Value, one: &str, other: &str| value.get(one).or_else(|| value.get(other)).cloned();
-    let fault = either(body, "Fault", "fault").filter(|fault| !fault.is_null())?;
-    let error = either(&fault, "Error", "error").and_then(|list| list.get(0).cloned()).unwrap_or(Value::Null);
-    let text = |one: &str, other: &str| match either(&error, one, other) {
-        Some(Value::String(text)) => text,
+fn error(value: &Value) -> Said {
+    let text = |one: &str, other: &str| match either(value, one, other) {
+        Some(Value::String(text)) => text.clone(),
         Some(Value::Number(number)) => number.to_string(),
         _ => String::new(),
     };
-    let said = format!("{} {}", text("Message", "message"), text("Detail", "detail"));
-    Some(Said { code: text("code", "Code"), text: said.trim().to_owned() })
+    Said::new(&text("code", "Code"), &format!("{} {}", text("Message", "message"), text("Detail", "detail")))
 }
 
-/// What a fault means. `writes` says that something may have been changed.
-pub fn judge(response: &Response, said: &Said, writes: bool) -> Failure {
-    let lower = said.text.to_lowercase();
-    let found = FAULTS
-        .iter()
-        .find(|row| row.codes.contains(&said.code.as_str()) && row.detail.is_none_or(|word| lower.contains(word)));
-    let Some(found) = found else { return without_row(response, said, writes) };
-    outcome(found, response, said)
+/// The faults in a body, in whatever spelling; `None` if it holds none.
+pub fn said(body: &Value) -> Option<Vec<Said>> {
+    if let Some(fault) = either(body, "Fault", "fault") {
+        let list = either(fault, "Error", "error").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        return Some(if list.is_empty() { vec![error(fault)] } else { list.iter().map(error).collect() });
+    }
+    let is_bare = body.get("code").is_some_and(Value::is_string) && either(body, "detail", "message").is_some();
+    is_bare.then(|| vec![error(body)])
 }
 
-fn outcome(found: &Fault, response: &Response, said: &Said) -> Failure {
-    let refusal = |reason| Refusal {
-        reason,
-        code: said.code.clone(),
-        message: found.message.to_owned(),
-        ledger_says: said.text.clone(),
+/// The faults in an answer that came as XML: `<Error code="3001"><Message>…</Message><Detail>…</Detail></Error>`.
+fn said_in_xml(text: &str) -> Vec<Said> {
+    let between = |text: &str, from: &str, to: &str| {
+        let rest = &text[text.find(from)? + from.len()..];
+        Some(rest[..rest.find(to)?].to_owned())
     };
-    let why = || format!("{} (code {})", found.message, said.code);
-    match found.class {
-        Refused(reason) => Outcome::Refused(refusal(reason)),
-        Settings(reason) => Outcome::Settings(refusal(reason)),
-        Wait => Outcome::Wait { retry_after: retry_after(response), why: why() },
-        TokenExpired => Outcome::TokenExpired,
-        Reconnect => Outcome::Reconnect(why()),
-        Exists => Outcome::AlreadyExists,
-        Stale => Outcome::Stale,
-        Unknown => Outcome::Unknown(why()),
-    }
+    let one = |part: &str| {
+        let code = between(part, "code=\"", "\"").unwrap_or_default();
+        let message = between(part, "<Message>", "</Message>").unwrap_or_default();
+        Said::new(&code, &format!("{message} {}", between(part, "<Detail>", "</Detail>").unwrap_or_default()))
+    };
+    text.split("<Error").skip(1).filter(|part| part.contains("code=\"")).map(one).collect()
 }
 
-/// A code that no row knows: its HTTP status decides.
-fn without_row(response: &Response, said: &Said, writes: bool) -> Failure {
-    if matches!(response.status, 400 | 404 | 413 | 422) {
-        return Outcome::Refused(Refusal {
-            reason: HoldReason::Refused,
-            code: said.code.clone(),
-            message: "QuickBooks refuses the document".into(),
-            ledger_says: said.text.clone(),
-        });
-    }
-    without_fault(response, writes)
-}
-
-/// An answer without a fault in it.
-pub fn without_fault(response: &Response, writes: bool) -> Failure {
-    let why = format!("QuickBooks answered with status {}", response.status);
-    match response.status {
-        401 => Outcome::TokenExpired,
-        403 => Outcome::Reconnect("QuickBooks refuses access to this company".into()),
-        429 => Outcome::Wait { retry_after: retry_after(response), why: "too many requests".into() },
-        // A busy service has not looked at the request; everything else may have happened.
-        503 if !writes => Outcome::Wait { retry_after: retry_after(response), why },
-        400 | 404 | 405 | 413 | 422 => Outcome::Refused(Refusal {
-            reason: HoldReason::Refused,
-            code: format!("http_{}", response.status),
-            message: "QuickBooks refuses the request without saying why".into(),
-            ledger_says: String::new(),
-        }),
-        _ => Outcome::Unknown(why),
-    }
-}
-
-fn retry_after(response: &Response) -> Option<Duration> {
-    let seconds = response.header("retry-after")?.trim().parse::<u32>().ok()?;
-    Some(Duration::seconds(i64::from(seconds)))
+/// What an answer means that is no success. `writes` says that something may have been changed.
+pub fn judge(response: &Response, body: Option<&Value>, writes: bool) -> Failure {
+    let said = match body {
+        Some(body) => said(body).unwrap_or_default(),
+        None => said_in_xml(&response.body),
+    };
+    let start: String = response.body.chars().take(500).collect();
+    TABLE.judge(response, &said, &Said::new("", &start), writes)
 }

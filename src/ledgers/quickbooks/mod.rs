@@ -19,6 +19,8 @@ use crate::platform::{Method, Request, Response};
 mod arithmetic;
 mod batch;
 mod documents;
+#[cfg(test)]
+mod fault_tests;
 pub mod faults;
 pub mod oauth;
 mod query;

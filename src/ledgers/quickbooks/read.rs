@@ -8,6 +8,7 @@ use super::faults;
 use crate::books::document::{Content, DocumentKind};
 use crate::books::hold::HoldReason;
 use crate::books::money::parse_amount;
+use crate::ledgers::faults::Concerns;
 use crate::ledgers::{Failure, FoundParty, Operation, Outcome, Posted, Reference, Refusal, Write};
 use crate::platform::Response;
 
@@ -26,25 +27,22 @@ fn amount(value: &Value, key: &str) -> Option<Decimal> {
 /// Any answer: its JSON, or what is wrong with it. `writes` says that something may have been changed.
 fn body(response: &Response, writes: bool) -> Result<Value, Box<Failure>> {
     let parsed: Option<Value> = serde_json::from_str(&response.body).ok();
-    if let Some(fault) = parsed.as_ref().and_then(faults::first) {
-        return Err(Box::new(faults::judge(response, &fault, writes)));
-    }
     match parsed {
-        Some(value) if response.status == 200 => Ok(value),
-        _ => Err(Box::new(faults::without_fault(response, writes))),
+        Some(value) if response.status == 200 && faults::said(&value).is_none() => Ok(value),
+        parsed => Err(Box::new(faults::judge(response, parsed.as_ref(), writes))),
     }
 }
 
-fn unexpected(writes: bool) -> String {
-    let what = if writes { "the expected document" } else { "the expected list" };
-    format!("the answer was 200 and did not hold {what}")
+/// A success that does not hold what was asked for.
+fn nothing_said(response: &Response, writes: bool) -> Failure {
+    faults::judge(&Response { status: 200, ..response.clone() }, Some(&Value::Null), writes)
 }
 
 /// The rows of a query.
 pub(super) fn rows(response: &Response, entity: &str) -> Result<Vec<Value>, Box<Failure>> {
     let value = body(response, false)?;
     let Some(result) = value.get("QueryResponse") else {
-        return Err(Box::new(Outcome::Unknown(unexpected(false))));
+        return Err(Box::new(nothing_said(response, false)));
     };
     Ok(result.get(entity).and_then(Value::as_array).cloned().unwrap_or_default())
 }
@@ -70,12 +68,9 @@ pub fn reference(reference: &Reference, response: &Response) -> Outcome<String> 
         || {
             let message =
                 format!("QuickBooks has no active {} called \"{}\"", reference.kind.as_str(), reference.label);
-            Outcome::Settings(Refusal {
-                reason: HoldReason::SettingsRefused,
-                code: "name_not_found".into(),
-                ledger_says: message.clone(),
-                message,
-            })
+            let ledger_says = format!("\"{}\"", reference.label);
+            let (reason, code) = (HoldReason::SettingsRefused, "name_not_found".into());
+            Outcome::Settings(Refusal { reason, code, message, ledger_says }, Concerns::Name)
         },
         Outcome::Done,
     )
@@ -105,7 +100,7 @@ pub fn created_party(response: &Response) -> Outcome<String> {
         Err(failure) => return failed(*failure),
     };
     let id = value.get("Customer").map(|customer| text(customer, "Id")).filter(|id| !id.is_empty());
-    id.map_or_else(|| Outcome::Unknown(unexpected(true)), Outcome::Done)
+    id.map_or_else(|| failed(nothing_said(response, true)), Outcome::Done)
 }
 
 /// What a write achieved.
@@ -116,7 +111,7 @@ pub fn written(write: &Write<'_>, response: &Response) -> Outcome<Posted> {
     };
     let kind = write.document.kind();
     let found = value.get(entity(kind)).filter(|found| !text(found, "Id").is_empty());
-    let Some(found) = found else { return Outcome::Unknown(unexpected(true)) };
+    let Some(found) = found else { return failed(nothing_said(response, true)) };
     let deleted = text(found, "status") == "Deleted";
     match (write.operation, posted(write, found)) {
         (Operation::Void, Some(posted)) => Outcome::Done(Posted { void: true, ..posted }),
@@ -125,7 +120,7 @@ pub fn written(write: &Write<'_>, response: &Response) -> Outcome<Posted> {
             Outcome::Done(write.existing.cloned().map_or_else(|| gone(found), |old| Posted { void: true, ..old }))
         }
         (Operation::Create | Operation::Update, Some(posted)) if !deleted => Outcome::Done(posted),
-        _ => Outcome::Unknown(unexpected(true)),
+        _ => failed(nothing_said(response, true)),
     }
 }
 
@@ -139,6 +134,7 @@ fn gone(found: &Value) -> Posted {
         party_id: None,
         void: true,
         names_order: false,
+        remark: None,
     }
 }
 
@@ -168,6 +164,7 @@ fn posted(write: &Write<'_>, found: &Value) -> Option<Posted> {
         party_id: found.get("CustomerRef").map(|party| text(party, "value")).filter(|id| !id.is_empty()),
         void: total.is_zero() && note.starts_with("Voided"),
         names_order: names(&note, &write.document.order_id),
+        remark: None,
     })
 }
 

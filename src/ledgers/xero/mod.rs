@@ -18,6 +18,8 @@ use crate::platform::{Method, Request, Response};
 mod arithmetic;
 mod batch;
 mod documents;
+#[cfg(test)]
+mod fault_tests;
 pub mod faults;
 pub mod oauth;
 mod read;

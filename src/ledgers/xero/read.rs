@@ -7,6 +7,7 @@ use super::{documents, faults};
 use crate::books::document::DocumentKind;
 use crate::books::hold::HoldReason;
 use crate::books::money::parse_amount;
+use crate::ledgers::faults::Concerns;
 use crate::ledgers::{Failure, FoundParty, Operation, Outcome, Posted, Reference, Refusal, Write};
 use crate::platform::Response;
 
@@ -34,8 +35,9 @@ fn failed<T>(failure: Failure) -> Outcome<T> {
     failure.map(|never| match never {})
 }
 
-fn unexpected<T>() -> Outcome<T> {
-    Outcome::Unknown("the answer was 200 and did not hold what was asked for".into())
+/// A success that does not hold what was asked for.
+fn nothing_said(response: &Response, writes: bool) -> Failure {
+    faults::judge(&Response { status: 200, ..response.clone() }, None, writes)
 }
 
 /// The elements of an answer.
@@ -44,7 +46,7 @@ pub(super) fn elements(response: &Response, name: &str, writes: bool) -> Result<
     match parsed {
         Some(value) if response.status == 200 => {
             let list = value.get(name).and_then(Value::as_array).cloned();
-            list.ok_or_else(|| Box::new(unexpected()))
+            list.ok_or_else(|| Box::new(nothing_said(response, writes)))
         }
         parsed => Err(Box::new(faults::judge(response, parsed.as_ref(), writes))),
     }
@@ -53,8 +55,8 @@ pub(super) fn elements(response: &Response, name: &str, writes: bool) -> Result<
 /// The one element of an answer to a write, if it was stored.
 fn stored(response: &Response, name: &str) -> Result<Value, Box<Failure>> {
     let list = elements(response, name, true)?;
-    let element = list.into_iter().next().ok_or_else(|| Box::new(unexpected()))?;
-    match faults::of_element(&element) {
+    let element = list.into_iter().next().ok_or_else(|| Box::new(nothing_said(response, true)))?;
+    match faults::of_element(response, &element) {
         Some(failure) => Err(Box::new(failure)),
         None => Ok(element),
     }
@@ -75,12 +77,9 @@ pub fn account(reference: &Reference, response: &Response) -> Outcome<String> {
     named.and_then(|one| id(one, "AccountID")).map_or_else(
         || {
             let message = format!("Xero has no active account called \"{}\"", reference.label);
-            Outcome::Settings(Refusal {
-                reason: HoldReason::SettingsRefused,
-                code: "name_not_found".into(),
-                ledger_says: message.clone(),
-                message,
-            })
+            let ledger_says = format!("\"{}\"", reference.label);
+            let (reason, code) = (HoldReason::SettingsRefused, "name_not_found".into());
+            Outcome::Settings(Refusal { reason, code, message, ledger_says }, Concerns::Name)
         },
         Outcome::Done,
     )
@@ -108,7 +107,7 @@ pub fn contacts(key: &str, response: &Response) -> Outcome<Vec<FoundParty>> {
 /// The id of the contact that was created.
 pub fn created_contact(response: &Response) -> Outcome<String> {
     match stored(response, "Contacts") {
-        Ok(contact) => id(&contact, "ContactID").map_or_else(unexpected, Outcome::Done),
+        Ok(contact) => id(&contact, "ContactID").map_or_else(|| failed(nothing_said(response, true)), Outcome::Done),
         Err(failure) => failed(*failure),
     }
 }
@@ -125,7 +124,8 @@ fn id_key(kind: DocumentKind) -> &'static str {
 /// What a write achieved.
 pub fn written(write: &Write<'_>, response: &Response) -> Outcome<Posted> {
     if write.operation == Operation::Void && response.status == 204 {
-        return write.existing.cloned().map_or_else(unexpected, |old| Outcome::Done(Posted { void: true, ..old }));
+        let gone = write.existing.cloned().map(|old| Posted { void: true, ..old });
+        return gone.map_or_else(|| failed(nothing_said(response, true)), Outcome::Done);
     }
     let element = match stored(response, documents::endpoint(write.document.kind())) {
         Ok(element) => element,
@@ -134,7 +134,7 @@ pub fn written(write: &Write<'_>, response: &Response) -> Outcome<Posted> {
     match (write.operation, posted(write, &element)) {
         (Operation::Create | Operation::Update, Some(posted)) if !posted.void => Outcome::Done(posted),
         (Operation::Void, Some(posted)) if posted.void => Outcome::Done(posted),
-        _ => unexpected(),
+        _ => failed(nothing_said(response, true)),
     }
 }
 
@@ -186,6 +186,7 @@ fn posted(write: &Write<'_>, element: &Value) -> Option<Posted> {
         void: matches!(text(element, "Status").as_str(), "VOIDED" | "DELETED"),
         // A payment names its transaction, which belongs to one order only.
         names_order: is_money || names(&reference, &write.document.order_id),
+        remark: faults::remark(element).map(|(name, text)| (name.to_owned(), text.to_owned())),
     })
 }
 

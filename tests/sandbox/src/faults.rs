@@ -22,6 +22,8 @@ pub enum Kind {
     Error502Html,
     /// 429 with this `Retry-After`; nothing happens.
     RateLimited { retry_after: u32 },
+    /// 429 that does not say when it ends; nothing happens.
+    Throttled,
     /// Everything happens, the answer arrives so many milliseconds later.
     Slow { milliseconds: u64 },
     /// The access token used has expired: 401.
@@ -127,6 +129,7 @@ impl Fault {
             Some("error_500_committed") => Kind::Error500Committed,
             Some("error_502_html") => Kind::Error502Html,
             Some("rate_limited") => Kind::RateLimited { retry_after: count("retry_after", 60) as u32 },
+            Some("throttled") => Kind::Throttled,
             Some("slow") => Kind::Slow { milliseconds: count("ms", count("milliseconds", 1000)) },
             Some("token_expired") => Kind::TokenExpired,
             Some("reconnect") => Kind::Reconnect,

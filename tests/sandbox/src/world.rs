@@ -173,6 +173,8 @@ impl World {
                 quickbooks::faults::throttled(Some(retry_after))
             }
             Some(Kind::RateLimited { retry_after }) => xero::faults::throttled("minute", Some(i64::from(retry_after))),
+            Some(Kind::Throttled) if is_quickbooks => quickbooks::faults::throttled(None),
+            Some(Kind::Throttled) => xero::faults::throttled("appminute", None),
             Some(Kind::TokenExpired) => {
                 self.grants.expire(now, request);
                 self.dispatch(now, ledger, request, None)

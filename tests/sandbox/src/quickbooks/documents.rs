@@ -40,7 +40,8 @@ impl Company {
             return Err(faults::business("Deposits on invoices are not switched on (AllowDeposit)."));
         }
         let lines = self.check_lines(context, &sale)?;
-        let totals = self.totals(context, &mut sale, &lines)?;
+        let mut totals = self.totals(context, &mut sale, &lines)?;
+        totals.total += self.settings.skew;
         if totals.total.is_sign_negative() && !totals.total.is_zero() {
             return Err(faults::business("The transaction total cannot be negative."));
         }

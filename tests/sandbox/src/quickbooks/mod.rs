@@ -126,6 +126,10 @@ pub struct Settings {
     pub per_minute: u32,
     pub per_second: u32,
     pub batches_per_minute: u32,
+    /// What every total comes to beyond what the lines say: a company that computes otherwise than anybody expects.
+    pub skew: Decimal,
+    /// Nothing can be voided or deleted.
+    pub refuse_void: bool,
 }
 
 impl Default for Settings {
@@ -141,6 +145,8 @@ impl Default for Settings {
             per_minute: PER_MINUTE,
             per_second: PER_SECOND,
             batches_per_minute: BATCHES_PER_MINUTE,
+            skew: Decimal::ZERO,
+            refuse_void: false,
         }
     }
 }
@@ -314,6 +320,9 @@ impl Company {
     fn write(&mut self, context: &Context, kind: Kind, action: Action, body: &Object) -> Checked<Object> {
         if self.settings.subscription_ended {
             return Err(faults::subscription_ended());
+        }
+        if self.settings.refuse_void && action != Action::Save {
+            return Err(faults::business("You cannot void or delete this transaction."));
         }
         let answer = match (action, kind) {
             (Action::Save, Kind::Customer) => self.save_customer(context, body)?,

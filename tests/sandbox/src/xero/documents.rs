@@ -163,6 +163,7 @@ impl Company {
             return Err(one(NOT_EDITABLE));
         }
         let is_allowed = match wanted.as_str() {
+            "VOIDED" if self.settings.refuse_void => false,
             "VOIDED" => was == "AUTHORISED",
             "DELETED" => matches!(was.as_str(), "DRAFT" | "SUBMITTED"),
             "PAID" => was == "PAID",
@@ -367,6 +368,7 @@ impl Company {
             }
         }
         let (sub_total, tax, total) = arithmetic::totals(types, &priced);
+        let total = total + self.settings.skew;
         if total < Decimal::ZERO {
             errors.push("The document total cannot be negative.".into());
         }

@@ -16,6 +16,7 @@ mod where_clause;
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use crate::faults::Kind as FaultKind;
@@ -46,6 +47,10 @@ pub struct Settings {
     pub offline: bool,
     /// The other reading of inclusive tax: see [`arithmetic::line_tax`].
     pub tax_from_gross: bool,
+    /// What every total comes to beyond what the lines say: an organisation that computes otherwise than anybody expects.
+    pub skew: Decimal,
+    /// Nothing can be voided.
+    pub refuse_void: bool,
 }
 
 impl Default for Settings {
@@ -60,6 +65,8 @@ impl Default for Settings {
             can_approve: true,
             offline: false,
             tax_from_gross: false,
+            skew: Decimal::ZERO,
+            refuse_void: false,
         }
     }
 }

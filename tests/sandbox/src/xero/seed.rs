@@ -114,6 +114,10 @@ impl Company {
         self.contacts.get_mut(id).map(|contact| contact["ContactStatus"] = json!("ARCHIVED")).is_some()
     }
 
+    pub fn restore_contact(&mut self, id: &str) -> bool {
+        self.contacts.get_mut(id).map(|contact| contact["ContactStatus"] = json!("ACTIVE")).is_some()
+    }
+
     pub fn subscribe(&mut self, code: &str) {
         if !self.currencies.iter().any(|known| known == code) {
             self.currencies.push(code.into());

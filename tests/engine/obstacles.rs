@@ -1,0 +1,216 @@
+//! Faults of the settings: everything they concern waits under one reason, a person is told once, one order is tried now
+//! and then, and all go on by themselves, in their order, once the cause is gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::Duration;
+use sandbox::{Fault, FaultKind};
+use serde_json::{Value, json};
+
+use tillproof::platform::Clock;
+
+use crate::batches::{backlog, order, requests, total};
+use crate::person;
+use crate::support::{Bench, Company};
+
+/// What a person breaks in the ledger, how it is put right, and the reason that the orders are held for.
+struct Case {
+    company: Company,
+    breaks: (&'static str, Value),
+    cure: (&'static str, Value),
+    reason: &'static str,
+    /// True if the invoices stand and their payments wait.
+    payments_only: bool,
+}
+
+fn case(company: Company, breaks: (&'static str, Value), cure: (&'static str, Value), reason: &'static str) -> Case {
+    Case { company, breaks, cure, reason, payments_only: false }
+}
+
+fn cases() -> Vec<Case> {
+    use Company::{QuickBooksUk, QuickBooksUs, XeroUk};
+    let money = |company, key: (&'static str, &'static str), account: &'static str| Case {
+        payments_only: true,
+        ..case(company, (key.0, json!(account)), (key.1, json!(account)), "settings_refused")
+    };
+    let names = |company, key: (&'static str, &'static str), name: &'static str| {
+        case(company, (key.0, json!(name)), (key.1, json!(name)), "settings_refused")
+    };
+    let mut all = vec![
+        names(QuickBooksUs, ("deactivate_item", "activate_item"), "1"),
+        names(QuickBooksUk, ("deactivate_item", "activate_item"), "1"),
+        names(XeroUk, ("archive_account", "activate_account"), "200"),
+        names(XeroUk, ("unsubscribe_currency", "subscribe_currency"), "USD"),
+        money(QuickBooksUs, ("deactivate_account", "activate_account"), "91"),
+        money(QuickBooksUk, ("deactivate_account", "activate_account"), "91"),
+        money(XeroUk, ("archive_account", "activate_account"), "090"),
+        case(XeroUk, ("can_approve", json!(false)), ("can_approve", json!(true)), "subscription_ended"),
+    ];
+    for company in Company::ALL {
+        all.push(case(company, ("lock_date", json!("2026-11-30")), ("lock_date", Value::Null), "period_closed"));
+    }
+    for company in [QuickBooksUs, QuickBooksUk] {
+        let ended = ("subscription_ended", json!(true));
+        all.push(case(company, ended, ("subscription_ended", json!(false)), "subscription_ended"));
+    }
+    all
+}
+
+/// The orders whose invoices were written, in the order in which they went out.
+fn invoices(bench: &Bench) -> Vec<u64> {
+    let written = "SELECT order_id FROM writes WHERE document_key = 'sale' AND state = 'confirmed' ORDER BY id";
+    let number = |row: &BTreeMap<String, String>| row["order_id"].parse::<u64>().unwrap() - 5_700_000_000_000;
+    bench.rows(written).iter().map(number).collect()
+}
+
+fn held(bench: &Bench, reason: &str) -> usize {
+    bench.rows(&format!("SELECT 1 FROM orders WHERE state = 'held' AND reason = '{reason}'")).len()
+}
+
+#[test]
+fn what_a_fault_concerns_is_held_under_one_reason_and_goes_on_by_itself_in_order() {
+    for Case { company, breaks, cure, reason, payments_only } in cases() {
+        let context = format!("{company:?}, {breaks:?}");
+        let expected = Bench::new(company);
+        backlog(&expected, 1..14, 3);
+        expected.run();
+
+        let bench = Bench::new(company);
+        bench.set(company, breaks.0, breaks.1);
+        backlog(&bench, 1..13, 3);
+        bench.run();
+        let orders = bench.rows("SELECT order_id, state, reason, detail FROM orders");
+        assert_eq!(held(&bench, reason), 12, "{context}: {orders:?}");
+        let details: BTreeSet<&str> = orders.iter().map(|row| row["detail"].as_str()).collect();
+        assert_eq!(details.len(), 1, "{context}: one reason for all: {details:?}");
+        let alerts = "SELECT kind, message, resolved_at FROM alerts";
+        assert_eq!(bench.journal(alerts).len(), 1, "{context}: {:?}", bench.journal(alerts));
+        assert_eq!(bench.journal(alerts)[0]["kind"], "settings_fault", "{context}");
+
+        // Another order of the same kind is held without a question to the ledger, and nobody is told again.
+        let asked = total(&requests(&bench));
+        bench.tell(&order(13, 1));
+        bench.run();
+        assert_eq!(held(&bench, reason), 13, "{context}");
+        let new = total(&requests(&bench)) - asked;
+        // QuickBooks does not say what is inactive: then each order has to find out for itself.
+        let unsaid = "SELECT 1 FROM obstacles WHERE subject = '' AND concerns <> 'everything'";
+        let most = u64::from(payments_only) + u64::try_from(bench.rows(unsaid).len()).unwrap();
+        assert!(new <= most, "{context}: {new} calls for an order that cannot be posted");
+
+        // Nothing changes for hours: one order is tried, ever less.
+        let asked = total(&requests(&bench));
+        bench.run_for(Duration::hours(6));
+        let probes = total(&requests(&bench)) - asked;
+        assert!((5..=20).contains(&probes), "{context}: {probes} calls in six hours");
+        assert_eq!((held(&bench, reason), bench.journal(alerts).len()), (13, 1), "{context}");
+
+        bench.set(company, cure.0, cure.1);
+        bench.run_for(Duration::minutes(75));
+        let left = bench.rows("SELECT order_id, state, reason, detail FROM orders WHERE state <> 'synced'");
+        assert!(left.is_empty(), "{context}: {left:?}");
+        assert_eq!(bench.ledger(company), expected.ledger(company), "{context}");
+        // The probe, and then all the others in their order.
+        let in_order = invoices(&bench);
+        assert!(in_order.len() == 13 && in_order[1..].is_sorted(), "{context}: {in_order:?}");
+        assert!(!bench.journal(alerts)[0]["resolved_at"].is_empty(), "{context}: {:?}", bench.journal(alerts));
+        assert!(bench.rows("SELECT * FROM obstacles").is_empty(), "{context}");
+        assert!(bench.journal("SELECT * FROM needs_attention").is_empty(), "{context}");
+    }
+}
+
+#[test]
+fn what_a_fault_does_not_concern_goes_on() {
+    // The period is closed for one order's day only; a currency is missing for one order only.
+    for company in Company::ALL {
+        let bench = Bench::new(company);
+        bench.set(company, "lock_date", json!("2026-10-15"));
+        let mut old = order(1, 1);
+        for (_, body) in &mut old.deliveries {
+            let text = body.to_string().replace("2026-11-02T", "2026-10-10T");
+            *body = serde_json::from_str(&text).unwrap();
+        }
+        bench.tell(&old);
+        bench.tell(&order(2, 1));
+        bench.run();
+        let states = bench.rows("SELECT state, reason FROM orders ORDER BY order_id");
+        assert_eq!(
+            (states[0]["reason"].as_str(), states[1]["state"].as_str()),
+            ("period_closed", "synced"),
+            "{company:?}"
+        );
+        bench.tell(&order(3, 1));
+        bench.run();
+        assert_eq!(held(&bench, "period_closed"), 1, "{company:?}");
+    }
+}
+
+#[test]
+fn a_person_who_releases_one_order_after_the_repair_releases_all_that_wait_with_it() {
+    for company in Company::ALL {
+        let bench = Bench::new(company);
+        bench.set(company, "lock_date", json!("2026-11-30"));
+        backlog(&bench, 1..13, 3);
+        bench.run();
+        // Too early: it is tried, and held again.
+        bench.release("5700000000007");
+        bench.run();
+        assert_eq!(held(&bench, "period_closed"), 12, "{company:?}");
+        bench.set(company, "lock_date", Value::Null);
+        bench.release("5700000000007");
+        bench.run();
+        assert_eq!(bench.rows("SELECT 1 FROM orders WHERE state = 'synced'").len(), 12, "{company:?}");
+        assert_eq!(bench.journal("SELECT 1 FROM alerts WHERE resolved_at IS NOT NULL").len(), 1, "{company:?}");
+    }
+}
+
+#[test]
+fn settings_that_no_longer_name_what_the_ledger_refuses_are_tried_at_once() {
+    for (company, key, name, other) in [
+        (Company::QuickBooksUs, "deactivate_item", "1", "Fees"),
+        (Company::QuickBooksUk, "deactivate_item", "1", "8"),
+        (Company::XeroUk, "archive_account", "200", "204"),
+    ] {
+        let mut bench = Bench::new(company);
+        backlog(&bench, 1..2, 1);
+        bench.run();
+        bench.set(company, key, json!(name));
+        backlog(&bench, 11..23, 3);
+        bench.run();
+        assert_eq!(held(&bench, "settings_refused"), 12, "{company:?}: {:?}", bench.rows("SELECT * FROM orders"));
+        let mut settings = company.settings();
+        settings["lines"]["sales"] = json!(other);
+        settings["lines"]["refund_differences"] = json!(other);
+        bench.variables.insert("CONNECTION_MAIN".into(), settings);
+        bench.poke();
+        bench.run_for(Duration::minutes(6));
+        let left = bench.rows("SELECT state, reason, detail FROM orders WHERE state <> 'synced'");
+        assert!(left.is_empty(), "{company:?}: {left:?}");
+        assert!(bench.rows("SELECT * FROM obstacles").is_empty(), "{company:?}");
+    }
+}
+
+#[test]
+fn a_dead_grant_is_said_once_and_the_orders_wait_until_somebody_connects_again() {
+    for company in Company::ALL {
+        let mut bench = Bench::new(company);
+        backlog(&bench, 1..3, 2);
+        bench.run();
+        bench.fail(Fault::next(FaultKind::Reconnect));
+        backlog(&bench, 11..21, 2);
+        bench.run_for(Duration::hours(3));
+        let waiting = bench.rows("SELECT attempts FROM orders WHERE state = 'pending'");
+        assert_eq!(waiting.len(), 10, "{company:?}: {:?}", bench.rows("SELECT * FROM orders"));
+        assert!(waiting.iter().all(|row| row["attempts"] == "0"), "{company:?}: nobody's attempts are used up");
+        let alerts = "SELECT kind, resolved_at FROM alerts";
+        assert_eq!(bench.journal(alerts).len(), 1, "{company:?}: {:?}", bench.journal(alerts));
+        assert_eq!((&*bench.journal(alerts)[0]["kind"], &*bench.journal(alerts)[0]["resolved_at"]), ("reconnect", ""));
+        let token = person::consent(&mut bench.world.borrow_mut(), bench.clock.now(), company).unwrap();
+        for ledger in ["QUICKBOOKS", "XERO"] {
+            bench.variables.insert(format!("{ledger}_REFRESH_TOKEN"), token.as_str().into());
+        }
+        bench.run_for(Duration::minutes(20));
+        assert_eq!(bench.rows("SELECT 1 FROM orders WHERE state = 'synced'").len(), 12, "{company:?}");
+        assert!(!bench.journal(alerts)[0]["resolved_at"].is_empty(), "{company:?}");
+    }
+}
