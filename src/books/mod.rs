@@ -5,6 +5,8 @@ pub mod calendar;
 pub mod computation;
 pub mod document;
 pub mod hold;
+pub mod key;
+pub mod line;
 pub mod money;
 pub mod rules;
 pub mod text;
