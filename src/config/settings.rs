@@ -138,6 +138,9 @@ pub struct Settings {
     pub number_prefix: String,
     /// Orders with an earlier sale date are ignored.
     pub start_date: NaiveDate,
+    /// The shop's ISO 3166 country, for the taxes of orders without an address.
+    #[serde(default)]
+    pub country: Option<String>,
     /// Which side of Shopify's amounts is booked.
     #[serde(default)]
     pub currency: CurrencySide,

@@ -27,9 +27,9 @@ impl Random for RuntimeRandom {
             draw.dyn_into::<worker::js_sys::Function>()?.call1(&crypto, &bytes)
         });
         let mut drawn = [0u8; 8];
-        if filled.is_ok() {
-            bytes.copy_to(&mut drawn);
-        }
+        // Zeros instead would make nonces repeat and states guessable: better no answer at all.
+        assert!(filled.is_ok(), "the runtime gave no random bytes");
+        bytes.copy_to(&mut drawn);
         u64::from_le_bytes(drawn)
     }
 }

@@ -26,6 +26,9 @@ const ORDER: &str = "x-tillproof-order";
 /// The header that says after which order a further part of an answer begins.
 pub const AFTER: &str = "x-tillproof-after";
 
+/// When an alarm whose turn could not begin rings again.
+const AGAIN: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// One ledger company's books.
 #[durable_object]
 pub struct LedgerQueue {
@@ -83,10 +86,12 @@ impl DurableObject for LedgerQueue {
         }
     }
 
+    /// Never an error: after six of them the platform would ring no more.
     async fn alarm(&self) -> Result<Response> {
-        let Some(id) = self.remembered()? else { return Response::empty() };
-        let stand = Stand::new(&self.state, &self.env);
-        stand.books(&id)?.turn().await;
+        if let Err(error) = self.ring().await {
+            worker::console_error!("the alarm's turn could not begin: {error}");
+            self.state.storage().set_alarm(AGAIN).await.ok();
+        }
         Response::empty()
     }
 }
@@ -120,6 +125,13 @@ fn refused(error: SqlError) -> worker::Error {
 }
 
 impl LedgerQueue {
+    async fn ring(&self) -> Result<()> {
+        let Some(id) = self.remembered()? else { return Ok(()) };
+        let stand = Stand::new(&self.state, &self.env);
+        stand.books(&id)?.turn().await;
+        Ok(())
+    }
+
     fn sql(&self) -> ObjectSql {
         ObjectSql::new(self.state.storage())
     }

@@ -134,6 +134,7 @@ pub fn desired(input: &Input<'_>) -> Result<Desired, Hold> {
         return Err(Hold::new(HoldReason::ShopifyChanged, what));
     }
     let mut case = Case::new(input, order)?;
+    tax::check(&case)?;
     let returns = returns::returns(&case)?;
     let receipts = payments::receipts(&mut case, &returns)?;
     let paid = if receipts.awaits_transactions { receipts.total.max(receipts.said) } else { receipts.total };

@@ -273,6 +273,9 @@ fn inferred(case: &mut Case<'_>, amount: Decimal) -> Result<Receipt, Hold> {
     let key = DocumentKey::payment(INFERRED);
     let shown = case.order.presentment_currency().show(amount);
     case.writer.note(&key, "financial_status", "payment_inferred", "no transaction received", &shown);
-    let (reference, date) = (case.order.id.0.clone(), sale_date(case.order, case.input.calendar));
+    // It had moved when the order first said so; which is not before the sale.
+    let sold = sale_date(case.order, case.input.calendar);
+    let date = case.order.updated_at.map_or(sold, |at| case.day(at)).max(sold);
+    let reference = case.order.id.0.clone();
     Ok(Receipt { key, reference, gateway, date, amount, moved: None })
 }

@@ -2,7 +2,9 @@
 
 use rust_decimal::Decimal;
 
+use super::currency::conversions;
 use super::lines::account;
+use super::rounding::bound;
 use super::{Case, missing};
 use crate::books::computation::percent;
 use crate::books::document::{Itemised, Line, LineRole, LineTax, TaxMode};
@@ -15,6 +17,31 @@ use crate::shopify::order::TaxLine;
 pub(super) struct LineTaxes {
     pub own: LineTax,
     pub marketplace: Decimal,
+}
+
+/// The highest rate that is believed; far above every tax there is.
+const HIGHEST_RATE: i64 = 10;
+
+/// Refuses an order whose taxes cannot be what they say: rates that no tax has, and prices that contain more tax than its
+/// lines list. There the lines add up all the same, and the tax would be lost without a word.
+pub(super) fn check(case: &Case<'_>) -> Result<(), Hold> {
+    let (order, one) = (case.order, case.order.one_currency());
+    let mut listed = Decimal::ZERO;
+    for line in order.listed_taxes() {
+        if !(Decimal::ZERO..=Decimal::from(HIGHEST_RATE)).contains(&rate(line)) {
+            let text = format!("tax_lines[].rate of \"{}\" is {}", short(&line.title), rate(line));
+            return Err(Hold::new(HoldReason::OrderInconsistent, text));
+        }
+        listed += line.amount(case.side, one).ok_or_else(|| missing("tax_lines[].price_set"))?;
+    }
+    let stated = order.total_tax(case.side).unwrap_or_default();
+    let amounts = conversions(case) + order.listed_taxes().count();
+    if order.taxes_included && stated - listed > bound(case, amounts) {
+        let show = |amount| case.currency.show(amount);
+        let text = format!("the order states {} of tax, its lines list {}", show(stated), show(listed));
+        return Err(Hold::new(HoldReason::OrderInconsistent, text));
+    }
+    Ok(())
 }
 
 /// Reads the taxes of one line. A tax without a mapping is a hold, never an exemption.
@@ -86,6 +113,11 @@ fn no_tax<'a>(case: &Case<'a>) -> &'a str {
     }
 }
 
+/// Where the goods go; without an address, as at the point of sale, where the shop is.
+fn country<'a>(case: &Case<'a>) -> Option<&'a str> {
+    case.order.country().or(case.input.settings.country.as_deref())
+}
+
 fn rate(line: &TaxLine) -> Decimal {
     line.rate.map(|rate| rate.0).unwrap_or_default().normalize()
 }
@@ -95,7 +127,7 @@ fn code<'a>(case: &Case<'a>, taxes: &[&TaxLine]) -> Option<&'a str> {
         return Some(no_tax(case));
     }
     let taxes: Vec<(&str, Decimal)> = taxes.iter().map(|one| (one.title.as_str(), rate(one))).collect();
-    case.input.settings.tax_code(case.order.country(), &taxes)
+    case.input.settings.tax_code(country(case), &taxes)
 }
 
 /// The code of a tax of 0 %, where the settings name one for it: to a tax return, zero-rated is not untaxed.
@@ -103,13 +135,13 @@ fn zero_code<'a>(case: &Case<'a>, line: &TaxLine) -> Option<&'a str> {
     if !codes(case) || !rate(line).is_zero() || line.channel_liable == Some(true) {
         return None;
     }
-    case.input.settings.zero_tax_code(case.order.country(), &line.title)
+    case.input.settings.zero_tax_code(country(case), &line.title)
 }
 
 fn unmapped(case: &Case<'_>, taxes: &[&TaxLine]) -> Hold {
     let named: Vec<String> =
         taxes.iter().map(|one| format!("\"{}\" at rate {}", short(&one.title), rate(one))).collect();
-    let country = case.order.country().unwrap_or("(unknown)");
+    let country = country(case).unwrap_or("(unknown; the setting `country` says it for orders without an address)");
     Hold::new(
         HoldReason::TaxUnmapped,
         format!("no entry of `taxes` fits {} for country {country}", named.join(" with ")),

@@ -28,6 +28,15 @@ pub struct Adjustment {
     pub personal: bool,
 }
 
+/// A text as a note keeps it: no row of the log is too large because of one. A description is 4,000 at most.
+fn shown(text: &str) -> String {
+    const MOST: usize = 20_000;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// Collects notes while documents are being made.
 pub(crate) struct Writer<'a> {
     rules: &'a dyn LedgerRules,
@@ -61,8 +70,8 @@ impl<'a> Writer<'a> {
             document_key: key.clone(),
             field: name.to_owned(),
             rule: change.rule(),
-            before: before.to_owned(),
-            after: after.to_owned(),
+            before: shown(before),
+            after: shown(after),
             personal,
         }));
     }
@@ -109,8 +118,8 @@ impl<'a> Writer<'a> {
             document_key: key.clone(),
             field: field.to_owned(),
             rule,
-            before: before.to_owned(),
-            after: after.to_owned(),
+            before: shown(before),
+            after: shown(after),
             personal: false,
         });
     }

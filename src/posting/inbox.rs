@@ -197,7 +197,7 @@ fn merge(
         |id: &str, part: &str, rank: String| keep_newest(sql, &order(id), part, seq, &format!("{rank}|{mark}{sha256}"));
     let part = |id: &str, part: &str, rank: String| {
         keep(id, part, rank)?;
-        let name = if let News::Order(order) = news { Some(order.name.as_str()) } else { None };
+        let name = if let News::Order(order) = news { Some(shown(&order.name)) } else { None };
         orders::wake(sql, &order(id), name, now, now + SETTLING)?;
         stopped::heard(sql, now, incoming)
     };
@@ -272,6 +272,12 @@ fn transaction_rank(transaction: &Transaction) -> String {
 fn ignore_event(sql: &dyn Sql, now: DateTime<Utc>, seq: i64, rule: &str) -> Result<(), SqlError> {
     let statement = "UPDATE events SET outcome = 'ignored', reason = ?, finished_at = ? WHERE seq = ?";
     sql.exec(statement, &[rule.into(), iso(now).into(), seq.into()]).map(drop)
+}
+
+/// A name as it is shown: no row of the log is too large because of one.
+fn shown(name: &str) -> &str {
+    const MOST: usize = 255;
+    name.char_indices().nth(MOST).map_or(name, |(end, _)| &name[..end])
 }
 
 /// Events that belong to no order (see [`hold_event`]), as a condition on `events e`.

@@ -59,6 +59,10 @@ pub struct Order {
     #[serde(default)]
     total_outstanding: Option<Amount>,
     #[serde(default)]
+    total_tax: Option<Amount>,
+    #[serde(default)]
+    total_tax_set: Option<MoneySet>,
+    #[serde(default)]
     total_tip_received: Option<Amount>,
     #[serde(default)]
     total_tip_received_set: Option<MoneySet>,
@@ -139,6 +143,17 @@ impl Order {
         self.total_outstanding.unwrap_or_default().0
     }
 
+    /// All tax on one side, as the order states it.
+    pub fn total_tax(&self, side: Side) -> Option<Decimal> {
+        pick(&self.total_tax_set, self.total_tax, side, self.one_currency())
+    }
+
+    /// Every tax that a line lists; also of deliveries that an edit took away.
+    pub fn listed_taxes(&self) -> impl Iterator<Item = &TaxLine> {
+        let goods = self.line_items.iter().flat_map(|line| &line.tax_lines);
+        goods.chain(self.shipping_lines.iter().flat_map(|line| &line.tax_lines))
+    }
+
     /// Tips on one side; zero where there is none.
     pub fn tips(&self, side: Side) -> Decimal {
         pick(&self.total_tip_received_set, self.total_tip_received, side, self.one_currency()).unwrap_or_default()
@@ -166,9 +181,7 @@ impl Order {
 
     /// True if any line lists a tax.
     pub fn lists_taxes(&self) -> bool {
-        let goods = self.line_items.iter().map(|line| &line.tax_lines);
-        let delivery = self.shipping_lines.iter().map(|line| &line.tax_lines);
-        goods.chain(delivery).any(|taxes| !taxes.is_empty())
+        self.listed_taxes().next().is_some()
     }
 
     /// Country of the destination: shipping address, else billing address.
