@@ -38,6 +38,7 @@ fn the_order_of_arrival_does_not_matter() {
         let expected = told(company, &story).ledger(company);
         for order in permutations(story.deliveries.len()).iter().take(24) {
             let bench = Bench::with(company, story.settings(company));
+            bench.set_the_stage(&story);
             for index in order {
                 let (topic, body) = &story.deliveries[*index];
                 bench.deliver(topic, body);

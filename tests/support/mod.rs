@@ -182,12 +182,17 @@ impl Bench {
         assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
     }
 
-    /// Tells a whole story, up to its last delivery.
-    pub fn tell(&self, story: &Story) {
+    /// Sets the ledger company up as a story wants it.
+    pub fn set_the_stage(&self, story: &Story) {
         story.ledger.iter().for_each(|(key, value)| self.set_up(key, value));
         if !story.ledger.is_empty() {
             self.check_aside();
         }
+    }
+
+    /// Tells a whole story, up to its last delivery.
+    pub fn tell(&self, story: &Story) {
+        self.set_the_stage(story);
         for (index, (topic, body)) in story.deliveries.iter().enumerate() {
             self.deliver(topic, body);
             if story.rests.contains(&index) {
