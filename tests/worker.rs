@@ -160,7 +160,7 @@ fn quiet_at_last(stage: &Stage) {
         }
         for row in crashed {
             let (connection, order) = (row["connection"].as_str().unwrap(), row["order_id"].as_str().unwrap());
-            assert_eq!(stage.post(&format!("/api/orders/{connection}/{order}/release")).unwrap().status, 200);
+            assert_eq!(stage.post(&format!("/api/orders/{connection}/{order}/release")).unwrap().status, 202);
         }
     }
     panic!("orders crash again and again");
