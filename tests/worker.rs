@@ -220,6 +220,7 @@ fn each_order_stands_once(stage: &Stage, orders: std::ops::Range<u64>) {
 }
 
 #[test]
+#[ignore = "many minutes: cargo test --test worker -- --ignored"]
 fn hundreds_of_orders_survive_faults_and_power_cuts_at_random_moments() {
     const ORDERS: std::ops::Range<u64> = 2001..2121;
     let mut stage = Stage::start("power_cuts").unwrap();
