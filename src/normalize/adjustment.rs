@@ -48,16 +48,15 @@ pub(super) fn adjustment(
         let reversed = lines.into_iter().filter(|line| line.role != LineRole::Overpayments);
         return Ok(Adjustment::Waits(reversed.map(|line| line.reversed(case.currency)).collect()));
     }
-    let one = Adjusting { wanted, sale_number: frozen.first().map_or("", |one| one.number()), before: worth };
-    let documents = match in_two(case, wanted, &lines, change) {
-        Some(two) => two
-            .into_iter()
-            .zip(case.input.booked.next_adjustment()..)
-            .map(|((lines, change), number)| one.document(case, lines, change, number))
-            .collect::<Result<Vec<Document>, Hold>>()?,
-        None => vec![one.document(case, lines, change, case.input.booked.next_adjustment())?],
+    let mut adjusting = Adjusting {
+        wanted,
+        sale_number: frozen.first().map_or("", |one| one.number()),
+        before: worth,
+        next: case.input.booked.next_adjustment(),
     };
-    Ok(Adjustment::Documents(documents))
+    let changes = in_two(case, wanted, &lines, change).unwrap_or_else(|| vec![(lines, change)]);
+    let documents = changes.into_iter().map(|(lines, change)| adjusting.document(case, lines, change));
+    Ok(Adjustment::Documents(documents.collect::<Result<_, Hold>>()?))
 }
 
 /// True if to the buyer nothing changed, and the lines move no more than converting them once again may.
@@ -87,24 +86,28 @@ fn in_two(case: &Case<'_>, wanted: &Itemised, lines: &[Line], change: Change) ->
 struct Adjusting<'a> {
     wanted: &'a Itemised,
     sale_number: &'a str,
-    /// What was booked before.
+    /// What is booked before the next one.
     before: Decimal,
+    /// The next one's number.
+    next: u32,
 }
 
 impl Adjusting<'_> {
-    fn document(&self, case: &mut Case<'_>, lines: Vec<Line>, change: Change, n: u32) -> Result<Document, Hold> {
+    fn document(&mut self, case: &mut Case<'_>, lines: Vec<Line>, change: Change) -> Result<Document, Hold> {
         let credit = change.booked < Decimal::ZERO;
         let currency = case.currency;
         let lines = if credit { lines.into_iter().map(|line| line.reversed(currency)).collect() } else { lines };
-        let key = DocumentKey::adjustment(n);
+        let key = DocumentKey::adjustment(self.next);
         let date = case.order.updated_at.map_or(case.date, |at| case.day(at)).max(case.date);
-        let number = number::adjustment(self.sale_number, case.order.id.as_str(), n);
+        let number = number::adjustment(self.sale_number, case.order.id.as_str(), self.next);
         let mut body = Itemised { number, due_date: date, lines, ..self.wanted.clone() };
         body.tax_total = body.tax_of_lines();
         let total = change.booked.abs();
         close(case, &key, &mut body, total, conversions(case))?;
         let show = |amount: Decimal| currency.show(amount);
-        case.writer.note(&key, "total_price", "edited", &show(self.before), &show(self.before + change.booked));
+        let after = self.before + change.booked;
+        case.writer.note(&key, "total_price", "edited", &show(self.before), &show(after));
+        (self.before, self.next) = (after, self.next + 1);
         let content = if credit { Content::CreditNote(body) } else { Content::Invoice(body) };
         let mut one = document(case, key, date, total, content);
         one.buyer_total = change.buyers.map(|change| change.abs());

@@ -300,8 +300,10 @@ impl Desk<'_> {
         claims: &mut BTreeSet<String>,
     ) -> Result<Action, SqlError> {
         let sql = self.books.platform.sql;
-        let party = parties::known(sql, &document.party.identity(&self.connection.shop))?.ledger_id;
-        if let Some(obstacle) = obstacles::before(sql, &self.row.at, document, party.as_deref().unwrap_or_default())? {
+        let identity = document.party.identity(&self.connection.shop);
+        let known = parties::known(sql, &identity)?;
+        let party_id = known.ledger_id.as_deref().unwrap_or_default();
+        if let Some(obstacle) = obstacles::before(sql, &self.row.at, document, party_id)? {
             return self.end(Ending::Obstructed(obstacle.hold(), obstacle.key));
         }
         let is_new = operation == Operation::Create;
@@ -312,8 +314,6 @@ impl Desk<'_> {
             Ok(references) => references,
             Err(missing) => return Ok(self.find_reference(missing, claims)),
         };
-        let identity = document.party.identity(&self.connection.shop);
-        let known = parties::known(sql, &identity)?;
         let Some(party_id) = known.ledger_id.clone() else {
             return self.find_or_create_party(&document.party, identity, known, claims);
         };

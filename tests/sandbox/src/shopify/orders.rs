@@ -277,6 +277,7 @@ fn show(order: &Value, told: &Told) -> Value {
         "processedAt": if order["processed_at"].is_null() { at(&order["created_at"]) } else { at(&order["processed_at"]) },
         "cancelledAt": at(&order["cancelled_at"]), "test": order["test"] == true, "currencyCode": sides.shop,
         "presentmentCurrencyCode": sides.presentment, "taxesIncluded": order["taxes_included"] == true,
+        "taxExempt": order["tax_exempt"] == true, "totalTaxSet": set("total_tax"),
         "dutiesIncluded": order["duties_included"] == true, "displayFinancialStatus": upper(&order["financial_status"]),
         "email": or_null(&order["email"]), "paymentGatewayNames": gateways, "totalPriceSet": set("total_price"),
         "currentTotalPriceSet": if order["current_total_price"].is_null() { set("total_price") } else { set("current_total_price") },
