@@ -37,8 +37,9 @@ browser: build ## connecting a ledger, in a headless Chromium; SHOTS=folder keep
 		(cd tests/browser && npm ci --ignore-scripts --loglevel=error && touch node_modules/.package-lock.json)
 	cargo test --test browser -- --test-threads=2
 
-properties: ## a hundred thousand drawn orders and damaged bodies: minutes
+properties: ## a hundred thousand drawn orders and damaged bodies, every story in every combination: minutes
 	PROPTEST_CASES=100000 cargo test --test properties
+	THOROUGH=1 cargo test --test engine
 
 lint: ## formatting and clippy, for this machine and for wasm
 	cargo fmt --all --check

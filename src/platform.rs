@@ -10,9 +10,11 @@ use futures_util::future::LocalBoxFuture;
 pub mod cipher;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
+mod pulse;
 mod rows;
 pub mod time;
 
+pub use pulse::Pulse;
 pub use rows::{Row, Value};
 
 /// Everything a turn of work may touch, handed down from the entry point.
@@ -28,6 +30,8 @@ pub struct Platform<'a> {
     pub journal: &'a dyn Journal,
     /// The wake-up call of the durable object.
     pub alarm: &'a dyn Alarm,
+    /// Whether a turn is at work in this instance of the object.
+    pub pulse: &'a Pulse,
     /// Encryption of what must not lie open.
     pub cipher: &'a dyn Cipher,
     /// The way to the ledgers and to Shopify.
@@ -184,16 +188,10 @@ pub trait Http {
     fn send(&self, request: Request) -> LocalBoxFuture<'_, Result<Response, HttpError>>;
 }
 
-/// Why there is no response; the two cases ask for different things of a caller who wrote something.
+/// There is no response. What was asked may or may not have been done: a caller who wrote something has to find out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum HttpError {
-    /// Nothing left this machine: sending again is safe.
-    #[error("not sent: {0}")]
-    NotSent(String),
-    /// It may or may not have arrived: look before sending again.
-    #[error("outcome unknown: {0}")]
-    OutcomeUnknown(String),
-}
+#[error("outcome unknown: {0}")]
+pub struct HttpError(pub String);
 
 /// The object's database refused; the text is SQLite's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -16,12 +16,14 @@ fn cron_works_on_what_waits_for_an_alarm_that_a_crash_left_hanging_but_not_besid
         // A turn began with the order and died: the mark stands, and the platform rings no alarm any more.
         let due = bench.alarm.0.borrow_mut().take().unwrap();
         bench.clock.advance(due - bench.clock.now());
-        let began = bench.clock.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
         bench.sql.exec("UPDATE orders SET marks = 1", &[]).unwrap();
-        bench.sql.exec("INSERT INTO meta VALUES ('turn_began', ?)", &[began.as_str().into()]).unwrap();
-        bench.clock.advance(Duration::seconds(60));
+        bench.pulse.beat(bench.clock.now());
+        bench.clock.advance(Duration::seconds(50));
         bench.poke();
         assert!(bench.ledger(company).is_empty(), "the turn may still be at work");
+        bench.turn();
+        assert!(bench.ledger(company).is_empty(), "no second turn works beside it");
+        assert!(bench.alarm.0.borrow_mut().take().is_some(), "but one comes later");
         bench.clock.advance(Duration::seconds(30));
         for _ in 0..5 {
             bench.poke();

@@ -119,3 +119,23 @@ fn during_a_rotation_both_secrets_open_the_door_and_nothing_else_does() {
     assert!(matches!(admitted(MEGABYTE), Admission::Forged));
     assert!(matches!(admitted(""), Admission::Forged));
 }
+
+/// `VECTORS=hmac-vectors.json cargo test --test signatures -- --ignored`: a file of `valid` and `invalid` vectors, each with
+/// `secret`, `hmac`, and `body` or the name of a `body_file` beside it.
+#[test]
+#[ignore = "needs a file of vectors"]
+fn the_vectors_of_a_file_are_judged_as_it_says() {
+    let path = std::path::PathBuf::from(std::env::var("VECTORS").expect("VECTORS=file"));
+    let vectors: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let text = |one: &serde_json::Value, key: &str| one[key].as_str().map(str::to_owned);
+    for (kind, expected) in [("valid", true), ("invalid", false)] {
+        for one in vectors[kind].as_array().unwrap() {
+            let body = match text(one, "body") {
+                Some(body) => body.into_bytes(),
+                None => std::fs::read(path.with_file_name(text(one, "body_file").unwrap())).unwrap(),
+            };
+            let secret = text(one, "secret").unwrap();
+            assert_eq!(is_genuine(&[secret], &body, &text(one, "hmac").unwrap()), expected, "{one}");
+        }
+    }
+}

@@ -112,12 +112,12 @@ impl HoldReason {
             HoldReason::Unreadable => (
                 "unreadable",
                 "A delivery could not be read: it is no JSON, or a field is not what it has to be.",
-                "The delivery is kept as it came. Open the order in Shopify and save it again; a fresh delivery replaces this one.",
+                "The delivery is kept as it came. Open the order in Shopify and save it again, which sends a fresh one; then release this one: it is put aside.",
             ),
             HoldReason::TopicMismatch => (
                 "topic_mismatch",
                 "A delivery's topic and its signed body do not belong together.",
-                "Check in Shopify which app or notification sends this webhook; correct its topic or remove it.",
+                "Check in Shopify which app or notification sends this webhook; correct its topic or remove it. Then release the delivery: it is put aside.",
             ),
             HoldReason::OrderInconsistent => (
                 "order_inconsistent",

@@ -46,7 +46,8 @@ async fn exchange(request: worker::Request, controller: &AbortController) -> wor
 impl Http for RuntimeHttp {
     fn send(&self, request: Request) -> LocalBoxFuture<'_, Result<Response, HttpError>> {
         async move {
-            let outgoing = build(&request).map_err(|error| HttpError::NotSent(error.to_string()))?;
+            let outgoing =
+                build(&request).map_err(|error| HttpError(format!("the request cannot be built: {error}")))?;
             let controller = AbortController::default();
             let answer = {
                 let call = exchange(outgoing, &controller).fuse();
@@ -58,10 +59,10 @@ impl Http for RuntimeHttp {
                 }
             };
             match answer {
-                Some(answer) => answer.map_err(|error| HttpError::OutcomeUnknown(error.to_string())),
+                Some(answer) => answer.map_err(|error| HttpError(error.to_string())),
                 None => {
                     controller.abort();
-                    Err(HttpError::OutcomeUnknown(format!("no answer within {} seconds", DEADLINE.as_secs())))
+                    Err(HttpError(format!("no answer within {} seconds", DEADLINE.as_secs())))
                 }
             }
         }

@@ -11,7 +11,7 @@ use super::sql::ObjectSql;
 use super::variables;
 use crate::config::{self, Variables, variable};
 use crate::platform::cipher::{NoCipher, TokenCipher};
-use crate::platform::{Cipher, Platform, SqlError};
+use crate::platform::{Cipher, Platform, Pulse, SqlError};
 use crate::posting::{Books, Incoming, OrderRef, Received};
 use crate::shopify::Delivery;
 use crate::shopify::delivery::body_hash;
@@ -34,11 +34,12 @@ const AGAIN: std::time::Duration = std::time::Duration::from_secs(60);
 pub struct LedgerQueue {
     state: State,
     env: Env,
+    pulse: Pulse,
 }
 
 impl DurableObject for LedgerQueue {
     fn new(state: State, env: Env) -> Self {
-        Self { state, env }
+        Self { state, env, pulse: Pulse::default() }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
@@ -46,7 +47,7 @@ impl DurableObject for LedgerQueue {
         let id = header(&request, BOOKS);
         self.remember(&id)?;
         let stand = Stand::new(&self.state, &self.env);
-        let books = stand.books(&id)?;
+        let books = stand.books(&id, &self.pulse)?;
         let at = OrderRef { connection: header(&request, CONNECTION), order_id: header(&request, ORDER) };
         let path = request.path();
         if let Some(response) = super::connecting::answer(&books, &path, &at.connection, &mut request).await? {
@@ -128,7 +129,7 @@ impl LedgerQueue {
     async fn ring(&self) -> Result<()> {
         let Some(id) = self.remembered()? else { return Ok(()) };
         let stand = Stand::new(&self.state, &self.env);
-        stand.books(&id)?.turn().await;
+        stand.books(&id, &self.pulse)?.turn().await;
         Ok(())
     }
 
@@ -180,13 +181,14 @@ impl Stand {
         }
     }
 
-    fn books<'a>(&'a self, id: &'a str) -> Result<Books<'a>> {
+    fn books<'a>(&'a self, id: &'a str, pulse: &'a Pulse) -> Result<Books<'a>> {
         let platform = Platform {
             clock: &RuntimeClock,
             random: &RuntimeRandom,
             sql: &self.sql,
             journal: &self.journal,
             alarm: &self.alarm,
+            pulse,
             cipher: self.cipher.as_ref(),
             http: &RuntimeHttp,
         };

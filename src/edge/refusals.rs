@@ -1,10 +1,11 @@
-//! Deliveries that were turned away, counted per isolate and minute and written to D1 after the response: never through
-//! a books' object, which a flood must not reach.
+//! Deliveries that were turned away, counted per isolate and minute and written to D1 a moment after the response: never
+//! through a books' object, which a flood must not reach, and together, so that a flood is a few rows.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use worker::{Context, Env};
+use worker::{Context, Delay, Env};
 
 use super::clock::RuntimeClock;
 use super::journal::D1Journal;
@@ -15,27 +16,31 @@ use crate::platform::{Clock, Journal, Statement};
 const SHOPS: usize = 20;
 
 thread_local! {
+    /// What waits to be written, by minute, shop and kind. While anything does, somebody is about to write it.
     static COUNTS: RefCell<BTreeMap<(String, String, &'static str), i64>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-/// Counts a refusal. The first of a minute is written at once, with what earlier minutes left.
+/// How long counts are gathered. The platform lets work go on for 30 seconds after a response.
+const GATHER: Duration = Duration::from_secs(5);
+
+/// Counts a refusal. The first one that finds nothing waiting writes down what has gathered a moment later.
 pub fn count(env: &Env, context: &Context, shop: &str, kind: &'static str) {
     let minute = RuntimeClock.now().format("%Y-%m-%dT%H:%M:00Z").to_string();
     let known = shop.ends_with(".myshopify.com") && shop.len() <= 100 && shop.is_ascii();
-    let ready = COUNTS.with_borrow_mut(|counts| {
-        let first_of_minute = !counts.keys().any(|(at, ..)| *at == minute);
+    let first = COUNTS.with_borrow_mut(|counts| {
+        let first = counts.is_empty();
         let shop = if known && counts.len() < SHOPS { shop } else { "(other)" };
-        *counts.entry((minute.clone(), shop.to_owned(), kind)).or_insert(0) += 1;
-        if first_of_minute { std::mem::take(counts) } else { BTreeMap::new() }
+        *counts.entry((minute, shop.to_owned(), kind)).or_insert(0) += 1;
+        first
     });
-    if ready.is_empty() {
+    if !first {
         return;
     }
-    // An empty entry keeps the minute known, so that the next refusal of this minute waits.
-    COUNTS.with_borrow_mut(|counts| counts.insert((minute, "(other)".into(), kind), 0));
     let journal = D1Journal::new(env);
     context.wait_until(async move {
-        let rows = ready.into_iter().filter(|(_, count)| *count > 0).map(|((minute, shop, kind), count)| Statement {
+        Delay::from(GATHER).await;
+        let gathered = COUNTS.with_borrow_mut(std::mem::take);
+        let rows = gathered.into_iter().map(|((minute, shop, kind), count)| Statement {
             sql: "INSERT INTO refusals (minute, shop, kind, count) VALUES (?, ?, ?, ?)
                   ON CONFLICT (minute, shop, kind) DO UPDATE SET count = count + excluded.count"
                 .into(),

@@ -1,6 +1,6 @@
 //! Moves the outbox to D1: one statement per table and batch, and the migrations before the first one.
 
-use crate::platform::{Journal, JournalError, Platform, SqlError, Statement, Value};
+use crate::platform::{Journal, JournalError, Platform, Sql, SqlError, Statement, Value};
 
 use super::outbox::Outbox;
 
@@ -157,12 +157,31 @@ pub async fn flush(platform: Platform<'_>, source: &str) -> Result<Flushed, Flus
     let full = stretch.records.len();
     // What D1 is told must not be undone by a crash here: the same sequence number would come again for another record.
     platform.sql.sync().await?;
-    migrate(platform.journal).await?;
     let statements = TABLES.iter().filter_map(|table| statement(table, source, &stretch)).collect();
-    platform.journal.apply(statements).await?;
+    if !is_migrated(platform.sql)? {
+        migrate(platform.journal).await?;
+        set_migrated(platform.sql, MIGRATIONS.len())?;
+    }
+    if let Err(error) = platform.journal.apply(statements).await {
+        // It may be another database than the one that was migrated.
+        set_migrated(platform.sql, 0)?;
+        return Err(error.into());
+    }
     stretch.delivered(platform.sql)?;
     let more = full as i64 == RECORDS || super::outbox::backlog(platform.sql)? > 0;
     Ok(if more { Flushed::More } else { Flushed::Empty })
+}
+
+/// True if this object saw D1 with all migrations: asking each time would be one more query with every flush.
+fn is_migrated(sql: &dyn Sql) -> Result<bool, SqlError> {
+    let rows = sql.exec("SELECT value FROM meta WHERE key = 'journal_migrations'", &[])?;
+    let seen = rows.first().map(|row| row.text("value")).transpose()?;
+    Ok(seen.is_some_and(|seen| seen == MIGRATIONS.len().to_string()))
+}
+
+fn set_migrated(sql: &dyn Sql, count: usize) -> Result<(), SqlError> {
+    let statement = "INSERT OR REPLACE INTO meta (key, value) VALUES ('journal_migrations', ?)";
+    sql.exec(statement, &[count.to_string().into()]).map(drop)
 }
 
 /// `INSERT … SELECT … FROM json_each(?)`: one statement however many rows. An older record never overwrites a newer one.
@@ -230,7 +249,6 @@ fn split(text: &str) -> impl Iterator<Item = &str> {
 mod tests {
     use super::super::records::{AdjustmentRecord, AlertRecord, OrderRecord, Record};
     use super::*;
-    use crate::platform::Sql;
     use crate::platform::native::SqliteJournal;
     use futures_util::FutureExt;
 

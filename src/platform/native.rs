@@ -17,12 +17,18 @@ pub struct Sqlite(Connection);
 impl Sqlite {
     /// A database that vanishes with the value.
     pub fn in_memory() -> Result<Self, SqlError> {
-        Connection::open_in_memory().map(Self).map_err(failed)
+        Connection::open_in_memory().map(Self::of).map_err(failed)
     }
 
     /// A database in a file.
     pub fn open(path: &std::path::Path) -> Result<Self, SqlError> {
-        Connection::open(path).map(Self).map_err(failed)
+        Connection::open(path).map(Self::of).map_err(failed)
+    }
+
+    fn of(connection: Connection) -> Self {
+        // As many as the house has statements: each is compiled once.
+        connection.set_prepared_statement_cache_capacity(512);
+        Self(connection)
     }
 }
 

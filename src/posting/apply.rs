@@ -13,7 +13,6 @@ use super::next::{Call, PartyCall, Purpose, WriteParts};
 use super::obstacles;
 use super::orders::{self, Ending};
 use super::parties;
-use super::retry::RATE_WINDOW;
 use super::round::{Envelope, Ride, Seat};
 use super::sending;
 use super::writes::{self, Closed, LoggedWrite, Open};
@@ -369,8 +368,7 @@ impl Desk<'_> {
 fn read<T>(part: &Part, read: impl Fn(&Response) -> Outcome<T>) -> Outcome<T> {
     match part {
         Ok(response) => read(response),
-        Err(HttpError::NotSent(why)) => Outcome::Wait { retry_after: None, guess: RATE_WINDOW, why: why.clone() },
-        Err(HttpError::OutcomeUnknown(why)) => Outcome::Unknown(why.clone()),
+        Err(HttpError(why)) => Outcome::Unknown(why.clone()),
     }
 }
 

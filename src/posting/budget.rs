@@ -1,5 +1,7 @@
 //! The ledger's rate limits, kept ahead of it: what may go out now, and when more may. What was sent is written down in
-//! the object, so that a restart does not forget it; where the ledger says that less is left than we think, it is right.
+//! the object, so that a restart does not forget it and whoever asks the ledger draws on the same budget; where the ledger
+//! says that less is left than we think, it is right. A call counts from when it is sent, and again from when it was
+//! answered: the ledger saw it at some moment between.
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -56,6 +58,14 @@ impl Cost {
         }
     }
 
+    fn less(self, other: Self) -> Self {
+        Self {
+            requests: self.requests.saturating_sub(other.requests),
+            elements: self.elements.saturating_sub(other.elements),
+            batches: self.batches.saturating_sub(other.batches),
+        }
+    }
+
     fn counted(self, what: Counted) -> usize {
         match what {
             Counted::Requests => self.requests,
@@ -67,7 +77,7 @@ impl Cost {
 
 /// What was sent lately: when (in steps), and how much.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Spent(Vec<(i64, Cost)>);
+struct Spent(Vec<(i64, Cost)>);
 
 fn step(at: DateTime<Utc>) -> i64 {
     at.timestamp_millis().div_euclid(STEP)
@@ -88,12 +98,12 @@ impl Spent {
     }
 
     /// True if `cost` may go out at `now`.
-    pub fn allows(&self, limits: &[RateLimit], now: DateTime<Utc>, cost: Cost) -> bool {
+    fn allows(&self, limits: &[RateLimit], now: DateTime<Utc>, cost: Cost) -> bool {
         limits.iter().all(|limit| self.used(limit, now) + cost.counted(limit.counts) <= limit.most)
     }
 
     /// The moment when `cost` may go out (or, where that takes several steps, when to look again), unless it may now.
-    pub fn wait(&self, limits: &[RateLimit], now: DateTime<Utc>, cost: Cost) -> Option<DateTime<Utc>> {
+    fn wait(&self, limits: &[RateLimit], now: DateTime<Utc>, cost: Cost) -> Option<DateTime<Utc>> {
         let full = limits.iter().filter(|limit| self.used(limit, now) + cost.counted(limit.counts) > limit.most);
         let leaves = |limit: &RateLimit| {
             let oldest = self.inside(limit, now).find(|(_, cost)| cost.counted(limit.counts) > 0)?.0;
@@ -104,7 +114,7 @@ impl Spent {
     }
 
     /// Counts what goes out at `now`, and forgets what no limit looks back to.
-    pub fn spend(&mut self, limits: &[RateLimit], now: DateTime<Utc>, cost: Cost) {
+    fn spend(&mut self, limits: &[RateLimit], now: DateTime<Utc>, cost: Cost) {
         let longest = limits.iter().map(steps).max().unwrap_or(0);
         self.0.retain(|(at, _)| *at > step(now) - longest - 1 && *at <= step(now));
         match self.0.last_mut() {
@@ -116,7 +126,7 @@ impl Spent {
     /// The ledger says how many requests are left in the present minute. Another program may have used some: then its
     /// whole minute may still be ahead, and all that is used counts as used now. That more are left than we think means
     /// only that the ledger's window began anew, which ours does not rely on.
-    pub fn correct(&mut self, limits: &[RateLimit], now: DateTime<Utc>, left: usize) {
+    fn correct(&mut self, limits: &[RateLimit], now: DateTime<Utc>, left: usize) {
         let minute = |limit: &&RateLimit| limit.counts == Counted::Requests && limit.window == Duration::minutes(1);
         let Some(limit) = limits.iter().find(minute) else { return };
         let used = limit.most.saturating_sub(left);
@@ -126,8 +136,19 @@ impl Spent {
         }
     }
 
+    /// A call that was sent at `sent_at` was answered at `now`: from here on the ledger's windows look back on it.
+    fn answered(&mut self, limits: &[RateLimit], sent_at: DateTime<Utc>, now: DateTime<Utc>, cost: Cost) {
+        if step(sent_at) == step(now) {
+            return;
+        }
+        if let Some((_, sent)) = self.0.iter_mut().find(|(at, _)| *at == step(sent_at)) {
+            *sent = sent.less(cost);
+        }
+        self.spend(limits, now, cost);
+    }
+
     /// What the object remembers.
-    pub fn load(sql: &dyn Sql) -> Result<Self, SqlError> {
+    fn load(sql: &dyn Sql) -> Result<Self, SqlError> {
         let text = meta(sql, SPENT)?.unwrap_or_default();
         let rows: Vec<(i64, usize, usize, usize)> = serde_json::from_str(&text).unwrap_or_default();
         let read = |(at, requests, elements, batches)| (at, Cost { requests, elements, batches });
@@ -135,10 +156,46 @@ impl Spent {
     }
 
     /// Makes the object remember it.
-    pub fn store(&self, sql: &dyn Sql) -> Result<(), SqlError> {
+    fn store(&self, sql: &dyn Sql) -> Result<(), SqlError> {
         let rows: Vec<_> = self.0.iter().map(|(at, cost)| (at, cost.requests, cost.elements, cost.batches)).collect();
         set_meta(sql, SPENT, &serde_json::to_string(&rows).unwrap_or_default())
     }
+}
+
+/// Takes `cost` out of the budget, if there is room for it now.
+pub fn take(sql: &dyn Sql, limits: &[RateLimit], now: DateTime<Utc>, cost: Cost) -> Result<bool, SqlError> {
+    let mut spent = Spent::load(sql)?;
+    if !spent.allows(limits, now, cost) {
+        return Ok(false);
+    }
+    spent.spend(limits, now, cost);
+    spent.store(sql).map(|()| true)
+}
+
+/// A call was answered: it counts from now on, and so does what the ledger says is left of its minute.
+pub fn answered(
+    sql: &dyn Sql,
+    limits: &[RateLimit],
+    call: (DateTime<Utc>, DateTime<Utc>, Cost),
+    left: Option<usize>,
+) -> Result<(), SqlError> {
+    let (sent_at, now, cost) = call;
+    let mut spent = Spent::load(sql)?;
+    spent.answered(limits, sent_at, now, cost);
+    if let Some(left) = left {
+        spent.correct(limits, now, left);
+    }
+    spent.store(sql)
+}
+
+/// When `cost` may go out, unless it may now.
+pub fn wait(
+    sql: &dyn Sql,
+    limits: &[RateLimit],
+    now: DateTime<Utc>,
+    cost: Cost,
+) -> Result<Option<DateTime<Utc>>, SqlError> {
+    Ok(Spent::load(sql)?.wait(limits, now, cost))
 }
 
 #[cfg(test)]
@@ -185,6 +242,16 @@ mod tests {
         }
         // Forty elements in three requests: the limit of elements is the narrowest.
         assert!(now < 200 / 3 * 40 / 120 * 63_000 + 61_000, "it does not wait much longer than it must: {now}");
+    }
+
+    #[test]
+    fn a_call_that_took_its_time_counts_from_its_answer() {
+        let mut spent = Spent::default();
+        (0..10).for_each(|_| spent.spend(&limits(), at(0), Cost::of(1)));
+        (0..5).for_each(|_| spent.answered(&limits(), at(0), at(900), Cost::of(1)));
+        assert!(!spent.allows(&limits(), at(1_200), Cost { requests: 6, ..Cost::default() }));
+        assert!(spent.allows(&limits(), at(1_200), Cost { requests: 5, ..Cost::default() }));
+        assert!(spent.allows(&limits(), at(2_000), Cost { requests: 10, ..Cost::default() }));
     }
 
     #[test]

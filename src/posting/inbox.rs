@@ -15,7 +15,7 @@ use super::silence;
 use super::stopped;
 use crate::books::hold::HoldReason;
 use crate::config::Connection;
-use crate::platform::time::iso;
+use crate::platform::time::{iso, parse_iso};
 use crate::platform::{Sql, SqlError, Value, transaction};
 use crate::shopify::compliance::facts;
 use crate::shopify::delivery::{self, Delivery, FETCHED, News, Unreadable};
@@ -191,10 +191,15 @@ fn merge(
     news: &News,
 ) -> Result<(), SqlError> {
     let order = |id: &str| OrderRef { connection: incoming.connection.id.clone(), order_id: id.to_owned() };
-    // Of two snapshots of the same moment the fetched one knows more; else the hash decides, whatever came first.
-    let mark = if incoming.delivery.topic == FETCHED { "~" } else { "" };
-    let keep =
-        |id: &str, part: &str, rank: String| keep_newest(sql, &order(id), part, seq, &format!("{rank}|{mark}{sha256}"));
+    // Shopify dates orders by the second. Of two snapshots of the same second the fetched one knows more, else the one that
+    // was triggered later; whatever is left the hash decides, whichever came first.
+    let moment = match incoming.delivery.topic.as_str() {
+        FETCHED => "~".to_owned(),
+        _ => sortable(DateTime::parse_from_rfc3339(&incoming.delivery.triggered_at).ok()),
+    };
+    let keep = |id: &str, part: &str, rank: String| {
+        keep_newest(sql, &order(id), part, seq, &format!("{rank}|{moment}|{sha256}"))
+    };
     let part = |id: &str, part: &str, rank: String| {
         keep(id, part, rank)?;
         let name = if let News::Order(order) = news { Some(shown(&order.name)) } else { None };
@@ -302,7 +307,8 @@ fn hold_event(
     sql.exec(
         "INSERT INTO orders (connection, order_id, name, state, reason, detail, remedy, updated_at, first_seen_at)
          VALUES (?1, ?2, NULL, 'held', ?3, ?4, ?5, ?6, ?6)
-         ON CONFLICT (connection, order_id) DO UPDATE SET reason = ?3, detail = ?4, remedy = ?5, updated_at = ?6",
+         ON CONFLICT (connection, order_id)
+         DO UPDATE SET state = 'held', reason = ?3, detail = ?4, remedy = ?5, updated_at = ?6",
         &[connection, order_id, reason.code().into(), detail.into(), reason.remedy().into(), iso(now).into()],
     )?;
     orders::publish(sql, &at)
@@ -314,6 +320,8 @@ pub struct Known {
     pub state: OrderState,
     /// The newest event of it.
     pub newest: i64,
+    /// When that was received.
+    pub newest_at: Option<DateTime<Utc>>,
     /// True if Shopify said that it changed, after the newest whole order came.
     pub stale: bool,
 }
@@ -326,7 +334,7 @@ pub fn state_of(sql: &dyn Sql, connection: &Connection, order: &OrderRef) -> Res
         &order.params(),
     )?;
     let newest = sql.exec(
-        "SELECT coalesce(MAX(seq), 0) AS seq FROM events WHERE connection = ? AND order_id = ?",
+        "SELECT seq, received_at FROM events WHERE connection = ? AND order_id = ? ORDER BY seq DESC LIMIT 1",
         &order.params(),
     )?;
     let mut state = OrderState::default();
@@ -354,8 +362,11 @@ pub fn state_of(sql: &dyn Sql, connection: &Connection, order: &OrderRef) -> Res
             _ => {}
         }
     }
-    let newest = newest.first().map_or(Ok(0), |row| row.int("seq"))?;
-    Ok(Known { state, newest, stale: edited > snapshot && snapshot > 0 })
+    let (newest, newest_at) = match newest.first() {
+        Some(row) => (row.int("seq")?, parse_iso(&row.text("received_at")?)),
+        None => (0, None),
+    };
+    Ok(Known { state, newest, newest_at, stale: edited > snapshot && snapshot > 0 })
 }
 
 /// The bodies that an order's state is made of.

@@ -124,6 +124,8 @@ struct Desk<'a> {
     row: &'a OrderRow,
     state: OrderState,
     seen: i64,
+    /// When the newest word of it came.
+    heard_at: DateTime<Utc>,
     fetching: Fetching,
 }
 
@@ -145,7 +147,8 @@ pub fn next(books: &Books<'_>, row: &OrderRow, claims: &mut BTreeSet<String>) ->
     let known = inbox::state_of(books.platform.sql, connection, &row.at)?;
     let fetching = books.fetching(connection, row, known.newest)?;
     let (state, seen) = (known.state, known.newest);
-    let desk = Desk { books, connection, settings, ledger: ledger.as_ref(), row, state, seen, fetching };
+    let heard_at = known.newest_at.unwrap_or(row.first_seen_at);
+    let desk = Desk { books, connection, settings, ledger: ledger.as_ref(), row, state, seen, heard_at, fetching };
     if known.stale && fetching == Fetching::Now { desk.fetch() } else { desk.decide(claims) }
 }
 
@@ -200,7 +203,7 @@ impl Desk<'_> {
             stamp: self.row.stamp.as_ref(),
             booked: &booked,
             may_infer: self.fetching != Fetching::Now
-                && (waited >= TRANSACTIONS_GRACE || (!heard && self.fetching == Fetching::No)),
+                && (self.now() - self.heard_at >= TRANSACTIONS_GRACE || (!heard && self.fetching == Fetching::No)),
         };
         match normalize::desired(&input) {
             Err(hold) => self.end(Ending::Held(hold)),
@@ -231,7 +234,7 @@ impl Desk<'_> {
             return self.end(Ending::Held(hold));
         }
         match steps.first() {
-            None if desired.awaits_transactions => self.wait(self.row.first_seen_at + TRANSACTIONS_GRACE),
+            None if desired.awaits_transactions => self.wait(self.heard_at + TRANSACTIONS_GRACE),
             None => self.end(Ending::Synced),
             Some(Step::Create(document)) => self.write(Operation::Create, document, posted, claims),
             Some(Step::Update(document)) => self.write(Operation::Update, document, posted, claims),

@@ -179,13 +179,29 @@ pub fn close_loose(
     publish(sql, &at)
 }
 
-/// A person says: try again now.
+/// A person has seen to a delivery that could not be read: it is put aside. False if there is no such delivery.
+fn put_aside(sql: &dyn Sql, at: &OrderRef, now: DateTime<Utc>) -> Result<bool, SqlError> {
+    let rows = sql.exec(
+        "SELECT seq FROM events WHERE connection = ? AND order_id = ? AND outcome = 'held'
+         AND reason IN ('unreadable', 'topic_mismatch')",
+        &at.params(),
+    )?;
+    for row in &rows {
+        close_loose(sql, &at.connection, row.int("seq")?, "put_aside", now)?;
+    }
+    Ok(!rows.is_empty())
+}
+
+/// A person says: try again now. A delivery that belongs to no order cannot be tried again; it is put aside.
 pub fn release(sql: &dyn Sql, at: &OrderRef, now: DateTime<Utc>) -> Result<bool, SqlError> {
+    if at.order_id.starts_with("event:") {
+        return put_aside(sql, at, now);
+    }
     let [connection, order_id] = at.params();
     let changed = sql.exec(
         "UPDATE orders SET state = 'pending', reason = NULL, detail = NULL, remedy = NULL, attempts = 0, marks = 0,
              obstacle = NULL, retrying_since = NULL, wrote = 0, due_at = ?3, updated_at = ?3
-         WHERE connection = ?1 AND order_id = ?2 AND order_id NOT LIKE 'event:%' RETURNING order_id",
+         WHERE connection = ?1 AND order_id = ?2 RETURNING order_id",
         &[connection, order_id, iso(now).into()],
     )?;
     super::documents::retire(sql, at)?;

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::alerts;
 use super::books::Books;
-use super::budget::{Cost, Spent};
+use super::budget::{self, Cost};
 use super::inbox;
 use super::orders::{self, OrderRef};
 use super::schema::{meta, set_meta};
@@ -211,15 +211,15 @@ impl Books<'_> {
         'whole: loop {
             let mut answers = Vec::new();
             for question in ledger.survey(settings) {
-                let now = self.platform.clock.now();
-                let mut spent = Spent::load(sql)?;
-                if !spent.allows(ledger.limits(), now, Cost::of(1)) {
+                let sent_at = self.platform.clock.now();
+                if !budget::take(sql, ledger.limits(), sent_at, Cost::of(1))? {
                     // Other calls took the room; in a moment there is some again.
                     return Err(Refused::Busy);
                 }
-                spent.spend(ledger.limits(), now, Cost::of(1));
-                spent.store(sql)?;
+                self.still_at_work();
                 let answer = self.platform.http.send(ledger.address(&question, &token)).await;
+                let call = (sent_at, self.platform.clock.now(), Cost::of(1));
+                budget::answered(sql, ledger.limits(), call, None)?;
                 answers.push(answer.map_err(|error| Refused::Later(format!("the company was not read: {error}")))?);
             }
             let later = |why: String| Err(Refused::Later(format!("the company was not read: {why}")));

@@ -8,8 +8,6 @@ pub const FIRST: Duration = Duration::seconds(5);
 pub const LONGEST: Duration = Duration::hours(1);
 /// Trying ends after a week with a hold: by then it is no outage but something that a person has to look at.
 pub const GIVE_UP: Duration = Duration::days(7);
-/// Where a ledger says "too many requests" without saying for how long: both count by the minute.
-pub const RATE_WINDOW: Duration = Duration::seconds(60);
 
 /// Exponential backoff with full jitter: any moment between one second and the ceiling, which doubles from [`FIRST`]
 /// to [`LONGEST`]. `attempt` counts from 1, `chance` is random.

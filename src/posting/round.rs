@@ -3,18 +3,19 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use futures_util::stream;
 use sha2::{Digest, Sha256};
 
 use super::apply::{Answer, Applied, apply};
 use super::books::Books;
-use super::budget::{self, Cost, Spent};
+use super::budget::{self, Cost};
 use super::next::{Action, Call, PartyCall, Purpose, Stage, next};
 use super::orders::{self, OrderRef, OrderRow};
 use super::sending::{self, Carried, Freight, PartyFreight};
 use super::writes;
-use crate::ledgers::{Group, Ledger, WireRequest};
+use crate::ledgers::{Group, Ledger, Recovery, WireRequest};
 use crate::platform::{HttpError, Sql, SqlError, transaction};
 
 /// Calls in flight at once: Xero allows five, the platform six connections.
@@ -30,6 +31,18 @@ pub struct Envelope {
     pub seats: Vec<Seat>,
     /// True if the request is made of several, even where some of them need no answer any more.
     pub packed: bool,
+    /// What it comes to by what the ledger counts.
+    cost: Cost,
+    /// When it was sent first, if it is sent again.
+    first_sent_at: Option<DateTime<Utc>>,
+}
+
+impl Envelope {
+    /// True if the ledger may have forgotten the request's key while others were waited for: then sending it again could
+    /// do it twice.
+    fn is_too_old(&self, ledger: &dyn Ledger, now: DateTime<Utc>) -> bool {
+        self.first_sent_at.is_some_and(|first| ledger.recovery(first, now) == Recovery::LookFirst)
+    }
 }
 
 /// One call of an envelope.
@@ -76,8 +89,6 @@ impl Needs {
 pub struct Allowance<'a> {
     /// Requests that may still go out in it.
     pub calls: usize,
-    /// What the ledger's limits have seen.
-    pub spent: &'a mut Spent,
     /// Orders whose calls go alone, because the ledger refused a whole batch with them in it.
     pub alone: &'a BTreeSet<OrderRef>,
 }
@@ -134,11 +145,11 @@ impl Books<'_> {
         if !resends.is_empty() {
             waiting.extend(calls.into_iter().map(|(row, _)| row));
             for id in resends {
-                let Some((envelope, cost)) = self.repeated(id, &mut waiting)? else { continue };
-                if self.admit(ledger, allowance, cost) {
+                let Some(envelope) = self.repeated(id, &mut waiting)? else { continue };
+                if self.admit(ledger, allowance, envelope.cost)? {
                     gathered.envelopes.push(envelope);
                 } else {
-                    gathered.no_room_for = Some(cost);
+                    gathered.no_room_for = Some(envelope.cost);
                     let seats = envelope.seats.into_iter().filter(|seat| seat.ride != Ride::Guest);
                     waiting.extend(seats.map(|seat| seat.row));
                 }
@@ -151,7 +162,7 @@ impl Books<'_> {
         waiting.extend(later.into_iter().map(|(row, _)| row));
         for parcel in parcels(ledger, now, allowance.alone) {
             let cost = Cost::of(parcel.len());
-            if self.admit(ledger, allowance, cost) {
+            if self.admit(ledger, allowance, cost)? {
                 gathered.envelopes.push(self.seal(ledger, parcel)?);
             } else {
                 gathered.no_room_for = Some(cost);
@@ -162,18 +173,15 @@ impl Books<'_> {
         Ok(gathered)
     }
 
-    fn admit(&self, ledger: &dyn Ledger, allowance: &mut Allowance<'_>, cost: Cost) -> bool {
+    fn admit(&self, ledger: &dyn Ledger, allowance: &mut Allowance<'_>, cost: Cost) -> Result<bool, SqlError> {
         let now = self.platform.clock.now();
-        let fits = allowance.calls > 0 && allowance.spent.allows(ledger.limits(), now, cost);
-        if fits {
-            allowance.calls -= 1;
-            allowance.spent.spend(ledger.limits(), now, cost);
-        }
-        fits
+        let fits = allowance.calls > 0 && budget::take(self.platform.sql, ledger.limits(), now, cost)?;
+        allowance.calls -= usize::from(fits);
+        Ok(fits)
     }
 
     /// What is under way, as it was sent: the orders that are at hand take their seats, the others ride as guests.
-    fn repeated(&self, id: i64, waiting: &mut Vec<OrderRow>) -> Result<Option<(Envelope, Cost)>, SqlError> {
+    fn repeated(&self, id: i64, waiting: &mut Vec<OrderRow>) -> Result<Option<Envelope>, SqlError> {
         let sql = self.platform.sql;
         let Some(sending) = sending::load(sql, id)? else { return Ok(None) };
         let mut seats = Vec::new();
@@ -188,7 +196,8 @@ impl Books<'_> {
         let cost = Cost::of(last.place + 1);
         // A request that carries one call is that call's own.
         let packed = sending.request != last.call.request;
-        Ok(Some((Envelope { request: sending.request, seats, packed }, cost)))
+        let first_sent_at = Some(sending.first_sent_at);
+        Ok(Some(Envelope { request: sending.request, seats, packed, cost, first_sent_at }))
     }
 
     /// Writes down what a request carries, and makes it.
@@ -208,6 +217,7 @@ impl Books<'_> {
                 seats.push(Seat { row, place, call, ride: Ride::Fresh });
             }
             let packed = seats.len() > 1;
+            let cost = Cost::of(seats.len());
             let requests: Vec<&WireRequest> = seats.iter().map(|seat| &seat.call.request).collect();
             let request = match requests.as_slice() {
                 [one] => (*one).clone(),
@@ -216,41 +226,44 @@ impl Books<'_> {
             if !parts.is_empty() {
                 sending::record(sql, &request, &parts, now)?;
             }
-            Ok(Envelope { request, seats, packed })
+            Ok(Envelope { request, seats, packed, cost, first_sent_at: None })
         })
     }
 
+    /// Each envelope with its answer; without one where it was too old to be sent again by the time that it could be.
     pub(super) async fn send(
         &self,
         ledger: &dyn Ledger,
         envelopes: Vec<Envelope>,
         token: &str,
-    ) -> Vec<(Envelope, Answer)> {
+    ) -> Vec<(Envelope, Option<Answer>)> {
         stream::iter(envelopes)
             .map(|envelope| async move {
-                let sent_at = self.platform.clock.now();
+                let sent_at = self.at_work();
+                if envelope.is_too_old(ledger, sent_at) {
+                    return (envelope, None);
+                }
                 let result = self.platform.http.send(ledger.address(&envelope.request, token)).await;
-                (envelope, Answer { result, sent_at, received_at: self.platform.clock.now() })
+                (envelope, Some(Answer { result, sent_at, received_at: self.platform.clock.now() }))
             })
             .buffer_unordered(IN_FLIGHT)
             .collect()
             .await
     }
 
-    /// Takes an answer in; what the ledger says of its limits counts from now on.
+    /// Takes an answer in; what the ledger says of its limits counts from now on. What was not sent is decided upon again.
     pub(super) fn take_in(
         &self,
         ledger: &dyn Ledger,
         envelope: &Envelope,
-        answer: &Answer,
-        spent: &mut Spent,
+        answer: Option<&Answer>,
     ) -> Result<Vec<Applied>, SqlError> {
+        let Some(answer) = answer else { return Ok(vec![Applied::Continue; envelope.seats.len()]) };
         if let Some(left) = header(&answer.result, "x-daylimit-remaining") {
             budget::day_left(self.platform.sql, self.platform.clock.now(), left)?;
         }
-        if let Some(left) = header(&answer.result, "x-minlimit-remaining") {
-            spent.correct(ledger.limits(), self.platform.clock.now(), left);
-        }
+        let call = (answer.sent_at, answer.received_at, envelope.cost);
+        budget::answered(self.platform.sql, ledger.limits(), call, header(&answer.result, "x-minlimit-remaining"))?;
         apply(self, ledger, envelope, answer)
     }
 }

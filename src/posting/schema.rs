@@ -108,12 +108,30 @@ CREATE TABLE IF NOT EXISTS adjustments (
 
 /// Creates what is missing.
 pub fn create(sql: &dyn Sql) -> Result<(), SqlError> {
+    // Without the table there is no note either.
+    if meta(sql, CREATED).ok().flatten().is_some_and(|created| created == FINGERPRINT.to_string()) {
+        return Ok(());
+    }
     for statement in
         TABLES.split(";\n").chain(journal::SCHEMA.split(";\n")).map(str::trim).filter(|text| !text.is_empty())
     {
         sql.exec(statement, &[])?;
     }
-    Ok(())
+    set_meta(sql, CREATED, &FINGERPRINT.to_string())
+}
+
+/// The note that the tables were created, and as which schema.
+const CREATED: &str = "schema";
+const FINGERPRINT: u64 = fingerprint(fingerprint(0xcbf2_9ce4_8422_2325, TABLES), journal::SCHEMA);
+
+/// FNV-1a.
+const fn fingerprint(mut hash: u64, text: &str) -> u64 {
+    let mut index = 0;
+    while index < text.len() {
+        hash = (hash ^ text.as_bytes()[index] as u64).wrapping_mul(0x0100_0000_01b3);
+        index += 1;
+    }
+    hash
 }
 
 /// A value of the object's own notebook.

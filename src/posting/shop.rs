@@ -189,6 +189,7 @@ impl Shop<'_> {
         if !self.calls.take(self.now()) {
             return Err(Failed::NoCallsLeft);
         }
+        self.books.still_at_work();
         let sent = self.books.platform.http.send(request).await;
         sent.map_err(|error| Trouble::Later(format!("Shopify cannot be reached ({error})")).into())
     }

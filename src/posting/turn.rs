@@ -8,7 +8,7 @@ use chrono::{DateTime, Duration, Utc};
 use super::apply::Applied;
 use super::books::Books;
 use super::breaker;
-use super::budget::{self, Cost, Spent};
+use super::budget::{self, Cost};
 use super::grant;
 use super::next::next;
 use super::obstacles;
@@ -18,13 +18,12 @@ use super::privacy;
 use super::retention;
 use super::retry::backoff;
 use super::round::{Allowance, Ride};
-use super::schema::{clear_meta, meta, set_meta};
+use super::schema::{meta, set_meta};
 use super::shop::{Calls, SHOPIFY_CALLS};
 use super::tokens::{self, Refused};
 use crate::config::Connection;
 use crate::journal;
 use crate::ledgers::Ledger;
-use crate::platform::time::{iso, parse_iso};
 use crate::platform::{SqlError, transaction};
 
 /// Orders that a turn takes on: they fill three requests to Xero or five to QuickBooks at every stage, and make about as
@@ -34,8 +33,7 @@ const ORDERS: usize = 150;
 /// among them takes as many turns as it has orders.
 const SUSPECTS: usize = 12;
 /// Requests to the ledger and to Shopify in a turn. The platform's smallest plan allows 50 subrequests, we take at most
-/// 40: one for the
-/// token, and up to 21 for the journal.
+/// 40: one for the token, and up to 21 for the journal.
 const CALLS: usize = 18;
 /// A turn that is not heard of for this long has crashed.
 const SAFETY: Duration = Duration::seconds(60);
@@ -43,10 +41,6 @@ const SAFETY: Duration = Duration::seconds(60);
 const WORKING_TIME: Duration = Duration::seconds(20);
 /// After this long Shopify is asked no more in a turn: the books have their turn too.
 const ASKING_TIME: Duration = Duration::seconds(15);
-/// A turn older than this has crashed: the time for asking and for working, both times the last calls' 30 seconds, and the
-/// journal's are over.
-const STUCK: Duration = Duration::seconds(130);
-const TURN_BEGAN: &str = "turn_began";
 /// How long a turn waits for tokens that somebody else is refreshing: that call takes a second or two.
 const REFRESH_WAIT: Duration = Duration::seconds(3);
 /// Why nothing goes out although nothing is wrong.
@@ -61,9 +55,15 @@ const FAILED_TURN: Duration = Duration::seconds(10);
 const FLUSHES: usize = 3;
 
 impl Books<'_> {
-    /// Works on what is due, sends the journal's records, sets the alarm again.
+    /// Works on what is due, sends the journal's records, sets the alarm again. Does nothing beside another turn.
     pub async fn turn(&self) {
         let now = self.platform.clock.now();
+        if self.platform.pulse.beats(now) {
+            // The other turn sets the alarm when it ends; this one is for the case that it never does.
+            let _ = self.platform.alarm.set(now + SAFETY).await;
+            return;
+        }
+        self.at_work();
         let calls = Calls::new(SHOPIFY_CALLS, now + ASKING_TIME);
         let ask_again = self.errands(&calls).await.unwrap_or_default().then_some(now);
         let worked = match self.work(CALLS - SHOPIFY_CALLS + calls.left()).await {
@@ -71,10 +71,10 @@ impl Books<'_> {
             Ok(()) => self.check_again().await,
             failed => failed,
         };
-        let _ = clear_meta(self.platform.sql, TURN_BEGAN);
         // What fails here is tried again when cron next looks.
         let tidy_again = self.tidy().unwrap_or_default();
         let flush_again = self.flush_journal().await;
+        self.platform.pulse.stop();
         // An object that cannot even set its alarm is woken by the next delivery or by cron.
         let _ = match worked {
             Ok(()) => self.arm([ask_again, tidy_again, flush_again].into_iter().flatten().min()).await,
@@ -90,9 +90,8 @@ impl Books<'_> {
         tokens::keep_alive(self).await?;
         self.check_again().await?;
         let now = self.platform.clock.now();
-        let began = meta(sql, TURN_BEGAN)?.as_deref().and_then(parse_iso);
-        let overdue = self.next_due()?.is_some_and(|due| now - due > STUCK);
-        if overdue && began.is_none_or(|began| now - began > STUCK) {
+        let overdue = self.next_due()?.is_some_and(|due| now - due > SAFETY);
+        if overdue && !self.platform.pulse.beats(now) {
             self.turn().await;
             return Ok(());
         }
@@ -109,9 +108,23 @@ impl Books<'_> {
         Ok([erase_again, purge_again].into_iter().flatten().min())
     }
 
-    /// Says durably that a turn is at work, and has the object woken should nothing be heard of it again.
+    /// Says that the turn is still at work: before whatever may take its time. Returns the time.
+    pub(super) fn at_work(&self) -> DateTime<Utc> {
+        let now = self.platform.clock.now();
+        self.platform.pulse.beat(now);
+        now
+    }
+
+    /// The same, where it is not known whether a turn is at work.
+    pub(super) fn still_at_work(&self) {
+        if self.platform.pulse.beats(self.platform.clock.now()) {
+            self.at_work();
+        }
+    }
+
+    /// Has the object woken should nothing be heard of the turn again.
     pub(super) async fn begin(&self, now: DateTime<Utc>) -> Result<(), SqlError> {
-        set_meta(self.platform.sql, TURN_BEGAN, &iso(now))?;
+        self.at_work();
         self.platform.alarm.set(now + SAFETY).await?;
         self.platform.sql.sync().await
     }
@@ -180,14 +193,13 @@ impl Books<'_> {
         let Some((connection, ledger)) = ledger else { return self.decide(active).map(|needs| needs.rows()) };
         // What came first goes first in every round.
         let rank: BTreeMap<OrderRef, usize> = active.iter().map(|row| row.at.clone()).zip(0..).collect();
-        let mut spent = Spent::load(sql)?;
         let mut alone = BTreeSet::new();
         let (mut renew, mut renewed) = (false, false);
         // The daily look at a company is tried once in a turn: its failure stops nobody who passed.
         let mut tried = false;
         let began = self.platform.clock.now();
         while !active.is_empty() && calls > 0 && self.platform.clock.now() - began < WORKING_TIME {
-            if self.paced(ledger.as_ref(), &spent, Cost::of(1))? {
+            if self.paced(ledger.as_ref(), Cost::of(1))? {
                 return Ok(active);
             }
             active.sort_by_key(|row| rank.get(&row.at).copied());
@@ -203,25 +215,24 @@ impl Books<'_> {
                     Looked::Now => {
                         // What is needed is decided anew, by the verdict.
                         calls = calls.saturating_sub(ledger.survey_size());
-                        spent = Spent::load(sql)?;
                         active = needs.rows();
                         continue;
                     }
                     Looked::Never => return Ok(needs.rows()),
                 }
             }
-            let mut allowance = Allowance { calls, spent: &mut spent, alone: &alone };
+            let mut allowance = Allowance { calls, alone: &alone };
             let gathered = self.gather(ledger.as_ref(), needs, &mut allowance)?;
             calls = allowance.calls;
             active = gathered.waiting;
-            spent.store(sql)?;
             if gathered.envelopes.is_empty() {
                 if let Some(cost) = gathered.no_room_for {
-                    self.paced(ledger.as_ref(), &spent, cost)?;
+                    self.paced(ledger.as_ref(), cost)?;
                 }
                 return Ok(active);
             }
             let seats = || gathered.envelopes.iter().flat_map(|one| &one.seats);
+            self.at_work();
             let Some(token) = self.token(connection, renew).await? else {
                 active.extend(seats().filter(|seat| seat.ride != Ride::Guest).map(|seat| seat.row.clone()));
                 return Ok(active);
@@ -231,7 +242,7 @@ impl Books<'_> {
             sql.sync().await?;
             let mut pause = false;
             for (envelope, answer) in self.send(ledger.as_ref(), gathered.envelopes, &token).await {
-                let applied = self.take_in(ledger.as_ref(), &envelope, &answer, &mut spent)?;
+                let applied = self.take_in(ledger.as_ref(), &envelope, answer.as_ref())?;
                 for (seat, applied) in envelope.seats.into_iter().zip(applied) {
                     match &applied {
                         Applied::Alone => drop(alone.insert(seat.row.at.clone())),
@@ -248,7 +259,6 @@ impl Books<'_> {
                     }
                 }
             }
-            spent.store(sql)?;
             renewed |= renew;
             if pause {
                 return Ok(active);
@@ -274,8 +284,8 @@ impl Books<'_> {
     }
 
     /// True if the ledger's limits leave no room for `cost`: then the connection pauses until there is.
-    fn paced(&self, ledger: &dyn Ledger, spent: &Spent, cost: Cost) -> Result<bool, SqlError> {
-        match spent.wait(ledger.limits(), self.platform.clock.now(), cost) {
+    fn paced(&self, ledger: &dyn Ledger, cost: Cost) -> Result<bool, SqlError> {
+        match budget::wait(self.platform.sql, ledger.limits(), self.platform.clock.now(), cost)? {
             Some(until) => breaker::pause(self.platform.sql, until, PACING).map(|_| true),
             None => Ok(false),
         }
@@ -341,6 +351,7 @@ impl Books<'_> {
     async fn flush_journal(&self) -> Option<DateTime<Utc>> {
         let source = self.source().ok()?;
         for _ in 0..FLUSHES {
+            self.at_work();
             match journal::flush(self.platform, &source).await {
                 Ok(journal::Flushed::Empty) => return None,
                 Ok(journal::Flushed::More) => {}

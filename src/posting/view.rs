@@ -201,7 +201,8 @@ impl Books<'_> {
             obstacles::probe_now(sql, at)?;
             orders::release(sql, at, now)
         })?;
-        self.arm(None).await?;
+        // At once: what the release changed is to be seen.
+        self.arm(Some(now)).await?;
         Ok(found)
     }
 }

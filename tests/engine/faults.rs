@@ -1,9 +1,12 @@
 //! Ledgers, token services and journals that fail: nothing is lost, nothing is done twice.
 
+use chrono::Duration;
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 use sandbox::{Fault, FaultKind, Ledger};
-use tillproof::platform::Clock;
+use tillproof::platform::{Clock, Http, HttpError, Request, Response};
 
-use crate::support::{Bench, Company, Story};
+use crate::support::{Bench, Company, SandboxHttp, Story};
 use crate::told;
 
 #[test]
@@ -137,4 +140,37 @@ fn what_is_refused_or_put_off_when_it_is_sent_again_may_have_been_done_the_first
             }
         }
     }
+}
+
+/// The world, in which a token takes its time.
+struct SlowTokens<'a>(&'a Bench);
+
+impl Http for SlowTokens<'_> {
+    fn send(&self, request: Request) -> LocalBoxFuture<'_, Result<Response, HttpError>> {
+        if request.url.contains("/connect/token") {
+            self.0.clock.advance(Duration::seconds(100));
+        }
+        async move { SandboxHttp(self.0).send(request).await }.boxed_local()
+    }
+}
+
+#[test]
+fn a_payment_is_not_repeated_under_a_key_that_was_forgotten_while_a_token_was_fetched() {
+    let bench = Bench::new(Company::XeroUk);
+    let story = Story::read("partly_paid");
+    bench.fail(Fault::next(FaultKind::LostReply).on("PUT", "/Payments"));
+    bench.tell(&story);
+    let sent = |bench: &Bench| bench.rows("SELECT first_sent_at FROM sendings").len();
+    while sent(&bench) == 0 || bench.ledger(Company::XeroUk).len() < 2 {
+        let due = bench.alarm.0.borrow_mut().take().expect("the payment is still to come");
+        bench.clock.advance(due - bench.clock.now());
+        bench.turn();
+    }
+    // Xero still knows the key when the turn begins, and no longer when the new token is there.
+    bench.clock.advance(Duration::seconds(280));
+    bench.fail(Fault::next(FaultKind::TokenExpired));
+    bench.books(&SlowTokens(&bench)).turn().now_or_never().unwrap();
+    bench.run();
+    assert_eq!(bench.ledger(Company::XeroUk), told(Company::XeroUk, &story).ledger(Company::XeroUk));
+    assert_eq!(bench.state(&story.order_id()).0, "synced");
 }

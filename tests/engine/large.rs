@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Bench, Company, Story};
+use crate::support::{Bench, Company, Story, thorough};
 
 /// The simple order (65.76) with so many more of its first line (25.00 and 5.00 tax).
 fn large(more: usize) -> Story {
@@ -63,7 +63,8 @@ fn a_document_may_be_kept_shorter_by_the_settings_and_every_story_still_adds_up(
         // A part that is written anew keeps its number; which part that is differs from the whole. And no two rows above
         // zero outweigh what a cancelled order was never paid.
         let others = |story: &Story| !["edited_while_unpaid", "cancelled_partly_paid"].contains(&story.name.as_str());
-        for story in Story::all().into_iter().filter(others) {
+        let mine = |number: usize| thorough() || Company::ALL[number % Company::ALL.len()] == company;
+        for (_, story) in Story::all().into_iter().filter(others).enumerate().filter(|(number, _)| mine(*number)) {
             let (whole, split) = (Bench::new(company), Bench::with(company, settings.clone()));
             [&whole, &split].into_iter().for_each(|bench| {
                 bench.tell(&story);
@@ -73,7 +74,7 @@ fn a_document_may_be_kept_shorter_by_the_settings_and_every_story_still_adds_up(
             assert_eq!(kinds(&whole), kinds(&split), "{} {company:?}", story.name);
             parts += documents(&split).len() - documents(&whole).len();
         }
-        assert!(parts > 10, "{company:?} made only {parts} further documents");
+        assert!(parts > 5, "{company:?} made only {parts} further documents");
     }
 }
 

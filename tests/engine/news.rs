@@ -94,3 +94,68 @@ fn personal_data_never_reaches_the_journal() {
     }
     assert!(format!("{:?}", bench.journal("SELECT * FROM adjustments")).contains("[personal data]"));
 }
+
+#[test]
+fn a_person_puts_a_delivery_aside_that_could_not_be_read() {
+    let bench = Bench::new(Company::XeroUk);
+    bench.deliver_as(7, "orders/create", b"{");
+    bench.run();
+    let row = || bench.journal("SELECT state, reason FROM orders WHERE order_id = 'event:webhook-7'").remove(0);
+    assert_eq!((row()["state"].as_str(), row()["reason"].as_str()), ("held", "unreadable"));
+    bench.release("event:webhook-7");
+    bench.run();
+    assert_eq!((row()["state"].as_str(), row()["reason"].as_str()), ("ignored", "put_aside"));
+    assert!(bench.journal("SELECT * FROM needs_attention").is_empty());
+    // The same number with another body that cannot be read needs somebody again.
+    bench.deliver_as(7, "orders/create", b"[");
+    bench.run();
+    assert_eq!(row()["state"], "held");
+}
+
+#[test]
+fn a_payment_of_an_old_order_waits_for_its_transaction_as_that_of_a_new_one_does() {
+    for company in Company::ALL {
+        let bench = Bench::new(company);
+        bench.tell(&Story::read("simple"));
+        let story = Story::read("paid_later_without_transactions");
+        bench.deliver(&story.deliveries[0].0, &story.deliveries[0].1);
+        bench.run();
+        bench.clock.advance(chrono::Duration::days(26));
+        bench.deliver(&story.deliveries[1].0, &story.deliveries[1].1);
+        // Its own turn comes, and another one's.
+        bench.clock.advance(chrono::Duration::seconds(20));
+        bench.turn();
+        let transaction = json!({
+            "id": 6700000011570u64, "order_id": 5600000001157u64, "kind": "sale", "status": "success", "amount": "65.88",
+            "currency": "USD", "gateway": "shopify_payments", "created_at": "2026-11-28T09:00:00-05:00",
+            "processed_at": "2026-11-28T09:00:00-05:00", "admin_graphql_api_id": "gid://shopify/OrderTransaction/6700000011570",
+        });
+        bench.deliver("order_transactions/create", &transaction);
+        bench.run();
+        let key = "SELECT document_key FROM documents WHERE order_id = '5600000001157' AND kind = 'payment'";
+        assert_eq!(bench.journal(key)[0]["document_key"], "payment:6700000011570", "{company:?}");
+    }
+}
+
+#[test]
+fn of_two_snapshots_of_one_second_the_one_that_was_triggered_later_counts() {
+    let (topic, body) = Story::read("simple").deliveries.remove(0);
+    for flip in [false, true] {
+        for name in ["Linen", "Cotton"] {
+            let bench = Bench::new(Company::XeroUk);
+            let mut later = body.clone();
+            later["line_items"][0]["title"] = json!(name);
+            later["line_items"][0]["name"] = json!(name);
+            let mut told = [(&body, "2026-11-03T10:00:00.100000000Z"), (&later, "2026-11-03T10:00:00.900000000Z")];
+            if flip {
+                told.reverse();
+            }
+            for (body, at) in told {
+                bench.deliver_at(&topic, body, at);
+            }
+            bench.run();
+            let documents = format!("{:?}", bench.rows("SELECT document FROM documents"));
+            assert!(documents.contains(name), "{name}, {flip}: {documents}");
+        }
+    }
+}

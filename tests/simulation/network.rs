@@ -69,7 +69,7 @@ impl Network {
         self.power.step();
         self.disk.breathe(0, 3).await;
         if self.is_cut.get() {
-            return Err(HttpError::NotSent("no way out".into()));
+            return Err(HttpError("no way out".into()));
         }
         let latency = self.dice.millis(10, 250);
         let reply = Rc::new(RefCell::new(None));
@@ -87,8 +87,8 @@ impl Network {
         self.timeline.pause(back.min(DEADLINE)).await;
         self.power.step();
         match reply.delivery {
-            _ if back > DEADLINE => Err(HttpError::OutcomeUnknown("no answer in time".into())),
-            Delivery::Lost | Delivery::Refused => Err(HttpError::OutcomeUnknown("connection lost".into())),
+            _ if back > DEADLINE => Err(HttpError("no answer in time".into())),
+            Delivery::Lost | Delivery::Refused => Err(HttpError("connection lost".into())),
             Delivery::Delivered | Delivery::Delayed(_) => Ok(inward(reply)),
         }
     }

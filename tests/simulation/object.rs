@@ -9,7 +9,7 @@ use serde_json::Value;
 use tillproof::config::{self, Variables};
 use tillproof::platform::cipher::TokenCipher;
 use tillproof::platform::native::SeededRandom;
-use tillproof::platform::{Platform, Sql, SqlError};
+use tillproof::platform::{Platform, Pulse, Sql, SqlError};
 use tillproof::posting::{Books, Incoming, OrderRef};
 use tillproof::shopify::Delivery;
 
@@ -29,6 +29,8 @@ pub struct Object {
     pub disk: Rc<Disk>,
     pub journal: RemoteJournal,
     pub network: Network,
+    /// Memory: gone when the power goes.
+    pub pulse: Pulse,
     clock: WallClock,
     random: SeededRandom,
     cipher: TokenCipher<SeededRandom>,
@@ -62,6 +64,7 @@ impl Object {
             power,
             disk,
             network,
+            pulse: Pulse::default(),
             variables: RefCell::new(variables),
         }
     }
@@ -74,6 +77,7 @@ impl Object {
             sql: disk,
             journal: &self.journal,
             alarm: disk,
+            pulse: &self.pulse,
             cipher: &self.cipher,
             http: &self.network,
         };

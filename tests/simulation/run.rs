@@ -314,6 +314,7 @@ impl<'a> Run<'a> {
         self.timeline().forget();
         self.object.network.lose_sender();
         self.object.disk.lose_power();
+        self.object.pulse.stop();
         if self.dice.percent(15) {
             self.trace.tell(self.now(), || "alarm   is forgotten by the platform".into());
             self.object.disk.forget_alarm();

@@ -20,7 +20,7 @@ use serde_json::Value;
 use tillproof::config::{self, Variables};
 use tillproof::platform::cipher::TokenCipher;
 use tillproof::platform::native::{ManualClock, RecordedAlarm, SeededRandom, Sqlite, SqliteJournal};
-use tillproof::platform::{Clock, Http, HttpError, Platform, Request, Response, Sql};
+use tillproof::platform::{Clock, Http, HttpError, Platform, Pulse, Request, Response, Sql};
 use tillproof::posting::{Books, Incoming, OrderRef};
 use tillproof::shopify::Delivery;
 
@@ -32,6 +32,8 @@ pub use planted::{PLANTED, plant};
 #[allow(unused_imports)]
 pub use sandbox::presets::{QUICKBOOKS_UK, QUICKBOOKS_US, XERO_UK};
 pub use story::Story;
+#[allow(unused_imports)]
+pub use story::thorough;
 
 pub const SHOP: &str = "example.myshopify.com";
 
@@ -42,6 +44,7 @@ pub struct Bench {
     pub sql: Sqlite,
     pub journal: SqliteJournal,
     pub alarm: RecordedAlarm,
+    pub pulse: Pulse,
     pub cipher: TokenCipher<SeededRandom>,
     pub world: RefCell<World>,
     pub variables: Variables,
@@ -78,6 +81,7 @@ impl Bench {
             sql: Sqlite::in_memory().unwrap(),
             journal: SqliteJournal::in_memory().unwrap(),
             alarm: RecordedAlarm::default(),
+            pulse: Pulse::default(),
             cipher: TokenCipher::new(key, SeededRandom::new(8)).unwrap(),
             world: RefCell::new(World::new()),
             variables,
@@ -98,6 +102,7 @@ impl Bench {
             sql: &sql,
             journal: &self.journal,
             alarm: &alarm,
+            pulse: &Pulse::default(),
             cipher: &self.cipher,
             http: &Aside(RefCell::new(self.world.borrow().clone())),
         };
@@ -127,6 +132,7 @@ impl Bench {
             sql: &self.sql,
             journal: &self.journal,
             alarm: &self.alarm,
+            pulse: &self.pulse,
             cipher: &self.cipher,
             http,
         };
@@ -386,7 +392,7 @@ impl Http for SandboxHttp<'_> {
         let reply = self.0.world.borrow_mut().handle(self.0.clock.now(), &as_sent(request));
         self.0.clock.advance(Duration::milliseconds(120));
         let result = match reply.delivery {
-            Arrival::Lost | Arrival::Refused => Err(HttpError::OutcomeUnknown("connection lost".into())),
+            Arrival::Lost | Arrival::Refused => Err(HttpError("connection lost".into())),
             Arrival::Delivered | Arrival::Delayed(_) => Ok(as_received(reply)),
         };
         async move { result }.boxed_local()
