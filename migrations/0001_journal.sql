@@ -37,6 +37,7 @@ CREATE TABLE orders (
     first_seen_at TEXT NOT NULL,
     synced_at TEXT,
     attempts INTEGER NOT NULL,
+    retrying_since TEXT,
     next_attempt_at TEXT,
     source TEXT NOT NULL,
     seq INTEGER NOT NULL,
@@ -169,7 +170,7 @@ CREATE VIEW needs_attention AS
 SELECT connection, order_id, name, state, reason, remedy, attempts, first_seen_at, updated_at, next_attempt_at
 FROM orders
 WHERE state = 'held'
-    OR (state = 'retrying' AND julianday('now') - julianday(first_seen_at) > 1.0 / 24);
+    OR (state = 'retrying' AND julianday('now') - julianday(coalesce(retrying_since, first_seen_at)) > 1.0 / 24);
 
 -- Per reconciliation: how many discrepancies.
 CREATE VIEW drift AS

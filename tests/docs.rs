@@ -93,7 +93,7 @@ fn nothing_longer_than_a_ledgers_own_limit_is_sent() {
 fn the_holds_are_those_of_the_code() {
     let mut text = String::from(
         "# Why an order waits\n\nAn order that cannot be booked safely is held: nothing more of it is posted until a person \
-         has looked. The reason and the remedy stand on the order's page and in the view `needs_attention`; all other \
+         has looked. The reason and the remedy stand in `GET /api/orders/<connection>/<order>` and in the view `needs_attention`; all other \
          orders go on.\n\n",
     );
     let rows: Vec<Vec<String>> = HoldReason::ALL
@@ -137,7 +137,7 @@ Every answer of a ledger is looked up here, from the top; the first row that fit
 asked for is in it. The `code` stands in the table `attempts` and in the detail of a hold. What a hold asks for stands in
 [holds.md](holds.md).
 
-A ledger's own words may name people: they stay inside the object and are shown on the order's page only. The log, the
+A ledger's own words may name people: they stay inside the object and are shown by `GET /api/orders/<connection>/<order>` only. The log, the
 alerts and this program's own messages carry the sentence under \"meaning\".
 ";
 

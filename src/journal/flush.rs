@@ -80,6 +80,7 @@ const TABLES: &[Table] = &[
             "first_seen_at",
             "synced_at",
             "attempts",
+            "retrying_since",
             "next_attempt_at",
         ],
         key: &["connection", "order_id"],
@@ -269,6 +270,7 @@ mod tests {
             first_seen_at: "2026-01-01T00:00:00.000Z".into(),
             synced_at: None,
             attempts: 0,
+            retrying_since: None,
             next_attempt_at: None,
         })
     }

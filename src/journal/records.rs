@@ -74,6 +74,7 @@ pub struct OrderRecord {
     pub first_seen_at: String,
     pub synced_at: Option<String>,
     pub attempts: i64,
+    pub retrying_since: Option<String>,
     pub next_attempt_at: Option<String>,
 }
 

@@ -8,20 +8,21 @@ use chrono::{DateTime, Utc};
 
 use super::books::Books;
 use super::breaker;
+use super::call::{Call, PartyCall, Purpose, WriteParts};
 use super::documents;
-use super::next::{Call, PartyCall, Purpose, WriteParts};
 use super::obstacles;
 use super::orders::{self, Ending};
 use super::parties;
 use super::round::{Envelope, Ride, Seat};
 use super::sending;
 use super::writes::{self, Closed, LoggedWrite, Open};
-use crate::books::document::Document;
 use crate::books::hold::{Hold, HoldReason};
 use crate::journal::{self, AttemptRecord};
-use crate::ledgers::{FoundParty, Ledger, Operation, Outcome, Posted, WireRequest};
+use crate::ledgers::{FoundParty, Ledger, Outcome, Posted, WireRequest};
 use crate::platform::time::iso;
 use crate::platform::{HttpError, Response, Sql, SqlError, transaction};
+
+mod adopting;
 
 /// What follows for an order's part of the turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -222,80 +223,6 @@ impl Desk<'_> {
         Ok(Followed::Go)
     }
 
-    fn looked(
-        &self,
-        call: &Call,
-        logged: &LoggedWrite,
-        parts: &WriteParts,
-        outcome: Outcome<Vec<Posted>>,
-    ) -> Result<Followed, SqlError> {
-        let found = match outcome {
-            Outcome::Done(found) => found,
-            other => return self.trouble(call, other.map(drop), Subject::Question),
-        };
-        self.came_through()?;
-        let close = |how| writes::close(self.sql, logged.id, how, self.now);
-        if logged.operation != Operation::Create {
-            return self.looked_for_change(call, logged, parts, &found);
-        }
-        // What was sent and came out with another total is ours all the same: it is put right, or goes out again.
-        let miscomputed =
-            |one: &&Posted| logged.was_sent && logged.document.itemised().is_some() && names_us(one, logged);
-        if let Some(ours) = found.iter().find(|one| is_ours(one, logged)).or_else(|| found.iter().find(miscomputed)) {
-            close(Closed::Adopted)?;
-            return self.stands(call, logged, ours);
-        }
-        if logged.document.itemised().is_some() && (!found.is_empty() || logged.open == Open::LookExisting) {
-            close(Closed::Refused)?;
-            return Ok(Followed::End(Ending::Held(number_taken(&logged.document, &found))));
-        }
-        if logged.open == Open::LookExisting {
-            close(Closed::Refused)?;
-            let text = format!(
-                "{}: the ledger says that it cannot be applied, and no such payment of ours stands",
-                logged.document.key
-            );
-            return Ok(Followed::End(Ending::Held(Hold::new(HoldReason::Refused, text))));
-        }
-        // Not there: it was never done. A new write follows, under a new key.
-        close(Closed::Absent)?;
-        Ok(Followed::Go)
-    }
-
-    /// A void or a full update was looked for: it is done, or it is planned anew upon the document as it stands now.
-    fn looked_for_change(
-        &self,
-        call: &Call,
-        logged: &LoggedWrite,
-        parts: &WriteParts,
-        found: &[Posted],
-    ) -> Result<Followed, SqlError> {
-        let close = |how| writes::close(self.sql, logged.id, how, self.now);
-        let id = parts.existing().map(|posted| posted.ledger_id.as_str()).unwrap_or_default();
-        let number = logged.document.number();
-        let by_id = found.iter().find(|one| one.ledger_id == id);
-        let Some(now) = by_id.or_else(|| found.iter().find(|one| one.number == number)) else {
-            close(Closed::Absent)?;
-            return Ok(Followed::Go);
-        };
-        match (logged.operation, now.void) {
-            (Operation::Void, true) => {
-                close(Closed::Adopted)?;
-                self.stands(call, logged, now)
-            }
-            (_, true) => {
-                close(Closed::Refused)?;
-                let text = format!("{}: somebody voided it in the ledger", logged.document.key);
-                Ok(Followed::End(Ending::Held(Hold::new(HoldReason::ChangedAfterPosting, text))))
-            }
-            (_, false) => {
-                documents::refresh(self.sql, &call.order, &logged.document.key, now)?;
-                close(Closed::Absent)?;
-                Ok(Followed::Go)
-            }
-        }
-    }
-
     fn party_created(&self, call: &Call, party: &PartyCall, outcome: Outcome<String>) -> Result<Followed, SqlError> {
         let mut known = party.known.clone();
         match outcome {
@@ -395,34 +322,4 @@ fn describe<T>(outcome: &Outcome<T>) -> Described {
         Outcome::Reconnect(why) => ("reconnect", None, Some(why.clone())),
         Outcome::Unknown(why) => ("unknown", None, Some(why.clone())),
     }
-}
-
-/// Adoption believes nothing: number, money, currency, party and the order's id have to agree, and it has to count.
-fn is_ours(found: &Posted, logged: &LoggedWrite) -> bool {
-    found.total == logged.document.total && names_us(found, logged)
-}
-
-/// The same, but for the money.
-fn names_us(found: &Posted, logged: &LoggedWrite) -> bool {
-    let document = &logged.document;
-    !found.void
-        && found.number == document.number()
-        && found.names_order
-        && found.currency.is_none_or(|currency| currency == document.currency)
-        && found.party_id.as_ref().is_none_or(|party| *party == logged.party_id)
-}
-
-fn number_taken(document: &Document, found: &[Posted]) -> Hold {
-    let totals: Vec<String> = found
-        .iter()
-        .map(|one| format!("{}{}", document.currency.show(one.total), if one.void { ", voided" } else { "" }))
-        .collect();
-    let text = format!(
-        "{} {} exists in the ledger ({}) and is not this order's, which comes to {}",
-        document.kind().as_str(),
-        document.number(),
-        if totals.is_empty() { "not visible to us".to_owned() } else { totals.join("; ") },
-        document.currency.show(document.total)
-    );
-    Hold::new(HoldReason::NumberTaken, text)
 }

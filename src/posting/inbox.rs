@@ -10,6 +10,7 @@ use super::changes;
 use super::orders::{self, OrderRef};
 use super::personal;
 use super::privacy;
+use super::published;
 use super::schema::{meta, set_meta};
 use super::silence;
 use super::stopped;
@@ -58,7 +59,7 @@ pub fn receive(sql: &dyn Sql, now: DateTime<Utc>, incoming: &Incoming<'_>) -> Re
     transaction(sql, |sql| {
         if let Some(seq) = known(sql, incoming, &sha256)? {
             sql.exec("UPDATE events SET deliveries = deliveries + 1 WHERE seq = ?", &[seq.into()])?;
-            orders::publish_event(sql, seq)?;
+            published::publish_event(sql, seq)?;
             return Ok(Received::Duplicate);
         }
         let seq = store(sql, now, incoming, &sha256, news.as_ref().ok().and_then(News::order_id))?;
@@ -71,7 +72,7 @@ pub fn receive(sql: &dyn Sql, now: DateTime<Utc>, incoming: &Incoming<'_>) -> Re
             Ok(news) => merge(sql, now, incoming, seq, &sha256, news)?,
             Err(problem) => hold_event(sql, now, incoming, seq, reason_of(problem), &problem.to_string())?,
         }
-        orders::publish_event(sql, seq)?;
+        published::publish_event(sql, seq)?;
         Ok(Received::New)
     })
 }
@@ -311,7 +312,7 @@ fn hold_event(
          DO UPDATE SET state = 'held', reason = ?3, detail = ?4, remedy = ?5, updated_at = ?6",
         &[connection, order_id, reason.code().into(), detail.into(), reason.remedy().into(), iso(now).into()],
     )?;
-    orders::publish(sql, &at)
+    published::publish(sql, &at)
 }
 
 /// All that is known of an order.

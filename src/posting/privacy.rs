@@ -11,6 +11,7 @@ use super::books::Books;
 use super::inbox::{self, LOOSE};
 use super::orders::{self, OrderRef};
 use super::personal::Personal;
+use super::published;
 use super::reduce::{Reduced, reduce};
 use crate::journal::{self, PrivacyRecord, Record};
 use crate::platform::time::iso;
@@ -230,7 +231,7 @@ fn finish(sql: &dyn Sql, request: &mut Request, now: DateTime<Utc>) -> Result<()
         "UPDATE events SET outcome = 'unchanged', reason = ?, finished_at = ? WHERE seq = ?",
         &[ERASED.into(), iso(now).into(), request.id.into()],
     )?;
-    orders::publish_event(sql, request.id)
+    published::publish_event(sql, request.id)
 }
 
 /// Closes a question that waits for a person. False if there is none of that number.

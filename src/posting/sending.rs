@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::next::PartyCall;
+use super::call::PartyCall;
 use super::orders::OrderRef;
 use crate::ledgers::WireRequest;
 use crate::platform::time::{iso, parse_iso};

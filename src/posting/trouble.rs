@@ -2,8 +2,8 @@
 
 use super::apply::{Applied, Desk, Followed, Scope, Subject};
 use super::breaker::{self, Asked};
+use super::call::{Call, PartyCall, Purpose};
 use super::documents;
-use super::next::{Call, PartyCall, Purpose};
 use super::obstacles::{self, About};
 use super::orders::{self, Ending};
 use super::parties;

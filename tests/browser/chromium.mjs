@@ -1,7 +1,7 @@
 // A headless Chromium: the one that CHROMIUM names, else one that is installed, else the one that npm brought along.
 
 import { spawnSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import puppeteer from "puppeteer-core";
 
 function installed() {
@@ -10,6 +10,8 @@ function installed() {
     const found = spawnSync("sh", ["-c", `command -v ${name}`], { encoding: "utf8" }).stdout.trim();
     if (found) return found;
   }
+  const app = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome";
+  if (existsSync(app)) return app;
 }
 
 async function brought(folder) {

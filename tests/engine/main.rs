@@ -5,8 +5,11 @@ mod support;
 
 mod arrival;
 mod batches;
+mod connect;
 mod drift;
 mod faults;
+mod fetched;
+mod healing;
 mod holds;
 mod large;
 mod limits;
@@ -14,11 +17,14 @@ mod news;
 mod obstacles;
 #[path = "../simulation/person.rs"]
 mod person;
+mod preflight;
 mod privacy;
 mod proofs;
 mod retention;
 mod shopify;
 mod stories;
+mod tokens;
+mod watch;
 
 use support::{Bench, Company, Story};
 

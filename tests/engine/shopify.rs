@@ -1,7 +1,7 @@
 //! Shopify asked instead of told: orders that no delivery brought, tokens, the cost budget, subscriptions, silence.
 
 use chrono::{DateTime, Duration, Utc};
-use sandbox::shopify::{CLIENT, DOMAIN, PERMANENT_TOKEN};
+use sandbox::shopify::{CLIENT, PERMANENT_TOKEN};
 use sandbox::{Fault, FaultKind};
 use serde_json::{Value, json};
 use tillproof::platform::Clock;
@@ -9,14 +9,14 @@ use tillproof::platform::Clock;
 use crate::support::{Bench, Company, Story, everything};
 use crate::told;
 
-fn connected(company: Company, settings: Value) -> Bench {
+pub fn connected(company: Company, settings: Value) -> Bench {
     let mut bench = Bench::with(company, settings);
     bench.variables.insert("SHOPIFY_CLIENT_ID".into(), json!(CLIENT.0));
     bench.variables.insert("SHOPIFY_CLIENT_SECRET".into(), json!(CLIENT.1));
     bench
 }
 
-fn happened(bench: &Bench, story: &Story) {
+pub fn happened(bench: &Bench, story: &Story) {
     for (topic, body) in &story.deliveries {
         bench.world.borrow_mut().shopify.happened(topic, body);
     }
@@ -26,7 +26,7 @@ fn edited(order_id: &str) -> Value {
     json!({"order_edit": {"id": 1, "order_id": order_id.parse::<u64>().unwrap()}})
 }
 
-fn calls(bench: &Bench) -> u64 {
+pub fn calls(bench: &Bench) -> u64 {
     bench.world.borrow().calls().iter().filter(|(name, _)| name.contains("graphql")).map(|(_, count)| count).sum()
 }
 
@@ -35,7 +35,7 @@ fn synced_at(bench: &Bench, order_id: &str) -> DateTime<Utc> {
     rows[0]["synced_at"].parse().unwrap()
 }
 
-fn alerts(bench: &Bench, open: bool) -> Vec<String> {
+pub fn alerts(bench: &Bench, open: bool) -> Vec<String> {
     // The journal has no tables before the first record.
     if bench.journal("SELECT 1 FROM sqlite_master WHERE name = 'alerts'").is_empty() {
         return Vec::new();
@@ -45,12 +45,12 @@ fn alerts(bench: &Bench, open: bool) -> Vec<String> {
     rows.into_iter().map(|row| row["kind"].clone()).collect()
 }
 
-fn shop_status(bench: &Bench) -> Value {
+pub fn shop_status(bench: &Bench) -> Value {
     serde_json::to_value(bench.open().status().unwrap()).unwrap()["connections"][0]["shopify"].clone()
 }
 
 /// Stories that one fetch tells as well as their deliveries do.
-const FETCHED: [&str; 7] = [
+pub const FETCHED: [&str; 7] = [
     "simple",
     "partial_refund",
     "multi_currency_refunds",
@@ -300,185 +300,4 @@ fn with_several_shops_only_the_connections_own_credentials_count() {
     bench.variables.insert("SHOPIFY_CLIENT_ID_MAIN".into(), json!(CLIENT.0));
     bench.variables.insert("SHOPIFY_CLIENT_SECRET_MAIN".into(), json!(CLIENT.1));
     assert_eq!(shop_status(&bench)["access"], "client_credentials");
-}
-
-const HERE: &str = "https://till.example/webhooks/shopify";
-
-fn managed() -> Bench {
-    let mut settings = Company::XeroUk.settings();
-    settings["subscriptions"] = json!("api");
-    let mut bench = connected(Company::XeroUk, settings);
-    bench.variables.insert("PUBLIC_URL".into(), json!("https://till.example/"));
-    bench
-}
-
-fn cron(bench: &Bench) {
-    bench.poke();
-    bench.run();
-}
-
-fn topics(bench: &Bench) -> Vec<String> {
-    let world = bench.world.borrow();
-    let mut topics: Vec<String> =
-        world.shopify.subscriptions.iter().filter(|one| one.uri == HERE).map(|one| one.topic.clone()).collect();
-    topics.sort();
-    topics
-}
-
-#[test]
-fn missing_subscriptions_are_made_wrong_ones_replaced_and_foreign_ones_left_alone() {
-    let bench = managed();
-    {
-        let shop = &mut bench.world.borrow_mut().shopify;
-        for (topic, uri, version) in [
-            ("ORDERS_CREATE", HERE, "2026-07"),
-            ("ORDERS_PAID", HERE, "2026-10"),
-            ("ORDERS_CREATE", "https://other.example/hook", "2026-01"),
-        ] {
-            shop.subscriptions.push(sandbox::shopify::Subscription {
-                id: shop.subscriptions.len() as u64 + 1,
-                topic: topic.into(),
-                uri: uri.into(),
-                version: version.into(),
-                created_at: bench.clock.now(),
-                filter: String::new(),
-                include_fields: Vec::new(),
-            });
-        }
-    }
-    cron(&bench);
-    assert_eq!(topics(&bench).len(), 9, "{:?}", topics(&bench));
-    assert!(bench.world.borrow().shopify.subscriptions.iter().all(|one| one.version == "2026-10" || one.uri != HERE));
-    assert_eq!(bench.world.borrow().shopify.subscriptions.len(), 10);
-    let check = shop_status(&bench)["subscriptions"].clone();
-    assert_eq!(
-        (check["made"].as_array().unwrap().len(), check["problems"].as_array().unwrap().len()),
-        (8, 0),
-        "{check}"
-    );
-    assert!(alerts(&bench, true).is_empty(), "the first time they are simply made");
-}
-
-#[test]
-fn a_subscription_that_shopify_removed_is_made_again_within_a_day_and_what_was_missed_is_fetched() {
-    let bench = managed();
-    cron(&bench);
-    let before = calls(&bench);
-    bench.clock.advance(Duration::hours(23));
-    cron(&bench);
-    assert_eq!(calls(&bench), before, "once a day");
-    let told = Story::read("simple");
-    bench.deliver(&told.deliveries[1].0, &told.deliveries[1].1);
-    bench.world.borrow_mut().shopify.subscriptions.retain(|one| !one.topic.starts_with("ORDERS_"));
-    let mut missed = Story::read("partial_refund");
-    for (_, body) in missed.deliveries.iter_mut().filter(|(topic, _)| topic.starts_with("orders/")) {
-        body["updated_at"] = json!("2026-11-03T08:30:00Z");
-    }
-    [&told, &missed].into_iter().for_each(|story| happened(&bench, story));
-    bench.clock.advance(Duration::hours(2));
-    cron(&bench);
-    assert_eq!(topics(&bench).len(), 9);
-    assert_eq!(alerts(&bench, true), ["subscriptions"]);
-    assert!(bench.journal("SELECT message FROM alerts")[0]["message"].contains("orders/create"));
-    assert_eq!(bench.state(&missed.order_id()).0, "synced", "nobody told of it");
-    bench.clock.advance(Duration::hours(25));
-    cron(&bench);
-    assert!(alerts(&bench, true).is_empty(), "all is well again");
-}
-
-#[test]
-fn what_cannot_be_put_right_is_said_with_its_remedy() {
-    let mut bench = managed();
-    bench.variables.remove("PUBLIC_URL");
-    cron(&bench);
-    let check = shop_status(&bench)["subscriptions"].clone();
-    assert!(check["problems"][0].as_str().unwrap().contains("PUBLIC_URL"), "{check}");
-    assert_eq!(alerts(&bench, true), ["subscriptions"]);
-    let untouched = connected(Company::XeroUk, Company::XeroUk.settings());
-    cron(&untouched);
-    assert_eq!(calls(&untouched), 0, "the app's own configuration makes them");
-}
-
-/// A delivery every hour, for that many hours.
-fn hours_of_news(bench: &Bench, hours: u64) {
-    for hour in 0..hours {
-        bench.deliver("carts/update", &json!({"id": hour}));
-        bench.run();
-        bench.clock.advance(Duration::hours(1));
-    }
-}
-
-/// Cron, for that many hours.
-fn hours_of_silence(bench: &Bench, hours: i64) {
-    for _ in 0..hours * 2 {
-        bench.clock.advance(Duration::minutes(30));
-        cron(bench);
-    }
-}
-
-#[test]
-fn a_shop_that_falls_silent_is_asked_what_it_did_not_tell_and_somebody_hears_of_it_once() {
-    let bench = managed();
-    cron(&bench);
-    hours_of_news(&bench, 80);
-    hours_of_silence(&bench, 1);
-    assert!(alerts(&bench, true).is_empty(), "an hour is usual");
-    let missed: Vec<Story> = FETCHED.iter().map(|name| Story::read(name)).collect();
-    missed.iter().for_each(|story| happened(&bench, story));
-    // They changed after the last delivery, as the shop has it.
-    bench.world.borrow_mut().shopify.subscriptions.clear();
-    hours_of_silence(&bench, 5);
-    assert!(alerts(&bench, true).contains(&"silence".to_owned()), "{:?}", alerts(&bench, true));
-    assert_eq!(topics(&bench).len(), 9, "looked at because of the silence, not of the day");
-    hours_of_silence(&bench, 30);
-    assert_eq!(bench.journal("SELECT * FROM alerts WHERE kind = 'silence'").len(), 1, "once");
-    assert!(!shop_status(&bench)["deliveries"]["silent_since"].is_null());
-    bench.deliver("carts/update", &json!({"id": 1}));
-    bench.run();
-    assert_eq!(alerts(&bench, true).iter().filter(|kind| *kind == "silence").count(), 0);
-    assert!(alerts(&bench, false).contains(&"silence".to_owned()));
-    assert!(shop_status(&bench)["deliveries"]["silent_since"].is_null());
-}
-
-#[test]
-fn orders_that_changed_in_the_silence_are_fetched_page_by_page_and_known_ones_are_not() {
-    let bench = connected(Company::XeroUk, Company::XeroUk.settings());
-    let story = Story::read("simple");
-    let at = |number: u64, updated: &str| {
-        let mut body = story.deliveries[0].1.clone();
-        body["id"] = json!(5600000002000 + number);
-        body["name"] = json!(format!("#{}", 2000 + number));
-        body["updated_at"] = json!(updated);
-        body
-    };
-    hours_of_news(&bench, 80);
-    let now = bench.clock.now();
-    let during = (now - Duration::minutes(10)).to_rfc3339();
-    for number in 0..230 {
-        let body = at(number, &during);
-        bench.world.borrow_mut().shopify.happened("orders/create", &body);
-        let transaction = json!({"id": 7700000000000u64 + number, "order_id": body["id"], "kind": "sale", "status": "success",
-            "amount": body["total_price"], "currency": "USD", "gateway": "shopify_payments", "processed_at": during, "test": false});
-        bench.world.borrow_mut().shopify.happened("order_transactions/create", &transaction);
-        // Some of it had been told.
-        if number < 30 {
-            bench.deliver("orders/create", &body);
-        }
-    }
-    bench.run();
-    let before = calls(&bench);
-    hours_of_silence(&bench, 5);
-    let rows = bench.rows("SELECT state, COUNT(*) AS n FROM orders GROUP BY state");
-    assert_eq!((rows.len(), rows[0]["state"].as_str(), rows[0]["n"].as_str()), (1, "synced", "230"), "{rows:?}");
-    assert_eq!(calls(&bench) - before, 200 + 3, "three pages, and each order once");
-}
-
-#[test]
-fn without_access_a_silence_is_told_with_what_to_do() {
-    let bench = Bench::new(Company::XeroUk);
-    hours_of_news(&bench, 80);
-    hours_of_silence(&bench, 6);
-    assert_eq!(alerts(&bench, true), ["silence"]);
-    let message = &bench.journal("SELECT message FROM alerts")[0]["message"];
-    assert!(message.contains(DOMAIN) && message.contains("SHOPIFY_CLIENT_ID"), "{message}");
 }

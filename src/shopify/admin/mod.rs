@@ -6,6 +6,7 @@ mod answer;
 mod budget;
 mod rest;
 mod subscriptions;
+mod summaries;
 
 use serde_json::{Value, json};
 
@@ -15,8 +16,9 @@ use crate::platform::{Method, Request};
 pub use super::delivery::API_VERSION;
 pub use answer::{Token, Trouble, read, read_token};
 pub use budget::Budget;
-pub use rest::{OrderFetch, Step, Summary, keep_spelling, summaries};
+pub use rest::{OrderFetch, Step, keep_spelling};
 pub use subscriptions::{NEEDED, Subscription, created, listed, removed};
+pub use summaries::{Summary, summaries};
 
 const ORDERS: &str = include_str!("orders.graphql");
 const SUBSCRIPTIONS: &str = include_str!("subscriptions.graphql");

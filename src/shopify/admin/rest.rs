@@ -141,7 +141,7 @@ impl OrderFetch {
     }
 }
 
-fn items(value: &Value) -> &[Value] {
+pub(super) fn items(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
@@ -167,7 +167,7 @@ fn amount(money: &Value) -> Value {
 }
 
 /// Both sides of an amount.
-fn both(bag: &Value) -> Value {
+pub(super) fn both(bag: &Value) -> Value {
     let money = |side: &str| json!({ "amount": amount(&bag[side]), "currency_code": bag[side]["currencyCode"] });
     if bag.is_null() {
         return Value::Null;
@@ -377,61 +377,4 @@ fn sum(sets: impl Iterator<Item = Value>) -> Value {
             sets.iter().map(|(_, set)| amount(set)).sum::<rust_decimal::Decimal>().to_string().into();
     }
     total
-}
-
-/// An order as the list of changes shows it.
-#[derive(Debug, Clone)]
-pub struct Summary {
-    /// Shopify's id.
-    pub order_id: String,
-    /// The name people know.
-    pub name: String,
-    /// When it changed last.
-    pub updated_at: DateTime<FixedOffset>,
-    /// When it was made, as Shopify's reports see it.
-    pub processed_at: Option<DateTime<FixedOffset>>,
-    /// True if it was cancelled.
-    pub cancelled: bool,
-    /// True for a test order.
-    pub test: bool,
-    /// The total before returns.
-    pub total: MoneySet,
-    /// The total after edits and returns.
-    pub current_total: MoneySet,
-    /// Money received.
-    pub received: MoneySet,
-    /// Money given back.
-    pub refunded: MoneySet,
-    /// What the buyer still owes.
-    pub outstanding: MoneySet,
-}
-
-/// A page of orders, and where the next one begins.
-pub fn summaries(data: &Value) -> Result<(Vec<Summary>, Option<String>), Trouble> {
-    let unreadable = || Trouble::Later("Shopify's list of orders cannot be read".to_owned());
-    let page = &data["orders"];
-    let instant = |value: &Value| value.as_str().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
-    let read = |one: &Value| {
-        let set = |key: &str| serde_json::from_value::<MoneySet>(both(&one[key])).ok();
-        Some(Summary {
-            order_id: one["legacyResourceId"].as_str()?.to_owned(),
-            name: one["name"].as_str()?.to_owned(),
-            updated_at: instant(&one["updatedAt"])?,
-            processed_at: instant(&one["processedAt"]),
-            cancelled: !one["cancelledAt"].is_null(),
-            test: one["test"] == true,
-            total: set("totalPriceSet")?,
-            current_total: set("currentTotalPriceSet")?,
-            received: set("totalReceivedSet")?,
-            refunded: set("totalRefundedSet")?,
-            outstanding: set("totalOutstandingSet")?,
-        })
-    };
-    let orders = items(&page["nodes"]).iter().map(read).collect::<Option<Vec<_>>>().ok_or_else(unreadable)?;
-    Ok((orders, next_page(&page["pageInfo"])))
-}
-
-/// Where the next page begins, if there is one.
-pub(super) fn next_page(info: &Value) -> Option<String> {
-    (info["hasNextPage"] == true).then(|| info["endCursor"].as_str().map(str::to_owned))?
 }

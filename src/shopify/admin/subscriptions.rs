@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::rest::next_page;
+use super::summaries::next_page;
 use super::{API_VERSION, Trouble};
 
 /// The topics that the books live on, under the names of the API and of the deliveries. The compliance topics are not among

@@ -12,6 +12,7 @@ pub mod http;
 pub mod ids;
 pub mod json;
 pub mod limits;
+mod log;
 pub mod oauth;
 pub mod presets;
 pub mod quickbooks;

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use chrono::{DateTime, Duration, SecondsFormat, Utc};
+use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
 
 use crate::faults::{Fault, FaultBook, Kind};
 use crate::http::{Delivery, Reply, Request};
+use crate::log::Entry;
 use crate::oauth::{Denied, Grants};
 use crate::view::DocumentView;
 use crate::{control, presets, quickbooks, shopify, xero};
@@ -37,19 +38,6 @@ impl Ledger {
         starts(&["/api.xro/2.0/", "/connections", "/connect/", "/identity/connect/", "/.well-known/"])
             .then_some(Self::Xero)
     }
-}
-
-/// One request in the log.
-#[derive(Clone, Debug)]
-struct Entry {
-    number: u64,
-    at: DateTime<Utc>,
-    ledger: Ledger,
-    request: Request,
-    status: u16,
-    delivery: Delivery,
-    fault: Option<Kind>,
-    answer: Vec<u8>,
 }
 
 /// Both ledgers, their companies, grants and faults.
@@ -392,32 +380,4 @@ fn path_kind(request: &Request) -> String {
     };
     let rest = segments.into_iter().skip(skipped).enumerate();
     rest.map(|(at, part)| if at % 2 == 1 { "{id}".to_owned() } else { part }).collect::<Vec<_>>().join("/")
-}
-
-impl Entry {
-    fn to_json(&self) -> Value {
-        let is_token_call = self.request.path.contains("oauth2") || self.request.path.starts_with("/connect/");
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let body = |bytes: &[u8]| {
-            if is_token_call {
-                return json!("[redacted]");
-            }
-            serde_json::from_slice::<Value>(bytes).unwrap_or_else(|_| json!(text(bytes)))
-        };
-        let headers: serde_json::Map<String, Value> = self
-            .request
-            .headers
-            .iter()
-            .map(|(name, value)| {
-                let is_secret = name.eq_ignore_ascii_case("authorization");
-                (name.to_lowercase(), if is_secret { json!("[redacted]") } else { json!(value) })
-            })
-            .collect();
-        json!({
-            "number": self.number, "at": self.at.to_rfc3339_opts(SecondsFormat::Millis, true), "ledger": self.ledger.name(),
-            "method": self.request.method, "path": self.request.path, "query": self.request.query, "headers": headers,
-            "body": body(&self.request.body), "status": self.status, "delivery": format!("{:?}", self.delivery),
-            "fault": self.fault.map(|fault| format!("{fault:?}")), "answer": body(&self.answer),
-        })
-    }
 }

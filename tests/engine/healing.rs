@@ -1,10 +1,8 @@
 //! What gets the books going again by itself: cron after a crash, a short wait after the token service was away.
 
-mod support;
-
+use crate::support::{Bench, Company, Story, start};
 use chrono::Duration;
 use sandbox::{Fault, FaultKind};
-use support::{Bench, Company, Story, start};
 use tillproof::platform::{Clock, Sql};
 
 #[test]

@@ -1,8 +1,6 @@
 //! Orders fetched through the Admin API against the same orders as the webhooks told them: whatever way an order comes, the
 //! same documents follow.
 
-mod support;
-
 use chrono::Duration;
 use sandbox::World;
 use serde_json::Value;
@@ -15,7 +13,7 @@ use tillproof::shopify::admin::{self, Admin, Budget, OrderFetch, Question, Step}
 use tillproof::shopify::delivery;
 use tillproof::shopify::{News, OrderState};
 
-use support::{Company, SHOP, Story, start};
+use crate::support::{Company, SHOP, Story, start};
 
 const TOKEN: &str = "shpat_sandbox";
 
