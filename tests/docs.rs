@@ -40,7 +40,8 @@ as it is, and every change is written down in `adjustments`, with the text befor
 
 * Letters and their marks are composed (NFC). Control characters and invisible direction marks are taken out.
 * No text begins or ends with a space or has two in a row; a text of one line has no tabs or line ends.
-* Emoji become their names (`emoji = \"name\"`), go (`\"strip\"`) or stay where the field takes them (`\"keep\"`).
+* Emoji become their names (`emoji = \"name\"`), go (`\"strip\"`) or stay where the field takes them (`\"keep\"`)
+  and go elsewhere.
 * Characters that a field refuses are replaced: `:` by `-`, `\"` by `'`, others by a space. Characters above U+FFFF are
   replaced by their plain twin, or by `?`; so are those that are no ASCII where only ASCII is taken.
 * A text that is too long is cut between characters as people see them, and ends in `…`. Only a line's description is

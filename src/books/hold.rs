@@ -28,6 +28,8 @@ pub enum HoldReason {
     ChangedAfterPosting,
     /// A refund or transaction whose order was never seen.
     OrderUnknown,
+    /// Money was returned, and the refund that says what for never arrived.
+    RefundUnknown,
     /// A document number that belongs to somebody else's document.
     NumberTaken,
     /// The ledger stored another total than expected.
@@ -62,7 +64,7 @@ pub enum HoldReason {
 
 impl HoldReason {
     /// Every reason, for catalogues and tests.
-    pub const ALL: [HoldReason; 26] = [
+    pub const ALL: [HoldReason; 27] = [
         HoldReason::Unreadable,
         HoldReason::TopicMismatch,
         HoldReason::OrderInconsistent,
@@ -74,6 +76,7 @@ impl HoldReason {
         HoldReason::PaymentSplitUnknown,
         HoldReason::ChangedAfterPosting,
         HoldReason::OrderUnknown,
+        HoldReason::RefundUnknown,
         HoldReason::NumberTaken,
         HoldReason::ProofDiffers,
         HoldReason::Refused,
@@ -163,6 +166,11 @@ impl HoldReason {
                 "order_unknown",
                 "A refund or a payment arrived whose order was never seen.",
                 "Open the order in Shopify and save it, so that its data is sent again.",
+            ),
+            HoldReason::RefundUnknown => (
+                "refund_unknown",
+                "Money was returned to the buyer, and the refund that says what for never arrived.",
+                "Open the order in Shopify and save it, so that its refunds are sent again.",
             ),
             HoldReason::NumberTaken => (
                 "number_taken",

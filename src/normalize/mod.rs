@@ -120,6 +120,8 @@ pub struct Documents {
     pub stamp: Stamp,
     /// True if Shopify says that more was paid than its known transactions show: wait for them, then infer.
     pub awaits_transactions: bool,
+    /// Money that was returned by no refund that is known: wait for it, then this is the hold.
+    pub unexplained: Option<Hold>,
 }
 
 /// The documents that `input` ought to have, or why a person has to look.
@@ -308,7 +310,17 @@ impl<'a> Case<'a> {
     fn into_documents(mut self, mut documents: Vec<Document>, awaits_transactions: bool) -> Desired {
         documents.iter_mut().for_each(|one| self.out_of_closed_period(one));
         let notes = self.writer.into_notes();
-        Desired::Documents(Box::new(Documents { documents, notes, stamp: self.stamp, awaits_transactions }))
+        let unexplained = self.input.state.unexplained_refund().map(|one| {
+            let text = format!("transaction {} returned money, and no refund that names it has arrived", one.id.0);
+            Hold::new(HoldReason::RefundUnknown, text)
+        });
+        Desired::Documents(Box::new(Documents {
+            documents,
+            notes,
+            stamp: self.stamp,
+            awaits_transactions,
+            unexplained,
+        }))
     }
 
     /// The day of an instant in the company's books.

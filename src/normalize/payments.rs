@@ -32,7 +32,8 @@ pub(super) struct Receipt {
     pub key: DocumentKey,
     pub reference: String,
     pub gateway: String,
-    date: NaiveDate,
+    /// When it moved.
+    pub date: NaiveDate,
     /// In the buyer's currency.
     pub amount: Decimal,
     /// What it came to in the shop's currency when it moved, where that is known.
@@ -83,6 +84,7 @@ pub(super) fn receipts(case: &mut Case<'_>, returns: &Returns<'_>) -> Result<Rec
 /// the rounding, whichever closes the order (design, rulings).
 fn amounts(case: &Case<'_>, known: &[&Transaction]) -> Result<Vec<Decimal>, Hold> {
     let mut plain = known.iter().map(|one| presentment_amount(case, one)).collect::<Result<Vec<_>, Hold>>()?;
+    take_off_change(case, known, &mut plain)?;
     let rounding = case.order.cash_rounding(Side::Presentment);
     let missing = case.presentment_total - plain.iter().sum::<Decimal>();
     if rounding.is_zero() || missing != rounding {
@@ -93,6 +95,32 @@ fn amounts(case: &Case<'_>, known: &[&Transaction]) -> Result<Vec<Decimal>, Hold
         *amount += rounding;
     }
     Ok(plain)
+}
+
+/// Cash may be told as it was handed over, with the change as a transaction of its own: then the change comes off it. Which
+/// of the two a body tells is seen by what closes the order, or by what was booked of it before.
+fn take_off_change(case: &Case<'_>, known: &[&Transaction], amounts: &mut [Decimal]) -> Result<(), Hold> {
+    let given: Vec<&Transaction> = case.input.state.transactions.values().filter(|one| one.is_change()).collect();
+    let change: Decimal = given.iter().map(|one| presentment_amount(case, one)).sum::<Result<Decimal, Hold>>()?;
+    let change = change.abs();
+    if change.is_zero() {
+        return Ok(());
+    }
+    let cash = |at: &usize| amounts[*at] > change && given.iter().any(|one| one.gateway == known[*at].gateway);
+    let Some(at) = (0..known.len()).rev().find(cash) else { return Ok(()) };
+    let rounding = case.order.cash_rounding(Side::Presentment);
+    let closes = |sum: Decimal| sum == case.presentment_total || sum + rounding == case.presentment_total;
+    let sum: Decimal = amounts.iter().sum();
+    let standing = case.input.booked.parts_of(&DocumentKey::payment(known[at].id.as_str()));
+    let booked = standing.iter().map(|one| buyers(case, one)).sum::<Option<Decimal>>();
+    let is_net = match booked.filter(|_| !standing.is_empty()) {
+        Some(booked) => booked < amounts[at],
+        None => closes(sum - change) && !closes(sum),
+    };
+    if is_net {
+        amounts[at] -= change;
+    }
+    Ok(())
 }
 
 /// The payments of a sale. Each covers the share of the sale that its amount covers of what was paid and is owed,

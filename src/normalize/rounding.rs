@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 
 use super::Case;
 use super::lines::single;
-use crate::books::document::{Document, DocumentKey, Itemised, Line, LineRole, LineTax};
+use crate::books::document::{Document, DocumentKey, Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
 use crate::config::Settings;
 
@@ -40,6 +40,7 @@ pub(super) fn close(
     let predicted = computed.total();
     let difference = expected - predicted;
     if difference.is_zero() {
+        note_tax(case, key, body, computed.tax());
         return Ok(());
     }
     let show = |amount| case.currency.show(amount);
@@ -59,6 +60,15 @@ pub(super) fn close(
         return Err(Hold::new(HoldReason::TotalMismatch, text));
     }
     Ok(())
+}
+
+/// Where prices contain tax, a ledger that extracts it in its own way reaches the same total with other cents of tax: that
+/// is said, for a tax return adds them up.
+fn note_tax(case: &mut Case<'_>, key: &DocumentKey, body: &Itemised, computed: Decimal) {
+    if body.tax_mode == TaxMode::Inclusive && computed != body.tax_total {
+        let (before, after) = (case.currency.show(body.tax_total), case.currency.show(computed));
+        case.writer.note(key, "total_tax", "ledger_tax", &before, &after);
+    }
 }
 
 /// The document with `difference` as a rounding line, if that is no more than one minor unit per taxed line: what has to

@@ -7,7 +7,7 @@
 use rust_decimal::Decimal;
 
 use super::currency::{booked_amount, conversions, share};
-use super::lines::{sale_lines, single, sum, tax_mode};
+use super::lines::{sale_lines, shipping_source, single, sum, tax_mode};
 use super::returns::{Returns, Taken, taken};
 use super::rounding::bound;
 use super::tax::{as_lines, untaxed};
@@ -68,6 +68,7 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
         for one in gone_lines(case, returns)? {
             take_off(case, &mut lines, &one);
         }
+        take_off_deliveries(case, &mut lines);
     }
     let difference = target.booked - sum(case, mode, &lines);
     if difference.abs() > bound(case, conversions(case)) {
@@ -126,6 +127,15 @@ fn take_off(case: &Case<'_>, lines: &mut Vec<Line>, one: &Taken<'_>) {
         let tax_amount = tax.amount;
         Line { tax, ..line }.as_one(amount, tax_amount)
     };
+}
+
+/// Takes deliveries off that an edit removed, where the order's total still has them.
+fn take_off_deliveries(case: &Case<'_>, lines: &mut Vec<Line>) {
+    let removed = case.order.shipping_lines.iter().enumerate().filter(|(_, one)| one.is_removed);
+    for (index, _) in removed {
+        let source = shipping_source(case.order, index);
+        lines.retain(|line| line.source.split('/').next() != Some(source.as_str()));
+    }
 }
 
 /// The tax that leaves a line with what is taken off it. Tax that a marketplace remits is not on the line; tax that is only

@@ -122,14 +122,14 @@ fn fresh(case: &mut Case<'_>, wanted: Itemised, target: &Target, receipts: &Rece
 }
 
 impl Receipts {
-    /// The one tender that paid a whole sale at once, where the settings want a sales receipt for that.
+    /// The one tender that paid a whole sale on its day, where the settings want a sales receipt for that.
     fn single(&self, case: &Case<'_>, target: &Target, parts: usize) -> Option<Cash> {
         let wanted = case.input.settings.sale_document == SaleDocument::Receipt
             && case.input.rules.refund_style() == RefundStyle::Receipt
             && parts == 1
             && case.input.booked.sales().is_empty();
         match self.list.as_slice() {
-            [one] if wanted && one.amount == target.presentment => {
+            [one] if wanted && one.amount == target.presentment && one.date == case.date => {
                 let account = case.payment_account(&one.gateway).ok()?;
                 Some(Cash { account, reference: one.reference.clone() })
             }

@@ -163,7 +163,13 @@ impl Desk<'_> {
         }
         match steps.first() {
             None if desired.awaits_transactions => self.wait(self.heard_at + TRANSACTIONS_GRACE),
-            None => self.end(Ending::Synced),
+            None => match &desired.unexplained {
+                Some(_) if self.now() - self.heard_at < ORPHAN_GRACE || self.fetching != Fetching::No => {
+                    self.wait(self.heard_at + ORPHAN_GRACE)
+                }
+                Some(hold) => self.end(Ending::Held(hold.clone())),
+                None => self.end(Ending::Synced),
+            },
             Some(Step::Create(document)) => self.write(Operation::Create, document, posted, claims),
             Some(Step::Update(document)) => self.write(Operation::Update, document, posted, claims),
             Some(Step::Void(document)) => self.void(document, posted),

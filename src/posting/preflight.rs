@@ -35,6 +35,8 @@ use crate::platform::{Sql, SqlError, transaction};
 const DAILY: Duration = Duration::hours(24);
 /// How often a connection that failed is looked at again.
 const AGAIN: Duration = Duration::minutes(15);
+/// What was read within this time is not doubted.
+const FRESH: Duration = Duration::minutes(5);
 /// Problems that a hold names; the page names them all.
 const NAMED: usize = 3;
 
@@ -46,6 +48,9 @@ struct Checked {
     /// The settings that were looked at.
     version: String,
     at: DateTime<Utc>,
+    /// True if the ledger contradicted it since: the company is read again before the next write.
+    #[serde(default)]
+    doubted: bool,
     /// The problems in one sentence; empty if there are none.
     problems: String,
     /// The ledger's ids of what the settings name, by key.
@@ -109,6 +114,15 @@ pub fn forbids(sql: &dyn Sql, connection: &Connection) -> Result<Option<String>,
     Ok(checked(sql, connection)?.map(|checked| checked.problems).filter(|problems| !problems.is_empty()))
 }
 
+/// The ledger contradicts what is known of the company: it is read again before the next write. False if it was read only
+/// just now, or is to be read again already and could not be.
+pub fn doubt(sql: &dyn Sql, connection: &Connection, now: DateTime<Utc>) -> Result<bool, SqlError> {
+    let doubtful = |checked: &Checked| !checked.doubted && now - checked.at > FRESH;
+    let Some(checked) = checked(sql, connection)?.filter(doubtful) else { return Ok(false) };
+    let checked = Checked { doubted: true, ..checked };
+    set_meta(sql, &format!("checked:{}", connection.id), &text(&checked)?).map(|()| true)
+}
+
 /// The last report on a connection, if it is on its present settings.
 pub fn report(sql: &dyn Sql, connection: &Connection) -> Result<Option<Report>, SqlError> {
     match checked(sql, connection)? {
@@ -150,7 +164,7 @@ impl Books<'_> {
     /// A connection that was never checked with its present settings; or, if `daily`, not for a day.
     pub(super) fn unchecked(&self, daily: bool) -> Result<Option<&Connection>, SqlError> {
         let now = self.platform.clock.now();
-        self.first(|checked| checked.is_none_or(|checked| daily && now - checked.at > DAILY))
+        self.first(|checked| checked.is_none_or(|checked| daily && (checked.doubted || now - checked.at > DAILY)))
     }
 
     /// True if there is a verdict on its present settings.
@@ -266,8 +280,13 @@ impl Books<'_> {
             choices: choices(written.ledger, survey),
             findings: examined.findings.clone(),
         };
-        let checked =
-            Checked { version: connection.version.clone(), at: now, problems: named.join("; "), ids: examined.ids };
+        let checked = Checked {
+            version: connection.version.clone(),
+            at: now,
+            doubted: false,
+            problems: named.join("; "),
+            ids: examined.ids,
+        };
         transaction(sql, |sql| {
             set_meta(sql, FACTS, &text(&facts)?)?;
             set_meta(sql, &format!("checked:{}", connection.id), &text(&checked)?)?;

@@ -7,10 +7,12 @@ use super::documents;
 use super::obstacles::{self, About};
 use super::orders::{self, Ending};
 use super::parties;
+use super::preflight;
 use super::retry::{GIVE_UP, backoff};
 use super::sending;
 use super::writes::{self, Closed, LoggedWrite, Open};
 use crate::books::hold::{Hold, HoldReason};
+use crate::config::{ClosedPeriod, Connection};
 use crate::ledgers::{Operation, Outcome, Refusal};
 use crate::platform::SqlError;
 
@@ -53,6 +55,9 @@ impl Desk<'_> {
             Outcome::Settings(refusal, concerns) => {
                 self.came_through()?;
                 self.refused(subject)?;
+                if refusal.reason == HoldReason::PeriodClosed && self.closed_meanwhile(call)? {
+                    return Ok(Followed::Go);
+                }
                 let about = about(call, subject, &refusal);
                 obstacles::met(self.sql, &call.order, &refusal, concerns, about, self.now).map(Followed::End)
             }
@@ -77,6 +82,16 @@ impl Desk<'_> {
             Outcome::Unknown(why) => self.unknown(call, &why),
             Outcome::AlreadyExists | Outcome::Done(()) => Ok(Followed::Go),
         }
+    }
+
+    /// True if documents move out of a closed period, and the period was closed since the company was last read: it is read
+    /// again, and the order decided upon anew.
+    fn closed_meanwhile(&self, call: &Call) -> Result<bool, SqlError> {
+        let connection = self.books.connection(&call.order.connection);
+        let moves = |one: &&Connection| {
+            one.settings.as_ref().is_ok_and(|settings| settings.closed_period == ClosedPeriod::FirstOpenDay)
+        };
+        connection.filter(moves).map_or(Ok(false), |one| preflight::doubt(self.sql, one, self.now))
     }
 
     /// The ledger refuses to put a wrong total right. What cannot be written anew is voided; what cannot be voided is

@@ -60,6 +60,13 @@ impl OrderState {
         refund.transactions.iter().map(|one| self.transactions.get(&one.id).unwrap_or(one))
     }
 
+    /// Money that was returned without a refund that says what for: its refund has not arrived yet.
+    pub fn unexplained_refund(&self) -> Option<&Transaction> {
+        let explained: BTreeSet<&Id> =
+            self.refunds.values().flat_map(|refund| &refund.transactions).map(|one| &one.id).collect();
+        self.transactions.values().find(|one| one.is_refund() && !explained.contains(&one.id))
+    }
+
     /// Successful sales and captures, oldest first (then by id).
     pub fn receipts(&self) -> Vec<&Transaction> {
         let mut receipts: Vec<&Transaction> = self.transactions.values().filter(|one| one.is_receipt()).collect();

@@ -51,6 +51,11 @@ impl Transaction {
         self.status == "success" && matches!(self.kind.as_str(), "sale" | "capture")
     }
 
+    /// True if it is change that was given back at the till.
+    pub fn is_change(&self) -> bool {
+        self.status == "success" && self.kind == "change"
+    }
+
     /// True if it returned money.
     pub fn is_refund(&self) -> bool {
         self.status == "success" && self.kind == "refund"

@@ -345,3 +345,37 @@ fn each_of_several_shops_in_the_same_books_is_checked_and_one_that_fails_stops_n
     bench.run();
     assert_eq!(bench.ledger(company).len(), 4, "{:?}", bench.rows("SELECT * FROM orders"));
 }
+
+#[test]
+fn a_period_that_was_closed_since_the_company_was_read_moves_documents_and_holds_nobody() {
+    for company in Company::ALL {
+        let bench = bench(company, |settings| settings["closed_period"] = json!("first_open_day"));
+        bench.clock.advance(Duration::hours(3));
+        bench.set_up("lock_date", &json!("2026-11-15"));
+        bench.tell(&Story::read("simple"));
+        bench.run();
+        let dates = bench.journal("SELECT after FROM adjustments WHERE rule = 'closed_period' ORDER BY document_key");
+        assert!(dates.len() == 2 && dates.iter().all(|one| one["after"] == "2026-11-16"), "{company:?}: {dates:?}");
+        assert!(bench.rows("SELECT * FROM orders WHERE state <> 'synced'").is_empty(), "{company:?}");
+        assert!(bench.rows("SELECT * FROM obstacles").is_empty());
+    }
+}
+
+#[test]
+fn a_period_that_is_closed_although_the_ledger_says_otherwise_is_a_hold_and_no_hot_loop() {
+    let bench = bench(Company::XeroUk, |settings| settings["closed_period"] = json!("first_open_day"));
+    bench.clock.advance(Duration::hours(3));
+    bench.set_up("lock_date", &json!("2026-11-15"));
+    // The company cannot be read just now.
+    let survey = Some("/Organisation".to_owned());
+    bench.fail(Fault { path_contains: survey, ..Fault::next(FaultKind::Down).repeated(1_000) });
+    let calls = || bench.journal("SELECT COUNT(*) AS n FROM attempts")[0]["n"].parse::<u32>().unwrap();
+    bench.tell(&Story::read("simple"));
+    for _ in 0..3 {
+        bench.run_for(Duration::minutes(10));
+    }
+    let asked = calls();
+    assert!(asked < 20, "{asked} calls");
+    let order = bench.rows("SELECT * FROM orders").remove(0);
+    assert_eq!(order["reason"], "period_closed", "{order:?}");
+}
