@@ -5,6 +5,7 @@ use std::path::Path;
 
 use tillproof::books::text::{Field, FieldRow, LengthUnit};
 use tillproof::books::{HoldReason, LedgerName};
+use tillproof::config::{Lines, Settings, TaxEntry};
 use tillproof::ledgers::faults::{Fault, Table};
 use tillproof::ledgers::{quickbooks, xero};
 use tillproof::shopify::admin::{API_VERSION, NEEDED};
@@ -181,4 +182,47 @@ fn every_row_says_what_it_means_without_a_table_s_own_signs() {
             );
         }
     }
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// The keys that a table of the settings knows, as its own error lists them.
+fn keys<T: serde::de::DeserializeOwned>() -> Vec<String> {
+    let error = serde_json::from_str::<T>(r#"{"?": 0}"#).err().expect("no table knows that key").to_string();
+    let listed = error.split_once("expected one of").expect("the keys are listed").1;
+    listed.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_setting_is_documented() {
+    let text = read("docs/settings.md");
+    let all = [keys::<Settings>(), keys::<TaxEntry>(), keys::<Lines>()].concat();
+    assert!(all.len() > 40, "{all:?}");
+    for key in all {
+        assert!(text.contains(&format!("`{key}`")), "docs/settings.md says nothing of `{key}`");
+    }
+}
+
+#[test]
+fn the_examples_in_wrangler_toml_are_settings_that_can_be_used() {
+    let text = read("wrangler.toml");
+    let examples = text.split_once("# A shop whose books are in Xero.").expect("the examples").1;
+    let code =
+        |line: &&str| line.starts_with('[') || line.starts_with("[[") || line.split_once('=').is_some_and(is_key);
+    let lines = examples.lines().filter_map(|line| line.strip_prefix("# "));
+    let uncommented: Vec<&str> = lines.filter(code).collect();
+    let table: toml::Table = toml::from_str(&uncommented.join("\n")).unwrap();
+    let variables = serde_json::to_value(&table["vars"]).unwrap();
+    let connections = tillproof::config::connections(&serde_json::from_value(variables).unwrap());
+    assert_eq!(connections.len(), 3);
+    for one in connections {
+        assert!(one.settings.is_ok(), "{}: {:?}", one.id, one.settings);
+    }
+}
+
+/// True for `key = value`, not for a sentence with an equals sign in it.
+fn is_key((key, _): (&str, &str)) -> bool {
+    !key.trim().is_empty() && key.trim().chars().all(|one| one.is_ascii_lowercase() || one == '_')
 }

@@ -158,7 +158,7 @@ fn killed_between_acknowledging_and_posting_it_goes_on_after_a_restart() {
 /// releases it.
 fn quiet_at_last(stage: &Stage) {
     for _ in 0..3 {
-        stage.wait_until_quiet(Duration::from_secs(300)).unwrap();
+        stage.wait_until_quiet(Duration::from_secs(900)).unwrap();
         let crashed = stage.d1("SELECT connection, order_id FROM orders WHERE reason = 'crashed'").unwrap();
         if crashed.is_empty() {
             return;
@@ -304,7 +304,7 @@ fn an_order_that_crashes_the_wasm_is_held_and_hurts_nobody_else() {
     assert_eq!(stage.deliver(90, &topic, crashing.as_bytes()).unwrap().status, 200);
     tell(&stage, "simple", 1);
     tell(&stage, "order_discount_uneven", 10);
-    stage.wait_until_quiet(Duration::from_secs(300)).unwrap();
+    stage.wait_until_quiet(Duration::from_secs(900)).unwrap();
     let rows = stage.d1("SELECT name, state, reason FROM orders ORDER BY name").unwrap();
     let held: Vec<_> = rows.iter().filter(|row| row["state"] == "held").collect();
     assert_eq!(held.len(), 2, "{rows:?}");

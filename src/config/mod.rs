@@ -8,12 +8,14 @@ use sha2::{Digest, Sha256};
 
 mod names;
 mod settings;
+mod taxes;
 
 pub use names::{Named, NamedKind};
 pub use settings::{
-    ClosedPeriod, CurrencySide, Customers, ExchangeRate, IncludedTax, Lines, Rate, SaleDocument, Settings,
-    Subscriptions, TaxAmounts, TaxBooking, TaxEntry, ZeroTotal,
+    ClosedPeriod, CurrencySide, Customers, DifferencesTax, ExchangeRate, Lines, SaleDocument, Settings, Subscriptions,
+    TaxAmounts, TaxBooking, ZeroTotal,
 };
+pub use taxes::{IncludedTax, Rate, TaxEntry};
 
 /// Everything the Worker is configured with, by variable name.
 pub type Variables = BTreeMap<String, Value>;

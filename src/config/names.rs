@@ -51,6 +51,7 @@ fn labels(settings: &mut Settings) -> Vec<(String, NamedKind, &mut String)> {
     all.extend(lines.filter_map(|(name, label)| Some((format!("lines.{name}"), NamedKind::Line, label?))));
     let payments = settings.payments.iter_mut();
     all.extend(payments.map(|(gateway, label)| (format!("payments.{gateway}"), NamedKind::Payment, label)));
+    all.extend(settings.sales_tax_code.as_mut().map(|label| ("sales_tax_code".to_owned(), NamedKind::TaxCode, label)));
     all.extend(settings.no_tax.as_mut().map(|label| ("no_tax".to_owned(), NamedKind::TaxCode, label)));
     let taxes = settings.taxes.iter_mut().enumerate();
     all.extend(taxes.map(|(at, entry)| (format!("taxes[{at}].code"), NamedKind::TaxCode, &mut entry.code)));

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde::Deserialize;
 
 use super::ConfigError;
+use super::taxes::{IncludedTax, TaxEntry};
 use crate::books::document::LineRole;
-use crate::books::money::parse_amount;
 use crate::books::rules::LedgerName;
 use crate::normalize::text::EmojiPolicy;
 
@@ -101,6 +100,17 @@ pub enum TaxAmounts {
     Ledger,
 }
 
+/// The tax in money that was refunded beyond the goods, or kept back from them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DifferencesTax {
+    /// None: the difference carries the `no_tax` code.
+    #[default]
+    None,
+    /// As the sale: a lower price for what was sold lowers its tax, in the proportion of the sale's taxes.
+    AsSold,
+}
+
 /// Which exchange rate a document in a foreign currency carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -109,16 +119,6 @@ pub enum ExchangeRate {
     Shop,
     /// None is stated: the ledger takes its own rate of the day.
     Ledger,
-}
-
-/// What is assumed of orders whose prices contain tax although Shopify lists none.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct IncludedTax {
-    /// The rate that the prices contain, 0.2 for 20 %.
-    pub rate: Rate,
-    /// The ledger's tax code.
-    pub code: String,
 }
 
 /// The settings of a connection.
@@ -175,6 +175,12 @@ pub struct Settings {
     /// Whose tax amounts count where the two round differently.
     #[serde(default)]
     pub tax_amounts: TaxAmounts,
+    /// The tax in refunds beyond the goods, and in what is kept back from them.
+    #[serde(default)]
+    pub differences_tax: DifferencesTax,
+    /// The tax code of whole documents: for a QuickBooks company in the United States whose sales tax is set up by hand.
+    #[serde(default)]
+    pub sales_tax_code: Option<String>,
     /// What prices contain where Shopify lists no tax; nothing, unless it is set.
     #[serde(default)]
     pub included_tax: Option<IncludedTax>,
@@ -252,70 +258,6 @@ impl Lines {
     }
 }
 
-/// One row of the tax map; every condition that is given must hold. A row without conditions, or with a country alone,
-/// stands for every tax there, also for several on one line.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TaxEntry {
-    /// ISO 3166 country of the destination.
-    #[serde(default)]
-    pub country: Option<String>,
-    /// Shopify's title of the tax, compared without regard to case.
-    #[serde(default)]
-    pub title: Option<String>,
-    /// The rate, 0.2 for 20 %.
-    #[serde(default, deserialize_with = "rate")]
-    pub rate: Option<Decimal>,
-    /// The rates of a line that bears several taxes at once, in any order.
-    #[serde(default)]
-    pub rates: Option<Vec<Rate>>,
-    /// The ledger's tax code.
-    pub code: String,
-}
-
-impl TaxEntry {
-    fn is_for(&self, country: Option<&str>) -> bool {
-        self.country.as_deref().is_none_or(|wanted| country.is_some_and(|given| wanted.eq_ignore_ascii_case(given)))
-    }
-
-    fn fits(&self, taxes: &[(&str, Decimal)]) -> bool {
-        let titled = |title: &str| self.title.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(title));
-        match (&self.rates, taxes) {
-            (Some(wanted), given) => {
-                let sorted = |mut rates: Vec<Decimal>| {
-                    rates.sort();
-                    rates
-                };
-                sorted(wanted.iter().map(|rate| rate.0).collect())
-                    == sorted(given.iter().map(|(_, rate)| *rate).collect())
-                    && self.title.is_none()
-            }
-            (None, [(title, rate)]) => titled(title) && self.rate.is_none_or(|wanted| wanted == *rate),
-            (None, _) => self.title.is_none() && self.rate.is_none(),
-        }
-    }
-}
-
-/// A tax rate as text or number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate(pub Decimal);
-
-impl<'de> Deserialize<'de> for Rate {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        rate(deserializer)?.map(Rate).ok_or_else(|| serde::de::Error::custom("expected a rate such as \"0.05\""))
-    }
-}
-
-fn rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Decimal>, D::Error> {
-    let text = match Option::<Value>::deserialize(deserializer)? {
-        None | Some(Value::Null) => return Ok(None),
-        Some(Value::String(text)) => text,
-        Some(Value::Number(number)) => number.to_string(),
-        Some(_) => return Err(serde::de::Error::custom("expected a rate such as \"0.2\"")),
-    };
-    parse_amount(&text).map(Some).map_err(serde::de::Error::custom)
-}
-
 impl Settings {
     /// The account of a gateway: `gateway:CUR`, then `gateway`, then `default`.
     pub fn payment_account(&self, gateway: &str, currency: &str) -> Option<&str> {
@@ -364,6 +306,18 @@ impl Settings {
             found.push(ConfigError::new(
                 format!("{key}.sale_document"),
                 "`receipt` is for QuickBooks; Xero takes `invoice`",
+            ));
+        }
+        if self.differences_tax == DifferencesTax::AsSold && self.tax == TaxBooking::Line {
+            found.push(ConfigError::new(
+                format!("{key}.differences_tax"),
+                "`as_sold` needs tax codes on lines; with tax = \"line\" it is `none`",
+            ));
+        }
+        if self.sales_tax_code.is_some() && (self.ledger == LedgerName::Xero || self.no_tax.is_some()) {
+            found.push(ConfigError::new(
+                format!("{key}.sales_tax_code"),
+                "is for QuickBooks in the United States only, where `no_tax` and `taxes` are not used",
             ));
         }
         if self.most_lines.is_some_and(|most| most < 2) {

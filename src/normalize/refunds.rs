@@ -17,6 +17,7 @@ use crate::books::document::{
 };
 use crate::books::hold::Hold;
 use crate::books::rules::RefundStyle;
+use crate::config::DifferencesTax;
 use crate::shopify::Transaction;
 use crate::shopify::money::Side;
 
@@ -42,7 +43,7 @@ pub(super) fn refunds(
             continue;
         }
         let whole = before.is_zero() && cumulated == target.presentment;
-        let body = if whole { sale.clone() } else { lines_of(case, one, &paid_for, amount, &mut owed_back)? };
+        let body = if whole { sale.clone() } else { lines_of(case, sale, one, &paid_for, amount, &mut owed_back)? };
         documents.extend(one_refund(case, sale, one, body, amount)?);
     }
     Ok(documents)
@@ -233,6 +234,7 @@ fn paid_out(case: &Case<'_>, credits: &[Document], moneys: Vec<Money<'_>>, date:
 /// What a refund takes back, made to come to its money.
 fn lines_of(
     case: &mut Case<'_>,
+    sale: &Itemised,
     one: &Returned<'_>,
     paid_for: &[&Returned<'_>],
     amount: Decimal,
@@ -253,7 +255,8 @@ fn lines_of(
         difference -= owed;
     }
     if difference.abs() > bound(case, conversions(case)) {
-        lines.push(difference_line(case, &key, difference, lines.len())?);
+        let line = difference_line(case, &key, difference, lines.len())?;
+        lines.extend(taxed_as_sold(case, sale, line));
     }
     to_precision(case, &key, &mut lines);
     let tax_total = lines.iter().map(|line| line.tax.amount).sum();
@@ -329,4 +332,40 @@ fn difference_line(case: &mut Case<'_>, key: &DocumentKey, difference: Decimal, 
     };
     case.writer.note(key, "transactions", source, "", &shown);
     single(case, role, source, text, difference)
+}
+
+/// What was refunded beyond the goods, or kept back from them, with its tax: where the settings say so, a lower price for
+/// what was sold lowers its taxes, each in its proportion.
+fn taxed_as_sold(case: &Case<'_>, sale: &Itemised, line: Line) -> Vec<Line> {
+    let as_sold = case.input.settings.differences_tax == DifferencesTax::AsSold;
+    if !as_sold || line.role != LineRole::RefundDifferences {
+        return vec![line];
+    }
+    let mut sold: Vec<(LineTax, Decimal)> = Vec::new();
+    for one in sale.lines.iter().filter(|one| matches!(one.role, LineRole::Sales | LineRole::Shipping)) {
+        let with_tax = super::lines::sum(case, sale.tax_mode, std::slice::from_ref(one));
+        let same = |(tax, _): &&mut (LineTax, Decimal)| (&tax.code, tax.rate) == (&one.tax.code, one.tax.rate);
+        match sold.iter_mut().find(same) {
+            Some((_, sum)) => *sum += with_tax,
+            None => sold.push((one.tax.clone(), with_tax)),
+        }
+    }
+    let whole: Decimal = sold.iter().map(|(_, with_tax)| *with_tax).sum();
+    if whole <= Decimal::ZERO {
+        return vec![line];
+    }
+    let difference = line.amount(case.currency);
+    let (mut cumulated, mut placed) = (Decimal::ZERO, Decimal::ZERO);
+    let mut lines = Vec::new();
+    for (tax, with_tax) in sold {
+        cumulated += with_tax;
+        let upto = case.round(difference * cumulated / whole);
+        let share = upto - placed;
+        placed = upto;
+        let amount = case.round(share * tax.rate / (Decimal::ONE + tax.rate));
+        let unit_price = if sale.tax_mode == TaxMode::Inclusive { share } else { share - amount };
+        lines.push(Line { unit_price, tax: LineTax { amount, ..tax }, ..line.clone() });
+    }
+    lines.retain(|line| !line.unit_price.is_zero());
+    lines
 }

@@ -158,6 +158,9 @@ fn the_way_tax_is_told_has_to_be_the_companys() {
     let bench = bench(Company::QuickBooksUs, |_| {});
     bench.set_up("using_sales_tax", &json!(false));
     assert!(only_problem(&report(&bench)).found.contains("not set up"));
+    let manual = self::bench(Company::QuickBooksUs, |_| {});
+    manual.set_up("manual_sales_tax", &json!(true));
+    assert_eq!(only_problem(&report(&manual)).about, "sales_tax_code");
 }
 
 #[test]

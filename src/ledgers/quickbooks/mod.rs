@@ -38,6 +38,8 @@ pub struct QuickBooks {
     api: String,
     realm: String,
     tax: documents::TaxCodes,
+    /// The tax code of whole documents, where sales tax is set up by hand.
+    sales_tax_code: Option<String>,
 }
 
 impl QuickBooks {
@@ -49,7 +51,12 @@ impl QuickBooks {
             Some(_) => documents::TaxCodes::PerLine,
             None => documents::TaxCodes::UnitedStates,
         };
-        Self { api: url("QUICKBOOKS_API_URL", API), realm: realm.to_owned(), tax }
+        Self {
+            api: url("QUICKBOOKS_API_URL", API),
+            realm: realm.to_owned(),
+            tax,
+            sales_tax_code: settings.sales_tax_code.clone(),
+        }
     }
 
     fn path(&self, rest: &str) -> String {
@@ -195,7 +202,12 @@ impl Ledger for QuickBooks {
     }
 
     fn write(&self, write: &Write<'_>) -> WireRequest {
-        let (rest, body) = documents::request(write, self.tax);
+        let (rest, mut body) = documents::request(write, self.tax);
+        // Where sales tax is set up by hand the total counts only with the code that it is of (§4).
+        let taxed = write.document.itemised().is_some_and(|one| !one.tax_total.is_zero());
+        if let (Some(code), Some(detail), true) = (&self.sales_tax_code, body.get_mut("TxnTaxDetail"), taxed) {
+            detail["TxnTaxCodeRef"] = serde_json::json!({ "value": code });
+        }
         let path = self.path(&format!("{rest}minorversion=75&requestid={}", write.key));
         WireRequest { method: Method::Post, path, body: Some(body.to_string()), idempotency_key: None }
     }

@@ -212,10 +212,10 @@ fn sales_tax(
             let fix = "Finish it under Taxes → Sales tax in QuickBooks.";
             Finding::problem("sales tax", "automated sales tax is begun and not set up", fix)
         }
-        (true, None) if is_us => Finding::note(
-            "sales tax",
-            "the company has manual sales tax",
-            "Compare the first taxed order's total in QuickBooks; with tax = \"line\" totals are exact in any case.",
+        (true, None) if is_us && settings.sales_tax_code.is_none() => Finding::problem(
+            "sales_tax_code",
+            "the company's sales tax is set up by hand, and no code says which tax a document's total is",
+            "Name one of its tax codes in `sales_tax_code`, or set tax = \"line\".",
         ),
         _ => Finding::ok("sales tax", "set up"),
     }

@@ -138,6 +138,7 @@ fn set_quickbooks(company: &mut crate::quickbooks::Company, key: &str, value: &V
         "book_close_date" | "lock_date" => set(&mut settings.book_close_date, date(value)),
         "subscription_ended" => set(&mut settings.subscription_ended, value.as_bool()),
         "using_sales_tax" => set(&mut settings.using_sales_tax, value.as_bool()),
+        "manual_sales_tax" => set(&mut settings.manual_sales_tax, value.as_bool()),
         "custom_txn_numbers" => set(&mut settings.custom_txn_numbers, value.as_bool()),
         "multicurrency" => set(&mut settings.multicurrency, value.as_bool()),
         "automated_rate" => set(&mut settings.automated_rate, json::lenient_decimal(value)),

@@ -117,6 +117,8 @@ pub struct Settings {
     pub book_close_date: Option<NaiveDate>,
     pub subscription_ended: bool,
     pub using_sales_tax: bool,
+    /// US: sales tax as it was before it was automated.
+    pub manual_sales_tax: bool,
     pub custom_txn_numbers: bool,
     pub multicurrency: bool,
     /// The rate that automated sales tax would use by itself, in percent.
@@ -138,6 +140,7 @@ impl Default for Settings {
             book_close_date: None,
             subscription_ended: false,
             using_sales_tax: true,
+            manual_sales_tax: false,
             custom_txn_numbers: true,
             multicurrency: true,
             automated_rate: Decimal::new(8, 0),

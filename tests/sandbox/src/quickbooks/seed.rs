@@ -114,7 +114,7 @@ impl Company {
 
     pub(super) fn preferences(&self) -> Value {
         let mut tax = json!({ "UsingSalesTax": self.settings.using_sales_tax });
-        if self.is_us() {
+        if self.is_us() && !self.settings.manual_sales_tax {
             // True: automated sales tax is on and set up.
             tax["PartnerTaxEnabled"] = json!(self.settings.using_sales_tax);
         }

@@ -34,7 +34,7 @@ impl Company {
     pub(super) fn totals(&self, context: &Context, sale: &mut Object, lines: &Lines) -> Checked<Totals> {
         let detail = sale.get("TxnTaxDetail").cloned().unwrap_or(json!({}));
         let totals = if self.is_us() {
-            self.us_totals(sale, lines, &detail)?
+            self.us_totals(context, sale, lines, &detail)?
         } else {
             self.rated_totals(context, sale, lines, &detail)?
         };
@@ -53,7 +53,9 @@ impl Company {
         if !tax_lines.is_empty() {
             shown["TaxLine"] = Value::Array(tax_lines);
         }
-        if self.is_us() && self.settings.using_sales_tax && !totals.shares.is_empty() {
+        if self.settings.manual_sales_tax && detail.get("TxnTaxCodeRef").is_some() {
+            shown["TxnTaxCodeRef"] = detail["TxnTaxCodeRef"].clone();
+        } else if self.is_us() && self.settings.using_sales_tax && !totals.shares.is_empty() {
             // The engine replaces whatever code was sent by its own.
             shown["TxnTaxCodeRef"] = json!({ "value": "2" });
         }
@@ -61,22 +63,31 @@ impl Company {
         Ok(totals)
     }
 
-    /// Without sales tax switched on, `TxnTaxDetail` is ignored altogether.
-    fn us_totals(&self, sale: &mut Object, lines: &Lines, detail: &Value) -> Checked<Totals> {
+    /// Without sales tax switched on, `TxnTaxDetail` is ignored altogether. Manual sales tax counts a total only with the
+    /// code that it is of, and computes nothing by itself (conservative: reports differ on what it does with a code alone).
+    fn us_totals(&self, context: &Context, sale: &mut Object, lines: &Lines, detail: &Value) -> Checked<Totals> {
         if sale.contains_key("GlobalTaxCalculation") {
             return Err(faults::unsupported_property("GlobalTaxCalculation"));
         }
         let explicit = detail
             .get("TotalTax")
             .map(|tax| json::decimal(tax).ok_or_else(|| faults::unsupported_property("TotalTax")));
-        let explicit = explicit.transpose()?.filter(|_| self.settings.using_sales_tax);
+        let mut explicit = explicit.transpose()?.filter(|_| self.settings.using_sales_tax);
+        let manual = self.settings.manual_sales_tax;
+        let code = json::text_at(detail, "TxnTaxCodeRef.value");
+        if manual && code.is_empty() {
+            explicit = None;
+        } else if manual {
+            self.refer(context, Kind::TaxCode, "TaxCodes", code)?;
+        }
         if explicit.is_some_and(|tax| tax < Decimal::ZERO) {
             return Err(faults::business("The tax amount cannot be negative."));
         }
         let mark = if explicit.is_some() { json!(true) } else { Value::Null };
         sale.insert("_explicit_tax".into(), mark);
         sale.retain(|key, value| key != "_explicit_tax" || !value.is_null());
-        let percent = if self.settings.using_sales_tax { self.settings.automated_rate } else { Decimal::ZERO };
+        let percent =
+            if self.settings.using_sales_tax && !manual { self.settings.automated_rate } else { Decimal::ZERO };
         let is_after = sale.get("ApplyTaxAfterDiscount") == Some(&Value::Bool(true));
         sale.insert("ApplyTaxAfterDiscount".into(), json!(is_after));
         Ok(arithmetic::united_states(&lines.priced, lines.discount, is_after, explicit, percent))
