@@ -1,7 +1,8 @@
 //! What it costs, beside a peer that does the same work in the same run. Figures are ratios: a machine's own speed drops
 //! out of them. `make bench`; needs Node for the peer.
 
-#![allow(clippy::disallowed_methods)] // A clock is what this is about.
+// A clock, and ratios, are what this is about.
+#![allow(clippy::disallowed_methods, clippy::float_arithmetic)]
 
 #[path = "../tests/support/mod.rs"]
 mod support;
