@@ -129,6 +129,8 @@ pub fn parse_amount(text: &str) -> Result<Decimal, NotAnAmount> {
 
 /// `amount` as an exact JSON number.
 pub fn json_number(amount: Decimal) -> serde_json::Value {
+    // Nothing has no sign.
+    let amount = if amount.is_zero() { amount.abs() } else { amount };
     serde_json::from_str(&amount.to_string()).unwrap_or(serde_json::Value::Null)
 }
 

@@ -252,10 +252,14 @@ fn bands(case: &Case<'_>, line: &Line, taxes: &[TaxLine]) -> Result<Option<Vec<(
         left -= base;
         bands.push((base, line_taxes(case, std::slice::from_ref(tax))?.own));
     }
-    if left > cent {
-        bands.push((left, untaxed(case)));
-    } else if let Some((base, _)) = bands.last_mut() {
-        *base += left;
+    // A tax is rounded, so that its share is only known so well; the rest goes where it changes no tax.
+    let slack: Decimal = bands.iter().map(|(_, tax)| cent / (tax.rate + tax.rate)).sum();
+    let takes_rest =
+        |(base, tax): &&mut (Decimal, LineTax)| (case.round((*base + left) * tax.rate) - tax.amount).is_zero();
+    match bands.iter_mut().find(takes_rest) {
+        Some((base, _)) if left <= slack.max(cent) => *base += left,
+        _ if left > cent => bands.push((left, untaxed(case))),
+        _ => bands.last_mut().into_iter().for_each(|(base, _)| *base += left),
     }
     Ok((bands.len() > 1).then_some(bands))
 }

@@ -18,6 +18,7 @@ mod adjust;
 mod adjustment;
 mod booked;
 mod currency;
+mod differences;
 mod lines;
 pub mod number;
 mod party;

@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::currency::{booked_amount, conversions, share, to_precision};
+use super::differences::of_refund;
 use super::lines::{account, single, tax_mode};
 use super::payments::{note_drift, presentment_amount};
 use super::returns::{Returned, Returns, Taken, taken};
@@ -17,7 +18,6 @@ use crate::books::document::{
 };
 use crate::books::hold::Hold;
 use crate::books::rules::RefundStyle;
-use crate::config::DifferencesTax;
 use crate::shopify::Transaction;
 use crate::shopify::money::Side;
 
@@ -255,8 +255,7 @@ fn lines_of(
         difference -= owed;
     }
     if difference.abs() > bound(case, conversions(case)) {
-        let line = difference_line(case, &key, difference, lines.len())?;
-        lines.extend(taxed_as_sold(case, sale, line));
+        lines.extend(of_refund(case, &key, difference, lines.len(), sale)?);
     }
     to_precision(case, &key, &mut lines);
     let tax_total = lines.iter().map(|line| line.tax.amount).sum();
@@ -312,60 +311,4 @@ fn returned_line(
         lines.push(single(case, role, role.setting(), text, remitted)?);
     }
     Ok(())
-}
-
-/// Money beyond the lines, or kept back from them. Cents are rounding; what the buyer had overpaid comes off that; the
-/// rest is named for what it is.
-fn difference_line(case: &mut Case<'_>, key: &DocumentKey, difference: Decimal, lines: usize) -> Result<Line, Hold> {
-    let shown = case.currency.show(difference);
-    let cash = case.order.refund_cash_rounding(case.side);
-    let (role, source, text) = if !cash.is_zero() && difference.abs() == cash.abs() {
-        (LineRole::Rounding, "cash_rounding", "Cash rounding")
-    } else if lines > 0 && difference.abs() <= bound(case, lines) {
-        (LineRole::Rounding, "refund_rounding", "Rounding")
-    } else if difference == case.overpaid && lines == 0 && case.input.booked.has_overpayment() {
-        (LineRole::Overpayments, "overpayments", "Paid beyond the order's total")
-    } else if difference > Decimal::ZERO {
-        (LineRole::RefundDifferences, "refund_differences", "Refund beyond the returned goods")
-    } else {
-        (LineRole::RefundDifferences, "refund_differences", "Kept back: a fee, or an exchange")
-    };
-    case.writer.note(key, "transactions", source, "", &shown);
-    single(case, role, source, text, difference)
-}
-
-/// What was refunded beyond the goods, or kept back from them, with its tax: where the settings say so, a lower price for
-/// what was sold lowers its taxes, each in its proportion.
-fn taxed_as_sold(case: &Case<'_>, sale: &Itemised, line: Line) -> Vec<Line> {
-    let as_sold = case.input.settings.differences_tax == DifferencesTax::AsSold;
-    if !as_sold || line.role != LineRole::RefundDifferences {
-        return vec![line];
-    }
-    let mut sold: Vec<(LineTax, Decimal)> = Vec::new();
-    for one in sale.lines.iter().filter(|one| matches!(one.role, LineRole::Sales | LineRole::Shipping)) {
-        let with_tax = super::lines::sum(case, sale.tax_mode, std::slice::from_ref(one));
-        let same = |(tax, _): &&mut (LineTax, Decimal)| (&tax.code, tax.rate) == (&one.tax.code, one.tax.rate);
-        match sold.iter_mut().find(same) {
-            Some((_, sum)) => *sum += with_tax,
-            None => sold.push((one.tax.clone(), with_tax)),
-        }
-    }
-    let whole: Decimal = sold.iter().map(|(_, with_tax)| *with_tax).sum();
-    if whole <= Decimal::ZERO {
-        return vec![line];
-    }
-    let difference = line.amount(case.currency);
-    let (mut cumulated, mut placed) = (Decimal::ZERO, Decimal::ZERO);
-    let mut lines = Vec::new();
-    for (tax, with_tax) in sold {
-        cumulated += with_tax;
-        let upto = case.round(difference * cumulated / whole);
-        let share = upto - placed;
-        placed = upto;
-        let amount = case.round(share * tax.rate / (Decimal::ONE + tax.rate));
-        let unit_price = if sale.tax_mode == TaxMode::Inclusive { share } else { share - amount };
-        lines.push(Line { unit_price, tax: LineTax { amount, ..tax }, ..line.clone() });
-    }
-    lines.retain(|line| !line.unit_price.is_zero());
-    lines
 }

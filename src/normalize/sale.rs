@@ -7,12 +7,13 @@
 use rust_decimal::Decimal;
 
 use super::currency::{booked_amount, conversions, share};
-use super::lines::{sale_lines, shipping_source, single, sum, tax_mode};
+use super::differences::of_sale;
+use super::lines::{sale_lines, shipping_source, sum, tax_mode};
 use super::returns::{Returns, Taken, taken};
 use super::rounding::bound;
 use super::tax::{as_lines, untaxed};
 use super::{Case, number};
-use crate::books::document::{DocumentKey, Itemised, Line, LineRole, LineTax, TaxMode};
+use crate::books::document::{DocumentKey, Itemised, Line, LineTax, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
 
 /// What the sale ought to come to.
@@ -72,7 +73,8 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
     }
     let difference = target.booked - sum(case, mode, &lines);
     if difference.abs() > bound(case, conversions(case)) {
-        lines.push(difference_line(case, target, difference)?);
+        let all = of_sale(case, target, difference, &lines)?;
+        lines.extend(all);
     }
     if lines.is_empty() {
         return Err(Hold::new(HoldReason::OrderInconsistent, "the order has no lines with a quantity"));
@@ -148,19 +150,4 @@ fn tax_within(case: &Case<'_>, line: &Line, one: &Taken<'_>) -> Decimal {
     } else {
         one.tax
     }
-}
-
-/// What the total has beyond its lines: money owed back to the buyer, or something that left without a line.
-fn difference_line(case: &mut Case<'_>, target: &Target, difference: Decimal) -> Result<Line, Hold> {
-    let shown = case.currency.show(difference);
-    let (role, source, text) = if target.overpaid {
-        (LineRole::Overpayments, "overpayments", "Paid beyond the order's total")
-    } else if target.reduced || target.waiting {
-        (LineRole::RefundDifferences, "refund_differences", "Exchanged, or not yet refunded")
-    } else {
-        let text = format!("the sale ought to come to {}, its lines miss {shown}", case.currency.show(target.booked));
-        return Err(Hold::new(HoldReason::OrderInconsistent, text));
-    };
-    case.writer.note(&DocumentKey::sale(), "current_total_price", source, "", &shown);
-    single(case, role, source, text, difference)
 }

@@ -1,0 +1,94 @@
+//! Money that no line explains: beyond what was sold or returned, or kept back from it. It is named for what it is, on an
+//! account of its own.
+
+use rust_decimal::Decimal;
+
+use super::Case;
+use super::lines::{single, sum, tax_mode};
+use super::rounding::bound;
+use super::sale::Target;
+use crate::books::document::{DocumentKey, Itemised, Line, LineRole, LineTax, TaxMode};
+use crate::books::hold::{Hold, HoldReason};
+use crate::config::DifferencesTax;
+
+/// What the total has beyond its lines: money owed back to the buyer, or something that left without a line.
+pub(super) fn of_sale(
+    case: &mut Case<'_>,
+    target: &Target,
+    difference: Decimal,
+    sold: &[Line],
+) -> Result<Vec<Line>, Hold> {
+    let shown = case.currency.show(difference);
+    let (role, source, text) = if target.overpaid {
+        (LineRole::Overpayments, "overpayments", "Paid beyond the order's total")
+    } else if target.reduced || target.waiting {
+        (LineRole::RefundDifferences, "refund_differences", "Exchanged, or not yet refunded")
+    } else {
+        let text = format!("the sale ought to come to {}, its lines miss {shown}", case.currency.show(target.booked));
+        return Err(Hold::new(HoldReason::OrderInconsistent, text));
+    };
+    case.writer.note(&DocumentKey::sale(), "current_total_price", source, "", &shown);
+    let line = single(case, role, source, text, difference)?;
+    // What left without a line is of what was sold, and so is its tax.
+    Ok(if role == LineRole::RefundDifferences { as_sold(case, sold, line) } else { vec![line] })
+}
+
+/// Money beyond the lines, or kept back from them. Cents are rounding; what the buyer had overpaid comes off that; the
+/// rest is named for what it is.
+pub(super) fn of_refund(
+    case: &mut Case<'_>,
+    key: &DocumentKey,
+    difference: Decimal,
+    lines: usize,
+    sale: &Itemised,
+) -> Result<Vec<Line>, Hold> {
+    let shown = case.currency.show(difference);
+    let cash = case.order.refund_cash_rounding(case.side);
+    let (role, source, text) = if !cash.is_zero() && difference.abs() == cash.abs() {
+        (LineRole::Rounding, "cash_rounding", "Cash rounding")
+    } else if lines > 0 && difference.abs() <= bound(case, lines) {
+        (LineRole::Rounding, "refund_rounding", "Rounding")
+    } else if difference == case.overpaid && lines == 0 && case.input.booked.has_overpayment() {
+        (LineRole::Overpayments, "overpayments", "Paid beyond the order's total")
+    } else if difference > Decimal::ZERO {
+        (LineRole::RefundDifferences, "refund_differences", "Refund beyond the returned goods")
+    } else {
+        (LineRole::RefundDifferences, "refund_differences", "Kept back: a fee, or an exchange")
+    };
+    case.writer.note(key, "transactions", source, "", &shown);
+    let line = single(case, role, source, text, difference)?;
+    let taxed = case.input.settings.differences_tax == DifferencesTax::AsSold && role == LineRole::RefundDifferences;
+    Ok(if taxed { as_sold(case, &sale.lines, line) } else { vec![line] })
+}
+
+/// A difference with its tax: a lower price for what was sold lowers its taxes, each in its proportion.
+fn as_sold(case: &Case<'_>, sold: &[Line], line: Line) -> Vec<Line> {
+    let mode = tax_mode(case);
+    let mut taxes: Vec<(LineTax, Decimal)> = Vec::new();
+    for one in sold.iter().filter(|one| matches!(one.role, LineRole::Sales | LineRole::Shipping)) {
+        let with_tax = sum(case, mode, std::slice::from_ref(one));
+        let same = |(tax, _): &&mut (LineTax, Decimal)| (&tax.code, tax.rate) == (&one.tax.code, one.tax.rate);
+        match taxes.iter_mut().find(same) {
+            Some((_, sum)) => *sum += with_tax,
+            None => taxes.push((one.tax.clone(), with_tax)),
+        }
+    }
+    let whole: Decimal = taxes.iter().map(|(_, with_tax)| *with_tax).sum();
+    if whole <= Decimal::ZERO {
+        return vec![line];
+    }
+    let difference = line.amount(case.currency);
+    let (mut cumulated, mut placed) = (Decimal::ZERO, Decimal::ZERO);
+    let mut lines = Vec::new();
+    for (tax, with_tax) in taxes {
+        cumulated += with_tax;
+        let upto = case.round(difference * cumulated / whole);
+        let share = upto - placed;
+        placed = upto;
+        let amount = case.round(share * tax.rate / (Decimal::ONE + tax.rate));
+        let unit_price = if mode == TaxMode::Inclusive { share } else { share - amount };
+        lines.push(Line { unit_price, tax: LineTax { amount, ..tax }, ..line.clone() });
+    }
+    lines.retain(|line| !line.unit_price.is_zero());
+    lines
+}
