@@ -7,6 +7,7 @@ use super::Case;
 use super::lines::{single, sum, tax_mode};
 use super::rounding::bound;
 use super::sale::Target;
+use crate::books::computation::percent;
 use crate::books::document::{DocumentKey, Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
 use crate::config::DifferencesTax;
@@ -39,16 +40,16 @@ pub(super) fn of_refund(
     case: &mut Case<'_>,
     key: &DocumentKey,
     difference: Decimal,
-    lines: usize,
+    returned: &[Line],
     sale: &Itemised,
 ) -> Result<Vec<Line>, Hold> {
     let shown = case.currency.show(difference);
     let cash = case.order.refund_cash_rounding(case.side);
     let (role, source, text) = if !cash.is_zero() && difference.abs() == cash.abs() {
         (LineRole::Rounding, "cash_rounding", "Cash rounding")
-    } else if lines > 0 && difference.abs() <= bound(case, lines) {
+    } else if !returned.is_empty() && difference.abs() <= bound(case, returned.len()) {
         (LineRole::Rounding, "refund_rounding", "Rounding")
-    } else if difference == case.overpaid && lines == 0 && case.input.booked.has_overpayment() {
+    } else if difference == case.overpaid && returned.is_empty() && case.input.booked.has_overpayment() {
         (LineRole::Overpayments, "overpayments", "Paid beyond the order's total")
     } else if difference > Decimal::ZERO {
         (LineRole::RefundDifferences, "refund_differences", "Refund beyond the returned goods")
@@ -58,14 +59,17 @@ pub(super) fn of_refund(
     case.writer.note(key, "transactions", source, "", &shown);
     let line = single(case, role, source, text, difference)?;
     let taxed = case.input.settings.differences_tax == DifferencesTax::AsSold && role == LineRole::RefundDifferences;
-    Ok(if taxed { as_sold(case, &sale.lines, line) } else { vec![line] })
+    // What is kept back is kept of what was returned; what is beyond that lowers the price of the whole sale.
+    let basis = if difference < Decimal::ZERO { returned } else { &sale.lines };
+    Ok(if taxed { as_sold(case, basis, line) } else { vec![line] })
 }
 
 /// A difference with its tax: a lower price for what was sold lowers its taxes, each in its proportion.
 fn as_sold(case: &Case<'_>, sold: &[Line], line: Line) -> Vec<Line> {
     let mode = tax_mode(case);
     let mut taxes: Vec<(LineTax, Decimal)> = Vec::new();
-    for one in sold.iter().filter(|one| matches!(one.role, LineRole::Sales | LineRole::Shipping)) {
+    let closing = [LineRole::Rounding, LineRole::RefundDifferences, LineRole::Overpayments];
+    for one in sold.iter().filter(|one| !closing.contains(&one.role)) {
         let with_tax = sum(case, mode, std::slice::from_ref(one));
         let same = |(tax, _): &&mut (LineTax, Decimal)| (&tax.code, tax.rate) == (&one.tax.code, one.tax.rate);
         match taxes.iter_mut().find(same) {
@@ -87,7 +91,9 @@ fn as_sold(case: &Case<'_>, sold: &[Line], line: Line) -> Vec<Line> {
         placed = upto;
         let amount = case.round(share * tax.rate / (Decimal::ONE + tax.rate));
         let unit_price = if mode == TaxMode::Inclusive { share } else { share - amount };
-        lines.push(Line { unit_price, tax: LineTax { amount, ..tax }, ..line.clone() });
+        // Each tax is a line of its own, also to whoever compares documents line by line.
+        let source = format!("{}:{}", line.source, percent(tax.rate));
+        lines.push(Line { source, unit_price, tax: LineTax { amount, ..tax }, ..line.clone() });
     }
     lines.retain(|line| !line.unit_price.is_zero());
     lines

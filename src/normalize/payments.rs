@@ -205,8 +205,13 @@ fn payment(
     Err(Hold::new(HoldReason::OrderInconsistent, text))
 }
 
-/// What each payment of a receipt is in the buyer's currency; together they are the receipt.
-fn state_buyers_amounts(case: &Case<'_>, amount: Decimal, standing: &[&Document], documents: &mut [Document]) {
+/// What each of the documents that money became is in the buyer's currency; together they are that money.
+pub(super) fn state_buyers_amounts(
+    case: &Case<'_>,
+    amount: Decimal,
+    standing: &[&Document],
+    documents: &mut [Document],
+) {
     if case.is_one_to_one() {
         return;
     }

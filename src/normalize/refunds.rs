@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use super::currency::{booked_amount, conversions, share, to_precision};
 use super::differences::of_refund;
 use super::lines::{account, single, tax_mode};
-use super::payments::{note_drift, presentment_amount};
+use super::payments::{note_drift, presentment_amount, state_buyers_amounts};
 use super::returns::{Returned, Returns, Taken, taken};
 use super::rounding::{bound, close};
 use super::sale::Target;
@@ -58,12 +58,18 @@ fn key_of(one: &Returned<'_>) -> DocumentKey {
 fn frozen(case: &Case<'_>, one: &Returned<'_>, amount: Decimal, documents: &mut Vec<Document>) -> bool {
     let parts = case.input.booked.parts_of(&key_of(one));
     let paid_out = |tx: &&Transaction| case.input.booked.parts_of(&DocumentKey::refund(tx.id.as_str()));
-    let sum = |documents: &[&Document]| documents.iter().map(|one| one.total).sum::<Decimal>();
-    // A share that was converted may come to some cents more or less once the order is edited.
-    let enough = amount - bound(case, conversions(case));
-    let complete = case.input.rules.refund_style() == RefundStyle::Receipt
-        || one.transactions.iter().map(|tx| sum(&paid_out(tx))).sum::<Decimal>() >= enough;
-    if parts.is_empty() || sum(&parts) < enough || !complete {
+    let paid_out: Vec<&Document> = one.transactions.iter().flat_map(paid_out).collect();
+    // A share that was converted may come to some cents more or less once the order is edited: what it is to the buyer
+    // does not.
+    let is_whole = |documents: &[&Document]| {
+        let buyers = documents.iter().map(|one| one.buyer_total).sum::<Option<Decimal>>();
+        match buyers.filter(|_| !case.is_one_to_one()) {
+            Some(buyers) => buyers == one.money,
+            None => documents.iter().map(|one| one.total).sum::<Decimal>() >= amount,
+        }
+    };
+    let complete = case.input.rules.refund_style() == RefundStyle::Receipt || is_whole(&paid_out);
+    if parts.is_empty() || !is_whole(&parts) || !complete {
         return false;
     }
     documents.extend(parts.into_iter().cloned());
@@ -106,10 +112,13 @@ fn one_refund(
             let shares: Vec<(Option<Cash>, Decimal)> =
                 by_account(moneys).into_iter().map(|(cash, part)| (Some(cash), part)).collect();
             let bodies = divide(case, body, shares)?;
-            credits(case, &key, date, bodies, Content::RefundReceipt)
+            let mut documents = credits(case, &key, date, bodies, Content::RefundReceipt)?;
+            state_buyers_amounts(case, one.money, &[], &mut documents);
+            Ok(documents)
         }
         RefundStyle::CreditNoteAndPayment => {
             let mut documents = credits(case, &key, date, vec![(body, None, amount)], Content::CreditNote)?;
+            state_buyers_amounts(case, one.money, &[], &mut documents);
             let paid_out = paid_out(case, &documents, moneys, date);
             documents.extend(paid_out);
             Ok(documents)
@@ -122,6 +131,8 @@ struct Money<'a> {
     transaction: &'a Transaction,
     account: String,
     amount: Decimal,
+    /// The same in the buyer's currency.
+    buyers: Decimal,
 }
 
 /// Each transaction's share of the refund; together exactly the refund.
@@ -129,14 +140,15 @@ fn moneys<'a>(case: &mut Case<'_>, one: &Returned<'a>, total: Decimal) -> Result
     let (mut cumulated, mut booked) = (Decimal::ZERO, Decimal::ZERO);
     let mut all = Vec::new();
     for transaction in &one.transactions {
-        cumulated += presentment_amount(case, transaction)?;
+        let buyers = presentment_amount(case, transaction)?;
+        cumulated += buyers;
         let upto = share(case, total, cumulated, one.money);
         let amount = upto - booked;
         booked = upto;
         let moved = transaction.amount_set.map(|set| set.on(Side::Shop));
         note_drift(case, &DocumentKey::refund(transaction.id.as_str()), moved, amount);
         if amount > Decimal::ZERO {
-            all.push(Money { transaction, account: case.payment_account(&transaction.gateway)?, amount });
+            all.push(Money { transaction, account: case.payment_account(&transaction.gateway)?, amount, buyers });
         }
     }
     Ok(all)
@@ -187,12 +199,10 @@ fn credits(
     let base = shares.first().map(|(body, ..)| body.number.clone()).unwrap_or_default();
     for (body, cash, amount) in shares {
         let parts = split::parts(case, body)?;
-        let (count, mut left) = (parts.len(), amount);
-        for (at, mut body) in parts.into_iter().enumerate() {
+        let totals = split::totals(&parts, amount, case.currency);
+        for (mut body, total) in parts.into_iter().zip(totals) {
             let part = u32::try_from(documents.len()).unwrap_or(0) + 1;
             let key = key.part(part);
-            let total = if at + 1 == count { left } else { body.sum(case.currency) };
-            left -= total;
             close(case, &key, &mut body, total, conversions(case))?;
             body.number = number::part(&base, part);
             body.number = number::replacement(&body.number, case.input.booked.generation(&key));
@@ -209,6 +219,7 @@ fn paid_out(case: &Case<'_>, credits: &[Document], moneys: Vec<Money<'_>>, date:
     let mut documents = Vec::new();
     for money in moneys {
         let (mut left, mut part) = (money.amount, 0);
+        let first = documents.len();
         for (credit, open) in credits.iter().zip(&mut open) {
             let amount = left.min(*open);
             if amount <= Decimal::ZERO {
@@ -227,6 +238,7 @@ fn paid_out(case: &Case<'_>, credits: &[Document], moneys: Vec<Money<'_>>, date:
             let date = money.transaction.at().map_or(date, |at| case.day(at));
             documents.push(document(case, key, date, amount, Content::RefundPayment(settlement)));
         }
+        state_buyers_amounts(case, money.buyers, &[], &mut documents[first..]);
     }
     documents
 }
@@ -255,7 +267,8 @@ fn lines_of(
         difference -= owed;
     }
     if difference.abs() > bound(case, conversions(case)) {
-        lines.extend(of_refund(case, &key, difference, lines.len(), sale)?);
+        let all = of_refund(case, &key, difference, &lines, sale)?;
+        lines.extend(all);
     }
     to_precision(case, &key, &mut lines);
     let tax_total = lines.iter().map(|line| line.tax.amount).sum();

@@ -95,12 +95,11 @@ fn open_amounts(sales: &[Document]) -> Vec<Decimal> {
 fn fresh(case: &mut Case<'_>, wanted: Itemised, target: &Target, receipts: &Receipts) -> Result<Vec<Document>, Hold> {
     let parts = split::parts(case, wanted)?;
     let count = parts.len();
-    let (mut left, mut buyers_left) = (target.booked, target.presentment);
+    let totals = split::totals(&parts, target.booked, case.currency);
+    let mut buyers_left = target.presentment;
     let mut documents = Vec::new();
-    for (at, mut body) in (1u32..).zip(parts) {
+    for (at, (mut body, total)) in (1u32..).zip(parts.into_iter().zip(totals)) {
         let key = DocumentKey::sale().part(at);
-        let total = if at as usize == count { left } else { body.sum(case.currency) };
-        left -= total;
         close(case, &key, &mut body, total, conversions(case))?;
         body.number = number::replacement(&body.number, case.input.booked.generation(&key));
         let content = match receipts.single(case, target, count) {
@@ -112,7 +111,7 @@ fn fresh(case: &mut Case<'_>, wanted: Itemised, target: &Target, receipts: &Rece
         };
         let mut one = document(case, key, case.date, total, content);
         if !case.is_one_to_one() {
-            let buyers = if left.is_zero() { buyers_left } else { buyers_amount(case, total) };
+            let buyers = if at as usize == count { buyers_left } else { buyers_amount(case, total) };
             buyers_left -= buyers;
             one.buyer_total = Some(buyers);
         }

@@ -17,6 +17,16 @@ pub(super) fn parts(case: &Case<'_>, body: Itemised) -> Result<Vec<Itemised>, Ho
     split(body, rules.most_lines().min(set), case.currency, &|line| rules.rows(line))
 }
 
+/// What each part has to come to so that together they are `whole`: the largest one takes what rounding left over.
+pub(super) fn totals(parts: &[Itemised], whole: Decimal, currency: Currency) -> Vec<Decimal> {
+    let mut totals: Vec<Decimal> = parts.iter().map(|part| part.sum(currency)).collect();
+    let left = whole - totals.iter().sum::<Decimal>();
+    if let Some(largest) = totals.iter_mut().max() {
+        *largest += left;
+    }
+    totals
+}
+
 /// `whole` in as few parts of at most `most` rows as its order of lines allows. A line stays in one piece, its
 /// description's further lines and its discount with it; no part comes to less than zero. The first part keeps the
 /// number, the others are `…-2`, `…-3`. A document that is short enough is its own only part.
