@@ -24,7 +24,7 @@ simulation: ## a few hundred lives of a shop with everything going wrong; SEED=n
 	SEEDS=300 STRIDE=7 cargo test --test simulation -- --nocapture
 
 soak: ## lives without end, until stopped or EVENTS=n are through
-	cargo test --test simulation -- --ignored --nocapture soak
+	cargo test --profile soak --test simulation -- --ignored --nocapture soak
 
 clients: ## the vendors' own client libraries against the stand-ins, our queries against Shopify's schema
 	@[ tests/clients/node_modules/.package-lock.json -nt tests/clients/package-lock.json ] || \

@@ -10,8 +10,9 @@ mod planted;
 
 use std::time::{Duration, Instant};
 
-use harness::{ADMIN, QUICKBOOKS, SECRET, SHOP, Stage, XERO, now, story};
+use harness::{ADMIN, QUICKBOOKS, SECRET, SHOP, Stage, XERO, connections, now, story};
 use planted::{PLANTED, plant};
+use sandbox::shopify::CLIENT;
 use sandbox::{Fault, FaultKind, till};
 use serde_json::{Value, json};
 
@@ -286,6 +287,37 @@ fn while_d1_is_away_posting_goes_on_and_afterwards_the_journal_is_complete() {
     stage.restart().unwrap();
     stage.wait_until_quiet(SOON).unwrap();
     each_order_stands_once(&stage, 3001..3024);
+}
+
+#[test]
+fn shopify_is_asked_for_an_order_of_which_only_a_payment_was_told_and_for_the_subscriptions() {
+    let mut settings = connections();
+    settings["SHOPIFY_CLIENT_ID"] = json!(CLIENT.0);
+    settings["SHOPIFY_CLIENT_SECRET"] = json!(CLIENT.1);
+    settings["PUBLIC_URL"] = json!("https://till.example");
+    settings["CONNECTION_XERO"]["subscriptions"] = json!("api");
+    let stage = Stage::start_with("asking", "build", &settings).unwrap();
+    let told = story("simple");
+    stage.sandbox.with(|world| {
+        for (topic, body) in &told {
+            world.shopify.happened(topic, &serde_json::from_slice(body).unwrap());
+        }
+    });
+    let (topic, body) = told.iter().find(|(topic, _)| topic == "order_transactions/create").unwrap();
+    assert_eq!(stage.deliver(1, topic, body).unwrap().status, 200);
+    stage.wait_until_quiet(SOON).unwrap();
+    for company in [QUICKBOOKS, XERO] {
+        assert_eq!(stage.documents(company).len(), 2, "{:?}", stage.documents(company));
+    }
+    let topics = || stage.sandbox.with(|world| world.shopify.subscriptions.len());
+    let deadline = Instant::now() + SOON;
+    while topics() == 0 && Instant::now() < deadline {
+        let _ = stage.get("/cdn-cgi/local/scheduled", None);
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    assert!(topics() >= 8, "{} subscriptions", topics());
+    let page = stage.get("/connect", Some(ADMIN)).unwrap().body;
+    assert!(page.contains("with the app’s client credentials") && page.contains("orders/edited"), "{page}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::words::distance;
 use crate::ledgers::oauth::Company;
 use crate::ledgers::preflight::{Choice, Choices, Finding, Mark};
-use crate::posting::{ConnectionView, Report, Source, Standing};
+use crate::posting::{ConnectionView, Report, ShopStatus, Source, Standing};
 
 /// The page.
 #[derive(Template)]
@@ -28,6 +28,7 @@ struct Card {
     notes: Vec<String>,
     unconfirmed: Vec<Company>,
     facts: Vec<Fact>,
+    shopify: Vec<Fact>,
     redirect_uri: String,
     can_connect: bool,
     connected: bool,
@@ -101,12 +102,14 @@ fn card(view: ConnectionView, origin: &str, now: DateTime<Utc>) -> Card {
     let title = ledger_title(&view.ledger);
     let connected = view.standing == Standing::Connected;
     let facts = facts(&view, now);
+    let shopify = shopify(&view.shopify, now);
     let mut problems = view.problems;
     problems.extend(
         view.missing
             .iter()
             .map(|name| format!("The secret {name} is missing. Set it with: npx wrangler secret put {name}")),
     );
+    problems.extend(shop_problems(&view.shopify));
     problems.extend(view.why.map(|why| format!("Nothing is posted: {why}.")));
     let connect_label = match view.standing {
         Standing::Reconnect => format!("Connect {title} again"),
@@ -131,6 +134,7 @@ fn card(view: ConnectionView, origin: &str, now: DateTime<Utc>) -> Card {
         mark,
         problems,
         facts,
+        shopify,
         connect_label,
     }
 }
@@ -187,6 +191,46 @@ fn facts(view: &ConnectionView, now: DateTime<Utc>) -> Vec<Fact> {
     facts
 }
 
+/// What is known of Shopify's side.
+fn shopify(shop: &ShopStatus, now: DateTime<Utc>) -> Vec<Fact> {
+    let instant = |name, at: &String| Fact { name, text: distance(at, now), at: at.clone() };
+    let plain = |name, text: &str| Fact { name, text: text.to_owned(), at: String::new() };
+    let mut facts = vec![match &shop.deliveries.last_delivery {
+        Some(at) => instant("Last delivery", at),
+        None => plain("Last delivery", "none yet"),
+    }];
+    facts.push(plain(
+        "Admin API",
+        match shop.access.as_deref() {
+            Some("client_credentials") => "with the app’s client credentials",
+            Some(_) => "with an access token",
+            None => "not used; docs/shopify.md says what it is good for",
+        },
+    ));
+    match &shop.subscriptions {
+        None => facts.push(plain("Webhook subscriptions", "made by the app’s own configuration")),
+        Some(check) => {
+            facts.push(instant("Webhook subscriptions checked", &check.checked_at));
+            let made = if check.made.is_empty() { "all were there".to_owned() } else { check.made.join(", ") };
+            facts.push(Fact { name: "Made then", text: made, at: String::new() });
+        }
+    }
+    facts
+}
+
+/// What is wrong on Shopify's side.
+fn shop_problems(shop: &ShopStatus) -> Vec<String> {
+    let mut problems: Vec<String> = shop.subscriptions.iter().flat_map(|check| check.problems.clone()).collect();
+    problems.extend(shop.stopped_since.as_ref().map(|since| {
+        format!("The app was removed from the shop at {since}: nothing is taken in until it is installed again.")
+    }));
+    problems.extend(shop.pause_reason.as_ref().map(|why| format!("Shopify’s Admin API is not asked for now: {why}.")));
+    problems.extend(shop.deliveries.silent_since.as_ref().map(|since| {
+        format!("Nothing was heard from the shop since {since}, which is unusually long: check its webhooks.")
+    }));
+    problems
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,6 +258,7 @@ mod tests {
             warnings: Vec::new(),
             last_posted_at: None,
             report: None,
+            shopify: ShopStatus::default(),
         }
     }
 
@@ -261,6 +306,30 @@ mod tests {
         assert!(
             html.contains("Connect Xero again") && html.contains("24 hours ago") && html.contains("Disconnect Xero")
         );
+    }
+
+    #[test]
+    fn shopifys_side_is_shown_with_what_is_wrong_there() {
+        let html = page(view(Standing::Connected));
+        assert!(html.contains("none yet") && html.contains("made by the app’s own configuration"), "{html}");
+        let shopify = ShopStatus {
+            access: Some("client_credentials".into()),
+            deliveries: crate::posting::Hearing {
+                last_delivery: Some("2026-11-02T08:00:00.000Z".into()),
+                silent_since: Some("2026-11-02T08:00:00.000Z".into()),
+                ..Default::default()
+            },
+            subscriptions: Some(crate::posting::Check {
+                checked_at: "2026-11-02T08:00:00.000Z".into(),
+                made: vec!["orders/paid".into()],
+                problems: vec!["PUBLIC_URL is missing".into()],
+            }),
+            ..ShopStatus::default()
+        };
+        let html = page(ConnectionView { shopify, ..view(Standing::Connected) });
+        for text in ["1 hour ago", "client credentials", "orders/paid", "PUBLIC_URL is missing", "unusually long"] {
+            assert!(html.contains(text), "{text}: {html}");
+        }
     }
 
     #[test]

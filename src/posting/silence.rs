@@ -80,7 +80,7 @@ struct Silence {
 }
 
 /// What the status shows of it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Hearing {
     /// When the last delivery came.
     pub last_delivery: Option<String>,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::books::Books;
 use super::grant::{self, Grant, Source};
 use super::preflight::{self, Report};
+use super::view::ShopStatus;
 use crate::books::rules::LedgerName;
 use crate::config::{Connection, variable_for};
 use crate::ledgers::oauth::{Company, prefix};
@@ -74,6 +75,8 @@ pub struct ConnectionView {
     pub last_posted_at: Option<String>,
     /// How its settings fit the company, as far as that was looked at.
     pub report: Option<Report>,
+    /// How its shop stands.
+    pub shopify: ShopStatus,
 }
 
 impl Books<'_> {
@@ -136,6 +139,7 @@ impl Books<'_> {
             consent_ends_at: grant.consent_ends_at.map(iso),
             warnings: warnings(&grant, now),
             report: preflight::report(sql, connection)?,
+            shopify: self.shop_status(&connection.id)?,
             last_posted_at: posted.first().map(|row| row.text_or_null("at")).transpose()?.flatten(),
         })
     }

@@ -58,7 +58,7 @@ pub struct ConnectionStatus {
 }
 
 /// How a connection stands with its shop.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ShopStatus {
     /// How its Admin API is used: `client_credentials`, `access_token`, or not at all.
     pub access: Option<String>,
@@ -148,7 +148,7 @@ impl Books<'_> {
         })
     }
 
-    fn shop_status(&self, id: &str) -> Result<ShopStatus, SqlError> {
+    pub(super) fn shop_status(&self, id: &str) -> Result<ShopStatus, SqlError> {
         let (sql, now) = (self.platform.sql, self.platform.clock.now());
         let access = self.connection(id).map(|one| self.admin_access(one)).transpose()?.flatten();
         let (paused_until, pause_reason) = shop::paused(sql, id, now)?.map(|(until, why)| (iso(until), why)).unzip();

@@ -59,6 +59,8 @@ fn variables(sandbox: &str) -> Value {
         "XERO_REFRESH_TOKEN": format!("refresh-{XERO}"),
         "XERO_API_URL": sandbox,
         "XERO_OAUTH_URL": sandbox,
+        // Only asked where a test gives it credentials.
+        "SHOPIFY_ADMIN_URL": sandbox,
     });
     all.as_object_mut().unwrap().extend(secrets.as_object().unwrap().clone());
     all
