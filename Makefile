@@ -9,9 +9,11 @@ help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: build ## real-shaped orders become proven invoices in stand-in ledgers, on the real runtime
+	cargo build --example demo
 	@cargo run --quiet --example demo
 
 dev: build ## the same, left running, with its addresses
+	cargo build --example demo
 	@cargo run --quiet --example demo -- --keep
 
 test: setup lint native simulation clients build checks browser ## everything that CI runs

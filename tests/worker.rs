@@ -290,6 +290,21 @@ fn while_d1_is_away_posting_goes_on_and_afterwards_the_journal_is_complete() {
 }
 
 #[test]
+fn a_delivery_that_not_all_books_stored_is_not_acknowledged() {
+    let stage = Stage::start_with("refusing", "build/checks", &json!({"CHECKS_REFUSE": "xero"})).unwrap();
+    let (topic, body) = &story("net_terms")[0];
+    for _ in 0..2 {
+        let answer = stage.deliver(1, topic, body).unwrap();
+        assert_eq!((answer.status, &answer.json()["error"]), (503, &json!("not_durable")), "{}", answer.body);
+    }
+    stage.wait_until_quiet(SOON).unwrap();
+    // The books that did store it have it once, and Shopify sends it again for the others.
+    assert_eq!((stage.documents(QUICKBOOKS).len(), stage.documents(XERO).len()), (1, 0));
+    let events = stage.d1("SELECT connection, deliveries FROM events").unwrap();
+    assert!(events.len() == 1 && events[0]["deliveries"] == 2, "{events:?}");
+}
+
+#[test]
 fn shopify_is_asked_for_an_order_of_which_only_a_payment_was_told_and_for_the_subscriptions() {
     let mut settings = connections();
     settings["SHOPIFY_CLIENT_ID"] = json!(CLIENT.0);

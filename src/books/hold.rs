@@ -262,8 +262,14 @@ pub struct Hold {
 }
 
 impl Hold {
-    /// A hold for `reason`, with its particulars.
+    /// A hold for `reason`, with its particulars; of those that go on and on, the beginning.
     pub fn new(reason: HoldReason, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into() }
+        const MOST: usize = 2_000;
+        let mut detail: String = detail.into();
+        if let Some((end, _)) = detail.char_indices().nth(MOST) {
+            detail.truncate(end);
+            detail.push('…');
+        }
+        Self { reason, detail }
     }
 }

@@ -6,8 +6,7 @@ use std::str::FromStr;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// The largest amount that is read, in major units. Far above any order, far below where products of two such
-/// numbers could leave the 28 digits of [`Decimal`], so arithmetic on what was read cannot overflow.
+/// The largest number that is read. Amounts of orders are narrower still (see [`crate::shopify::money::Amount`]).
 pub const LARGEST_AMOUNT: i64 = 1_000_000_000_000;
 
 /// The most decimals that are read (Shopify's own duties have three, exchange rates ten).

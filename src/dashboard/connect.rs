@@ -315,7 +315,7 @@ mod tests {
         let shopify = ShopStatus {
             access: Some("client_credentials".into()),
             deliveries: crate::posting::Hearing {
-                last_delivery: Some("2026-11-02T08:00:00.000Z".into()),
+                last_delivery: Some("2026-11-01T09:00:00.000Z".into()),
                 silent_since: Some("2026-11-02T08:00:00.000Z".into()),
                 ..Default::default()
             },
@@ -327,7 +327,7 @@ mod tests {
             ..ShopStatus::default()
         };
         let html = page(ConnectionView { shopify, ..view(Standing::Connected) });
-        for text in ["1 hour ago", "client credentials", "orders/paid", "PUBLIC_URL is missing", "unusually long"] {
+        for text in ["24 hours ago", "client credentials", "orders/paid", "PUBLIC_URL is missing", "unusually long"] {
             assert!(html.contains(text), "{text}: {html}");
         }
     }

@@ -2,6 +2,7 @@
 
 use worker::{Response, Result};
 
+use crate::config::{Variables, variable};
 use crate::platform::{Sql, SqlError, transaction};
 
 /// An error in the middle of a transaction leaves nothing of it behind, and the next transaction works.
@@ -21,4 +22,9 @@ pub fn transaction_check(sql: &dyn Sql) -> Result<Response> {
         Ok(format!("before {before}, after an error {after_error}, after a success {}", count()?))
     };
     Response::ok(run().unwrap_or_else(|error| error.to_string()))
+}
+
+/// True for the connection that `CHECKS_REFUSE` names: its books take nothing in.
+pub fn refuses(variables: &Variables, connection: &str) -> bool {
+    variable(variables, "CHECKS_REFUSE") == Some(connection)
 }

@@ -54,6 +54,8 @@ impl DurableObject for LedgerQueue {
             return Ok(response);
         }
         match path.as_str() {
+            #[cfg(feature = "checks")]
+            "/deliver" if super::checks::refuses(&stand.variables, &at.connection) => Response::error("refused", 500),
             "/deliver" => {
                 let body = request.bytes().await?;
                 deliver(&books, &request, &at.connection, &body).await

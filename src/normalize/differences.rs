@@ -86,7 +86,10 @@ fn as_sold(case: &Case<'_>, sold: &[Line], line: Line) -> Vec<Line> {
     let mut lines = Vec::new();
     for (tax, with_tax) in taxes {
         cumulated += with_tax;
-        let upto = case.round(difference * cumulated / whole);
+        let Some(upto) = difference.checked_mul(cumulated).and_then(|product| product.checked_div(whole)) else {
+            return vec![line];
+        };
+        let upto = case.round(upto);
         let share = upto - placed;
         placed = upto;
         let amount = case.round(share * tax.rate / (Decimal::ONE + tax.rate));

@@ -9,12 +9,19 @@ use crate::books::document::{Itemised, Line, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
 use crate::books::money::Currency;
 
+/// Bytes of the texts of one document: it is kept twice in a row of 2 MB, once as it is and once as it is sent.
+const TEXTS: usize = 500_000;
+
 /// A document in as many parts as the ledger's limit of rows asks for, or the settings' own; one row of each part is kept
-/// for rounding.
+/// for rounding. Lines of unusually long texts count as several, so that what is kept of a document fits its row.
 pub(super) fn parts(case: &Case<'_>, body: Itemised) -> Result<Vec<Itemised>, Hold> {
     let rules = case.input.rules;
     let set = case.input.settings.most_lines.map_or(usize::MAX, |most| most.saturating_sub(1));
-    split(body, rules.most_lines().min(set), case.currency, &|line| rules.rows(line))
+    let most = rules.most_lines();
+    let bytes = |line: &Line| line.description.len() + line.more.iter().map(String::len).sum::<usize>();
+    let weight = |line: &Line| rules.rows(line).max((bytes(line) * most / TEXTS).min(most));
+    let heavy = body.lines.iter().map(bytes).sum::<usize>() > TEXTS;
+    split(body, most.min(set), case.currency, &|line| if heavy { weight(line) } else { rules.rows(line) })
 }
 
 /// What each part has to come to so that together they are `whole`: the largest one takes what rounding left over.

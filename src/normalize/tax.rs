@@ -11,6 +11,7 @@ use crate::books::document::{Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
 use crate::books::rules::TaxModel;
 use crate::config::TaxBooking;
+use crate::shopify::money::MOST_UNITS;
 use crate::shopify::order::TaxLine;
 
 /// What the seller has to remit of a line's taxes, and what a marketplace remits itself.
@@ -27,6 +28,7 @@ const HIGHEST_RATE: i64 = 10;
 pub(super) fn check(case: &Case<'_>) -> Result<(), Hold> {
     let (order, one) = (case.order, case.order.one_currency());
     let mut listed = Decimal::ZERO;
+    check_quantities(case)?;
     for line in order.listed_taxes() {
         if !(Decimal::ZERO..=Decimal::from(HIGHEST_RATE)).contains(&rate(line)) {
             let text = format!("tax_lines[].rate of \"{}\" is {}", short(&line.title), rate(line));
@@ -42,6 +44,19 @@ pub(super) fn check(case: &Case<'_>) -> Result<(), Hold> {
         return Err(Hold::new(HoldReason::OrderInconsistent, text));
     }
     Ok(())
+}
+
+/// Quantities that nothing has would make figures that nothing can hold.
+fn check_quantities(case: &Case<'_>) -> Result<(), Hold> {
+    let sold = case.order.line_items.iter().flat_map(|one| [Some(one.quantity), one.current_quantity]).flatten();
+    let refunds = case.input.state.refunds.values().flat_map(|refund| &refund.refund_line_items);
+    let mut all = sold.chain(refunds.map(|one| one.quantity)).map(|one| one.0);
+    match all.find(|quantity| quantity.abs() > Decimal::from(MOST_UNITS)) {
+        None => Ok(()),
+        Some(quantity) => {
+            Err(Hold::new(HoldReason::OrderInconsistent, format!("a line has a quantity of {}", quantity.normalize())))
+        }
+    }
 }
 
 /// Reads the taxes of one line. A tax without a mapping is a hold, never an exemption.

@@ -37,6 +37,11 @@ fn shown(text: &str) -> String {
     }
 }
 
+/// True if the field is about a person.
+fn is_personal(field: Field) -> bool {
+    matches!(field, Field::PartyName | Field::GivenName | Field::FamilyName | Field::Email)
+}
+
 /// Collects notes while documents are being made.
 pub(crate) struct Writer<'a> {
     rules: &'a dyn LedgerRules,
@@ -51,7 +56,7 @@ impl<'a> Writer<'a> {
 
     /// `text` as the ledger's `field` takes it. `name` says which of Shopify's fields it was.
     pub fn fit(&mut self, key: &DocumentKey, field: Field, name: &str, text: &str) -> String {
-        let personal = matches!(field, Field::PartyName | Field::GivenName | Field::FamilyName | Field::Email);
+        let personal = is_personal(field);
         let cleaned = clean(text, &self.rules.text(field), self.emoji);
         self.changed(key, name, &cleaned.changes, text, &cleaned.text, personal);
         cleaned.text
@@ -105,6 +110,7 @@ impl<'a> Writer<'a> {
             if !text.is_empty() {
                 if rank > 0 && !candidates[0].is_empty() {
                     self.note(key, name, "empty_name", candidates[0], &text);
+                    self.notes.last_mut().into_iter().for_each(|note| note.personal = is_personal(field));
                 }
                 return text;
             }

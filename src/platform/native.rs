@@ -11,6 +11,9 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::{Alarm, Clock, Journal, JournalError, Random, Row, Sql, SqlError, Statement, Value, Verdict};
 
+/// The most that a row holds on the runtime.
+const LARGEST_ROW: usize = 2_000_000;
+
 /// SQLite in a file or in memory.
 pub struct Sqlite(Connection);
 
@@ -52,6 +55,14 @@ impl Sql for Sqlite {
         // As on the runtime, whose integers are JavaScript's numbers.
         if let Some(large) = params.iter().find(|one| matches!(one, Value::Int(n) if n.unsigned_abs() > 1 << 53)) {
             return Err(SqlError(format!("an integer beyond 2^53: {large:?}")));
+        }
+        let bytes = |one: &Value| match one {
+            Value::Text(text) => text.len(),
+            Value::Blob(bytes) => bytes.len(),
+            Value::Null | Value::Int(_) => 0,
+        };
+        if params.iter().map(bytes).sum::<usize>() > LARGEST_ROW {
+            return Err(SqlError("a row beyond 2 MB".into()));
         }
         let mut prepared = self.0.prepare_cached(statement).map_err(failed)?;
         let names: Vec<String> = prepared.column_names().into_iter().map(str::to_owned).collect();

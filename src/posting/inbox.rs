@@ -7,7 +7,7 @@ use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use serde_json::Value as Json;
 
 use super::changes;
-use super::orders::{self, OrderRef};
+use super::orders::{self, Heard, OrderRef};
 use super::personal;
 use super::privacy;
 use super::published;
@@ -204,7 +204,8 @@ fn merge(
     let part = |id: &str, part: &str, rank: String| {
         keep(id, part, rank)?;
         let name = if let News::Order(order) = news { Some(shown(&order.name)) } else { None };
-        orders::wake(sql, &order(id), name, now, now + SETTLING)?;
+        let heard = if incoming.delivery.topic == FETCHED { Heard::Afterwards } else { Heard::Live };
+        orders::wake(sql, &order(id), name, heard, now, now + SETTLING)?;
         stopped::heard(sql, now, incoming)
     };
     match news {

@@ -129,28 +129,60 @@ pub fn next_due(sql: &dyn Sql, backfill_from: Option<DateTime<Utc>>) -> Result<O
     Ok([live, backfill.map(|due| due.max(from))].into_iter().flatten().min())
 }
 
+/// How news of an order came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// Shopify told it.
+    Live,
+    /// It was looked up afterwards: such orders go behind the live ones.
+    Afterwards,
+}
+
 /// News of an order: it is due at `due`, whatever it was before. A crash stays until a person releases it.
 pub fn wake(
     sql: &dyn Sql,
     at: &OrderRef,
     name: Option<&str>,
+    heard: Heard,
     now: DateTime<Utc>,
     due: DateTime<Utc>,
 ) -> Result<(), SqlError> {
     let [connection, order_id] = at.params();
     sql.exec(
-        "INSERT INTO orders (connection, order_id, name, state, updated_at, first_seen_at, due_at)
-         VALUES (?1, ?2, ?3, 'pending', ?4, ?4, ?5)
+        "INSERT INTO orders (connection, order_id, name, state, updated_at, first_seen_at, due_at, priority)
+         VALUES (?1, ?2, ?3, 'pending', ?4, ?4, ?5, ?6)
          ON CONFLICT (connection, order_id) DO UPDATE SET name = coalesce(excluded.name, name),
              updated_at = excluded.updated_at, wrote = CASE WHEN state IN ('pending', 'retrying') THEN wrote ELSE 0 END,
              due_at = CASE WHEN reason = 'crashed' AND state = 'held' THEN NULL
                  WHEN due_at IS NOT NULL AND due_at < excluded.due_at THEN due_at ELSE excluded.due_at END,
+             priority = CASE WHEN state IN ('pending', 'retrying') THEN min(priority, excluded.priority)
+                 ELSE excluded.priority END,
              state = CASE WHEN reason = 'crashed' AND state = 'held' THEN state
                  WHEN state = 'retrying' THEN state ELSE 'pending' END,
+             reason = CASE WHEN reason = 'crashed' AND state = 'held' THEN reason END,
+             detail = CASE WHEN reason = 'crashed' AND state = 'held' THEN detail END,
+             remedy = CASE WHEN reason = 'crashed' AND state = 'held' THEN remedy END,
              personal = CASE WHEN personal = 'purged' THEN 'kept' ELSE personal END",
-        &[connection, order_id, name.into(), iso(now).into(), iso(due).into()],
+        &[
+            connection,
+            order_id,
+            name.into(),
+            iso(now).into(),
+            iso(due).into(),
+            Value::Int((heard == Heard::Afterwards).into()),
+        ],
     )?;
+    if is_crashed(sql, at)? {
+        settle(sql, at, ALL_NEWS, "held", Some(HoldReason::Crashed.code()), now)?;
+    }
     publish(sql, at)
+}
+
+/// True if the order waits for a person because it crashed.
+fn is_crashed(sql: &dyn Sql, at: &OrderRef) -> Result<bool, SqlError> {
+    let statement =
+        "SELECT 1 AS found FROM orders WHERE connection = ? AND order_id = ? AND state = 'held' AND reason = 'crashed'";
+    Ok(!sql.exec(statement, &at.params())?.is_empty())
 }
 
 /// Closes the row of an event that belonged to no order.

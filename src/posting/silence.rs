@@ -9,7 +9,7 @@ use super::alerts;
 use super::books::Books;
 use super::fetch;
 use super::inbox;
-use super::orders::{self, OrderRef};
+use super::orders::{self, Heard, OrderRef};
 use super::schema::{clear_meta, meta, set_meta};
 use super::shop::{Calls, NoAnswer};
 use super::stopped;
@@ -208,7 +208,7 @@ fn want_if_new(sql: &dyn Sql, now: DateTime<Utc>, connection: &str, one: &Summar
     if inbox::knows_snapshot(sql, &at, one.updated_at)? {
         return Ok(());
     }
-    orders::wake(sql, &at, Some(&one.name), now, now)?;
+    orders::wake(sql, &at, Some(&one.name), Heard::Afterwards, now, now)?;
     fetch::want(sql, &at)
 }
 

@@ -6,6 +6,16 @@ use serde_json::Value;
 
 use crate::books::money::{Currency, parse_amount};
 
+/// The largest amount or quantity that is read, in major units: far above any order. With [`FINEST`] it keeps every
+/// product and quotient of three of them, with quantities up to [`MOST_UNITS`], inside the 28 digits of [`Decimal`].
+const LARGEST: i64 = 100_000_000_000;
+/// The most decimals of an amount; Shopify's own duties have three.
+const FINEST: u32 = 4;
+/// The most units of one line that are believed.
+pub const MOST_UNITS: i64 = 1_000_000;
+/// The most decimals of a tax rate.
+const FINEST_RATE: u32 = 10;
+
 /// An amount as text or as a JSON number, read from its digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Amount(pub Decimal);
@@ -13,13 +23,39 @@ pub struct Amount(pub Decimal);
 impl<'de> Deserialize<'de> for Amount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use serde::de::Error;
-        let text = match Value::deserialize(deserializer)? {
-            Value::String(text) => text,
-            Value::Number(number) => number.to_string(),
-            other => return Err(D::Error::custom(format!("expected an amount, found {}", kind(&other)))),
-        };
-        parse_amount(text.trim()).map(Amount).map_err(D::Error::custom)
+        let (number, text) = number(deserializer, FINEST)?;
+        if number.abs() > Decimal::from(LARGEST) || number.normalize().scale() > FINEST {
+            return Err(D::Error::custom(format!("`{text}` is larger or finer than any amount of money")));
+        }
+        Ok(Self(number))
     }
+}
+
+/// A tax rate as text or as a JSON number; of more than ten decimals the rest is noise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rate(pub Decimal);
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        number(deserializer, FINEST_RATE).map(|(number, _)| Self(number.round_dp(FINEST_RATE)))
+    }
+}
+
+/// A number, and its text. JSON numbers may carry the noise of somebody's floating point (`36.550000000000004`): they are
+/// rounded to so many decimals; text is taken as it is.
+fn number<'de, D: Deserializer<'de>>(deserializer: D, decimals: u32) -> Result<(Decimal, String), D::Error> {
+    use serde::de::Error;
+    let (text, is_text) = match Value::deserialize(deserializer)? {
+        Value::String(text) => (text, true),
+        Value::Number(number) => (number.to_string(), false),
+        other => return Err(D::Error::custom(format!("expected an amount, found {}", kind(&other)))),
+    };
+    let text = text.trim().to_owned();
+    if let (false, Ok(number)) = (is_text, text.parse::<Decimal>()) {
+        let short = number.round_dp(decimals).normalize().to_string();
+        return parse_amount(&short).map(|number| (number, text)).map_err(D::Error::custom);
+    }
+    parse_amount(&text).map(|number| (number, text)).map_err(D::Error::custom)
 }
 
 fn kind(value: &Value) -> &'static str {

@@ -5,7 +5,7 @@ use chrono::{DateTime, FixedOffset};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use super::money::{Amount, Id, MoneySet, Side, null_as_empty, pick};
+use super::money::{Amount, Id, MoneySet, Rate, Side, null_as_empty, pick};
 use super::refund::Refund;
 use super::transaction::Transaction;
 use crate::books::money::Currency;
@@ -199,7 +199,7 @@ pub struct TaxLine {
     pub title: String,
     /// 0.2 for 20 %.
     #[serde(default)]
-    pub rate: Option<Amount>,
+    pub rate: Option<Rate>,
     price: Amount,
     #[serde(default)]
     price_set: Option<MoneySet>,

@@ -1,6 +1,7 @@
 //! Bodies that cannot be read, are nobody's business, or are odd: always a record, never a loss, nothing personal in it.
 
 use serde_json::{Value, json};
+use tillproof::platform::Sql;
 
 use crate::support::{Bench, Company, Story};
 use crate::told;
@@ -93,6 +94,48 @@ fn personal_data_never_reaches_the_journal() {
         }
     }
     assert!(format!("{:?}", bench.journal("SELECT * FROM adjustments")).contains("[personal data]"));
+    // A name of nothing that can be shown: the e-mail address stands for it, and no note tells it.
+    let bench = Bench::new(Company::XeroUk);
+    let (topic, mut body) = Story::read("simple").deliveries.remove(0);
+    body["customer"]["first_name"] = json!("\u{200e}");
+    body["customer"]["last_name"] = json!("");
+    body["customer"]["email"] = json!("jane@personal.example");
+    bench.deliver(&topic, &body);
+    bench.run();
+    assert!(!bench.ledger(Company::XeroUk).is_empty());
+    let notes = bench.journal("SELECT * FROM adjustments WHERE rule = 'empty_name'");
+    assert!(notes.len() == 1 && !format!("{notes:?}").contains("jane"), "{notes:?}");
+    redact(&bench, &body);
+    let kept = format!("{:?}", bench.rows("SELECT * FROM adjustments"));
+    assert!(!kept.contains("jane"), "{kept}");
+}
+
+/// Shopify asks to erase the order's customer.
+fn redact(bench: &Bench, order: &Value) {
+    bench.deliver(
+        "customers/redact",
+        &json!({"shop_id": 1, "shop_domain": "example.myshopify.com",
+        "customer": order["customer"], "orders_to_redact": [order["id"]]}),
+    );
+    bench.clock.advance(chrono::Duration::hours(2));
+    bench.run();
+}
+
+#[test]
+fn news_of_an_order_that_crashed_ends_as_held_too() {
+    let bench = Bench::new(Company::XeroUk);
+    let story = Story::read("net_terms");
+    bench.tell(&story);
+    bench.sql.exec("UPDATE orders SET state = 'held', reason = 'crashed', due_at = NULL", &[]).unwrap();
+    let (topic, mut body) = story.deliveries[0].clone();
+    body["updated_at"] = json!("2026-11-09T10:00:00-05:00");
+    bench.deliver(&topic, &body);
+    let events = bench.rows("SELECT DISTINCT outcome, reason FROM events");
+    assert_eq!((events.len(), events[0]["outcome"].as_str(), events[0]["reason"].as_str()), (1, "held", "crashed"));
+    bench.release(&story.order_id());
+    bench.run();
+    assert_eq!(bench.state(&story.order_id()).0, "synced");
+    assert!(bench.journal("SELECT * FROM events WHERE outcome <> 'posted'").is_empty());
 }
 
 #[test]

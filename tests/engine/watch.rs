@@ -174,6 +174,9 @@ fn orders_that_changed_in_the_silence_are_fetched_page_by_page_and_known_ones_ar
     bench.run();
     let before = calls(&bench);
     hours_of_silence(&bench, 5);
+    // What is looked up afterwards goes behind what Shopify tells live.
+    let behind = bench.rows("SELECT COUNT(*) AS n FROM orders WHERE priority = 1");
+    assert_eq!(behind[0]["n"], "200");
     let rows = bench.rows("SELECT state, COUNT(*) AS n FROM orders GROUP BY state");
     assert_eq!((rows.len(), rows[0]["state"].as_str(), rows[0]["n"].as_str()), (1, "synced", "230"), "{rows:?}");
     assert_eq!(calls(&bench) - before, 200 + 3, "three pages, and each order once");

@@ -25,6 +25,11 @@ fn damage() -> impl Strategy<Value = Damage> {
         json!("1e400"),
         json!("999999999999999999999999999999.99"),
         json!("0.00000000000000000001"),
+        // Just inside what is read.
+        json!("100000000000"),
+        json!("0.0001"),
+        json!(1_000_000),
+        json!("1000000"),
         json!("NaN"),
         json!("١٢٣"),
         json!(-1),
