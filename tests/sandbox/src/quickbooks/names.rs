@@ -121,6 +121,35 @@ impl Company {
         self.plant(Kind::Invoice, id, entity);
     }
 
+    /// A sale that another integration posted: kind (`Invoice`, `SalesReceipt`), number, currency, total, what is open of
+    /// it, and whether it was voided. Its customer is that integration's own.
+    pub fn plant_sale(&mut self, sale: &Value) -> bool {
+        let Some(kind) = Kind::by_name(json::text(sale, "kind")) else { return false };
+        let currency = match json::text(sale, "currency") {
+            "" => self.home.clone(),
+            code => code.to_owned(),
+        };
+        let is_void = sale["void"] == json!(true);
+        let amount = |key: &str| {
+            let amount = json::lenient_decimal(&sale[key]).filter(|_| !is_void).unwrap_or_default();
+            json::short_money(amount)
+        };
+        let customer = self.new_id();
+        let reference = json!({ "value": currency, "name": currency });
+        let name = format!("Earlier customer {customer}");
+        self.plant(Kind::Customer, customer, json!({ "DisplayName": name, "CurrencyRef": reference, "Balance": 0 }));
+        let id = self.new_id();
+        let open = if sale.get("open").is_some() { "open" } else { "total" };
+        let entity = json!({
+            "DocNumber": json::text(sale, "number"), "TxnDate": "2025-12-15", "CurrencyRef": reference,
+            "CustomerRef": { "value": customer.to_string(), "name": name }, "TotalAmt": amount("total"),
+            "Balance": if kind == Kind::Invoice { amount(open) } else { json!(0) }, "ExchangeRate": 1,
+            "PrivateNote": if is_void { "Voided" } else { "from the earlier integration" }, "Line": [], "LinkedTxn": [],
+        });
+        self.plant(kind, id, entity);
+        true
+    }
+
     /// Puts a preset entity under a fixed id.
     pub(super) fn plant(&mut self, kind: Kind, id: u64, mut entity: Value) {
         let time = super::stamp(chrono::DateTime::<Utc>::UNIX_EPOCH);

@@ -104,6 +104,36 @@ impl Company {
         self.invoices.put(&id, row);
     }
 
+    /// A sale that another integration posted: number, reference, currency, total, what is open of it, and its status. Its
+    /// contact is that integration's own.
+    pub fn plant_sale(&mut self, sale: &Value) -> bool {
+        let text = |key: &str, default: &str| match json::text(sale, key) {
+            "" => default.to_owned(),
+            given => given.to_owned(),
+        };
+        let amount = |key: &str| json::lenient_decimal(&sale[key]);
+        let total = amount("total").unwrap_or_default();
+        let open = amount("open").unwrap_or(total);
+        let (contact, id) = (self.ids.guid(), self.ids.guid());
+        let name = format!("Earlier contact {contact}");
+        let row = json!({ "ContactID": contact, "Name": name, "ContactStatus": "ACTIVE", "EmailAddress": "" });
+        self.contacts.put(&contact, row.clone());
+        // What is paid already was paid by the earlier integration.
+        let paid = json!([{ "PaymentID": self.ids.guid(), "Amount": json::money(total - open) }]);
+        let usual = if open.is_zero() { "PAID" } else { "AUTHORISED" };
+        let row = json!({
+            "Type": text("type", "ACCREC"), "InvoiceID": id, "InvoiceNumber": json::text(sale, "number"),
+            "Reference": json::text(sale, "reference"), "Status": text("status", usual), "Contact": row,
+            "Date": "/Date(1765756800000+0000)/", "DateString": "2025-12-15T00:00:00",
+            "CurrencyCode": text("currency", &self.base.clone()), "CurrencyRate": 1, "Total": json::money(total),
+            "TotalTax": 0, "AmountDue": json::money(open), "AmountPaid": json::money(total - open), "LineItems": [],
+            "Payments": if total == open { json!([]) } else { paid }, "CreditNotes": [],
+            "UpdatedDateUTC": "/Date(1765756800000+0000)/",
+        });
+        self.invoices.put(&id, row);
+        true
+    }
+
     pub fn remove_account(&mut self, code: &str) -> bool {
         let count = self.accounts.len();
         self.accounts.retain(|account| json::text(account, "Code") != code);
