@@ -21,7 +21,7 @@ use support::{Bench, Company, SHOP, Story};
 use tillproof::books::Calendar;
 use tillproof::config;
 use tillproof::ledgers;
-use tillproof::normalize::{self, Booked, Desired, Input};
+use tillproof::normalize::{self, Booked, Cutover, Desired, Input};
 use tillproof::platform::Clock;
 use tillproof::shopify::{Order, OrderState, signature};
 
@@ -127,6 +127,7 @@ fn documents() {
                 stamp: None,
                 booked: &booked,
                 may_infer: true,
+                cutover: &Cutover::default(),
             };
             let made = time(|| assert!(matches!(black_box(normalize::desired(&input)), Ok(Desired::Documents(_)))));
             let read = time(|| drop(black_box(serde_json::from_slice::<Order>(&body).unwrap())));

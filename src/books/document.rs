@@ -69,6 +69,9 @@ pub struct Party {
     pub email: Option<String>,
     /// The currency that this party is billed in.
     pub currency: Currency,
+    /// The ledger's own id, where the party is not ours but the customer of somebody else's invoice: it is taken as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger_id: Option<String>,
 }
 
 impl Party {

@@ -239,8 +239,8 @@ impl HoldReason {
             ),
             HoldReason::BeforeStartDate => (
                 "before_start_date",
-                "Money moved for an order that is older than the connection's start date.",
-                "Enter this payment or refund on the invoice that the earlier integration made, or leave it out.",
+                "Money moved for an order that is older than the connection's start date, and the invoice that another integration made of it was not found, or has less open.",
+                "If the invoice is in the ledger, give it one of the numbers named here, or put right what is open of it, and release the order. Else answer with the body of `POST /api/orders/<connection>/<order>/release`: `{\"decision\": \"stand_alone\"}` posts the money without the invoice, `{\"decision\": \"ignore\", \"reason\": \"…\"}` leaves it out; `\"documents\": [\"payment:…\"]` in it answers for that part only.",
             ),
             HoldReason::PreflightFailed => (
                 "preflight_failed",

@@ -4,6 +4,7 @@
 pub mod calendar;
 pub mod computation;
 pub mod document;
+pub mod foreign;
 pub mod hold;
 pub mod key;
 pub mod line;
@@ -17,6 +18,7 @@ pub use document::{
     Cash, Content, Conversion, Document, DocumentKey, DocumentKind, Itemised, Line, LineRole, LineTax, Party,
     Settlement, Standing, TaxMode,
 };
+pub use foreign::{ForeignSale, ForeignStanding};
 pub use hold::{Hold, HoldReason};
 pub use money::Currency;
 pub use rules::{LedgerName, LedgerRules, RefundStyle, TaxModel};

@@ -46,9 +46,14 @@ pub async fn answer(mut request: Request, env: &Env, method: Method, path: &str)
         (false, ["connect"]) => connect(env, &variables, &own).await,
         (false, ["oauth", ledger, "start"]) => begin(&request, env, &variables, ledger, &own).await,
         (false, ["api", "status"]) => status(env, &variables).await,
-        (false, ["api", "orders", connection, order]) => about(env, &variables, connection, order, "/order").await,
-        (true, ["api", "orders", connection, order, "release" | "replay"]) => {
-            about(env, &variables, connection, order, "/release").await
+        (false, ["api", "orders", connection, order]) => about(env, &variables, connection, order, "/order", &[]).await,
+        // The body of a release may answer what the order waits for.
+        (true, ["api", "orders", connection, order, "release"]) => {
+            let body = request.bytes().await?;
+            about(env, &variables, connection, order, "/release", &body).await
+        }
+        (true, ["api", "orders", connection, order, "replay"]) => {
+            about(env, &variables, connection, order, "/release", &[]).await
         }
         (false, ["api", "connections", connection, "preflight"]) => {
             act(&mut request, env, &variables, connection, "preflight").await
@@ -249,16 +254,25 @@ async fn company(request: &mut Request, is_form: bool) -> Result<String> {
     Ok(body["company"].as_str().unwrap_or_default().to_owned())
 }
 
-async fn about(env: &Env, variables: &Variables, connection: &str, order: &str, path: &str) -> Result<Response> {
+async fn about(
+    env: &Env,
+    variables: &Variables,
+    connection: &str,
+    order: &str,
+    path: &str,
+    body: &[u8],
+) -> Result<Response> {
     let all = config::connections(variables);
     let Some(found) = all.iter().find(|one| one.id == connection) else {
         return problem(404, "unknown_connection", "no connection of that id is configured");
     };
     let question = Question { books: &found.books, connection: &found.id, order, path };
-    let mut answer = ask(env, &question, Headers::new(), None).await?;
+    let mut answer = ask(env, &question, Headers::new(), Some(body)).await?;
     match answer.status_code() {
         200 => Response::from_json(&answer.json::<Value>().await?),
         202 => Ok(Response::from_json(&json!({"ok": true}))?.with_status(202)),
+        400 => problem(400, "bad_answer", &answer.text().await?),
+        409 => problem(409, "nothing_asked", &answer.text().await?),
         404 => problem(404, "unknown_order", "nothing was ever heard of this order"),
         _ => problem(503, "unavailable", "the books cannot be reached just now"),
     }

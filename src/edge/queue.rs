@@ -12,7 +12,7 @@ use super::variables;
 use crate::config::{self, Variables, variable};
 use crate::platform::cipher::{NoCipher, TokenCipher};
 use crate::platform::{Cipher, Platform, Pulse, SqlError};
-use crate::posting::{Books, Incoming, OrderRef, Received};
+use crate::posting::{Answer, Answered, Books, Incoming, OrderRef, Received};
 use crate::shopify::Delivery;
 use crate::shopify::delivery::body_hash;
 
@@ -65,7 +65,7 @@ impl DurableObject for LedgerQueue {
                 Some(view) => Response::from_json(&view),
                 None => Response::error("unknown order", 404),
             },
-            "/release" => accepted(books.release(&at).await.map_err(refused)?, "unknown order"),
+            "/release" => release(&books, &at, &request.bytes().await?).await,
             "/privacy" => Response::from_json(&books.privacy_requests(&at.connection).map_err(refused)?),
             "/privacy/answer" => {
                 let after = header(&request, AFTER);
@@ -109,6 +109,20 @@ async fn deliver(books: &Books<'_>, request: &Request, connection: &str, body: &
     match books.receive(&incoming).await.map_err(refused)? {
         Received::New => Response::ok("new"),
         Received::Duplicate => Response::ok("duplicate"),
+    }
+}
+
+/// Looks at an order again, with a person's answer to what it waits for, if the body holds one.
+async fn release(books: &Books<'_>, at: &OrderRef, body: &[u8]) -> Result<Response> {
+    let answer = match Answer::read(body) {
+        Ok(Some(answer)) => answer,
+        Ok(None) => return accepted(books.release(at).await.map_err(refused)?, "unknown order"),
+        Err(problem) => return Response::error(problem, 400),
+    };
+    match books.answer(at, &answer).await.map_err(refused)? {
+        Answered::Accepted => accepted(true, ""),
+        Answered::UnknownOrder => Response::error("unknown order", 404),
+        Answered::NothingAsked => Response::error("the order does not wait for this answer", 409),
     }
 }
 

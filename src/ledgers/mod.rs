@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use self::faults::Concerns;
 use crate::books::document::{Document, DocumentKey, Party};
+use crate::books::foreign::ForeignSale;
 use crate::books::hold::HoldReason;
 use crate::books::money::Currency;
 use crate::books::rules::{LedgerName, LedgerRules};
@@ -83,6 +84,9 @@ pub struct Posted {
     /// What the ledger remarks on it although it stored it: our name for it, and our sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remark: Option<(String, String)>,
+    /// Of somebody else's sale: what payments of ours may come to, the ones that stand in it included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<Decimal>,
 }
 
 /// One intended change, with everything that the request is made of.
@@ -268,6 +272,11 @@ pub trait Ledger: LedgerRules {
     fn look(&self, write: &Write<'_>) -> WireRequest;
     /// What stands there, voided ones included.
     fn read_look(&self, write: &Write<'_>, response: &Response) -> Outcome<Vec<Posted>>;
+
+    /// The questions that find a sale which somebody else entered under one of these numbers.
+    fn find_foreign(&self, numbers: &[String]) -> Vec<WireRequest>;
+    /// What the question of that place (from 0) found; voided ones and drafts included.
+    fn read_foreign(&self, place: usize, response: &Response) -> Outcome<Vec<ForeignSale>>;
 
     /// Which other requests this one may travel with; `None` if it goes alone.
     fn group(&self, request: &WireRequest) -> Option<Group>;

@@ -50,6 +50,7 @@ pub fn invoice(lines: Vec<Line>, mode: TaxMode) -> Document {
         family_name: String::new(),
         email: None,
         currency: usd(),
+        ledger_id: None,
     };
     Document {
         key: DocumentKey::sale(),
@@ -98,6 +99,7 @@ pub fn posted(id: &str) -> Posted {
         void: false,
         names_order: true,
         remark: None,
+        room: None,
     }
 }
 

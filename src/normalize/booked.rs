@@ -16,6 +16,8 @@ pub struct BookedDocument {
     pub stands: bool,
     /// 1 for the first of its key, 2 for the one that replaced a voided one, and so on.
     pub generation: u32,
+    /// Of a sale that is somebody else's: what payments of ours may come to, the ones that stand in it included.
+    pub room: Option<Decimal>,
 }
 
 /// An order's documents in the ledger, by key.
@@ -26,6 +28,17 @@ impl Booked {
     /// True if nothing was ever written.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The sale, if it is somebody else's, and what payments of ours may come to.
+    pub fn foreign(&self) -> Option<(&Document, Decimal)> {
+        let sale = self.0.get(&DocumentKey::sale())?;
+        sale.room.map(|room| (&sale.document, room))
+    }
+
+    /// True if a sale of ours was ever written.
+    pub fn has_own_sale(&self) -> bool {
+        self.0.iter().any(|(key, one)| key.is_sale() && one.room.is_none())
     }
 
     /// Every document that stands.

@@ -12,12 +12,13 @@ use crate::books::money::round_half_up;
 use crate::books::rules::LedgerRules;
 use crate::config::{CurrencySide, SaleDocument, Settings, ZeroTotal};
 use crate::shopify::money::Side;
-use crate::shopify::{Order, OrderState, Transaction, drift};
+use crate::shopify::{Order, OrderState, drift};
 
 mod adjust;
 mod adjustment;
 mod booked;
 mod currency;
+pub mod cutover;
 mod differences;
 mod lines;
 pub mod number;
@@ -34,6 +35,7 @@ pub mod text;
 mod writer;
 
 pub use booked::{Booked, BookedDocument};
+pub use cutover::{Cutover, Question};
 pub use rounding::with_rounding;
 pub use writer::{Adjustment, PERSONAL};
 
@@ -49,6 +51,13 @@ pub struct Stamp {
     pub number_prefix: String,
     /// What was booked as received without its transactions being known, in the buyer's currency.
     pub inferred: Option<Decimal>,
+}
+
+impl Stamp {
+    /// As the settings are now.
+    fn new(settings: &Settings) -> Self {
+        Self { side: settings.currency, number_prefix: settings.number_prefix.clone(), inferred: None }
+    }
 }
 
 /// Everything that [`desired`] decides from.
@@ -69,6 +78,8 @@ pub struct Input<'a> {
     pub booked: &'a Booked,
     /// True once waiting for transactions is over and a payment may be inferred from the order itself.
     pub may_infer: bool,
+    /// What is known of an order that is older than the start date.
+    pub cutover: &'a Cutover,
 }
 
 /// Why an order makes no documents.
@@ -76,8 +87,10 @@ pub struct Input<'a> {
 pub enum Ignored {
     /// Made in test mode.
     TestOrder,
-    /// Sold before the connection's start date.
+    /// Sold before the connection's start date, and no money moved since.
     BeforeStartDate,
+    /// A person said that the money which moved since the start date is to be left out.
+    ByPerson,
     /// Nothing to pay, and the settings say to leave such orders out.
     ZeroTotal,
     /// Cancelled before anything was posted.
@@ -92,6 +105,7 @@ impl Ignored {
         match self {
             Ignored::TestOrder => "test_order",
             Ignored::BeforeStartDate => "before_start_date",
+            Ignored::ByPerson => "ignored_by_person",
             Ignored::ZeroTotal => "zero_total",
             Ignored::Cancelled => "cancelled_before_posting",
             Ignored::Deleted => "deleted",
@@ -106,6 +120,10 @@ pub enum Desired {
     Ignored(Ignored),
     /// The order itself has not arrived yet; only a refund or a transaction has.
     AwaitsOrder,
+    /// It is older than the start date, and says that it was paid, but not when.
+    AwaitsTransactions,
+    /// Money of an older order that needs another integration's invoice.
+    Cutover(Question),
     /// These documents.
     Documents(Box<Documents>),
 }
@@ -130,8 +148,11 @@ pub fn desired(input: &Input<'_>) -> Result<Desired, Hold> {
     let Some(order) = &input.state.snapshot else {
         return Ok(if input.state.deleted { Desired::Ignored(Ignored::Deleted) } else { Desired::AwaitsOrder });
     };
-    if let Some(ignored) = left_out(input, order)? {
+    if let Some(ignored) = left_out(input, order) {
         return Ok(Desired::Ignored(ignored));
+    }
+    if let Some(desired) = cutover::desired(input, order)? {
+        return Ok(desired);
     }
     if let Some(what) = drift::unsafe_value(input.state) {
         return Err(Hold::new(HoldReason::ShopifyChanged, what));
@@ -160,38 +181,19 @@ pub fn desired(input: &Input<'_>) -> Result<Desired, Hold> {
     let mut series = series::series(&mut case, wanted.clone(), &target, &receipts)?;
     let payments = payments::payments(&mut case, &target, &receipts, &mut series)?;
     let Series { mut sales, credits, owed_back, .. } = series;
-    let refunds = refunds::refunds(&mut case, &wanted, &target, &returns, owed_back)?;
+    let refunds = refunds::refunds(&mut case, &wanted, &target, &returns, owed_back, |_| true)?;
     sales.extend(credits);
     sales.extend(payments);
     sales.extend(refunds);
     Ok(case.into_documents(sales, awaits))
 }
 
-/// The rule that keeps an order out of the books, if one does.
-fn left_out(input: &Input<'_>, order: &Order) -> Result<Option<Ignored>, Hold> {
+/// The rule that keeps an order out of the books whatever its date, if one does.
+fn left_out(input: &Input<'_>, order: &Order) -> Option<Ignored> {
     if order.test {
-        return Ok(Some(Ignored::TestOrder));
+        return Some(Ignored::TestOrder);
     }
-    if !input.booked.is_empty() {
-        return Ok(None);
-    }
-    if input.state.deleted {
-        return Ok(Some(Ignored::Deleted));
-    }
-    let start = input.settings.start_date;
-    if sale_date(order, input.calendar) >= start {
-        return Ok(None);
-    }
-    // Its sale stands in the earlier integration's books; money that moves now must not be left out in silence.
-    let since = |one: &Transaction| one.at().is_some_and(|at| input.calendar.day(at) >= start);
-    let moved = input.state.transactions.values().find(|one| (one.is_receipt() || one.is_refund()) && since(one));
-    match moved {
-        None => Ok(Some(Ignored::BeforeStartDate)),
-        Some(one) => Err(Hold::new(
-            HoldReason::BeforeStartDate,
-            format!("transaction {} moved money after {start} for an order that is older", one.id.0),
-        )),
-    }
+    (input.state.deleted && input.booked.is_empty()).then_some(Ignored::Deleted)
 }
 
 /// Nothing of it ought to count any more.
@@ -256,11 +258,7 @@ pub(crate) struct Case<'a> {
 
 impl<'a> Case<'a> {
     fn new(input: &'a Input<'a>, order: &'a Order) -> Result<Self, Hold> {
-        let stamp = input.stamp.cloned().unwrap_or_else(|| Stamp {
-            side: input.settings.currency,
-            number_prefix: input.settings.number_prefix.clone(),
-            inferred: None,
-        });
+        let stamp = input.stamp.cloned().unwrap_or_else(|| Stamp::new(input.settings));
         let side = match stamp.side {
             CurrencySide::Shop => Side::Shop,
             CurrencySide::Presentment => Side::Presentment,

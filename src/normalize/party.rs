@@ -23,7 +23,7 @@ pub(super) fn party(writer: &mut Writer<'_>, input: &Input<'_>, order: &Order, c
         let name = with_currency(format!("Shopify customers ({shop})"), order, currency);
         let name = text::clean(&name, &input.rules.text(Field::PartyName), input.settings.emoji).text;
         let (given_name, family_name) = (String::new(), String::new());
-        return Party { customer_id: None, name, given_name, family_name, email: None, currency };
+        return Party { customer_id: None, name, given_name, family_name, email: None, currency, ledger_id: None };
     };
     let address = order.billing_address.as_ref().or(order.shipping_address.as_ref());
     let first = customer.first_name.as_deref().or(address.and_then(|one| one.first_name.as_deref())).unwrap_or("");
@@ -41,6 +41,7 @@ pub(super) fn party(writer: &mut Writer<'_>, input: &Input<'_>, order: &Order, c
         email: usable_email(email, writer, &key),
         customer_id: Some(id.0),
         currency,
+        ledger_id: None,
     }
 }
 

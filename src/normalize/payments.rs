@@ -10,11 +10,11 @@ use super::series::Series;
 use super::{Case, document, sale_date};
 use crate::books::document::{Content, Document, DocumentKey, DocumentKind, Settlement};
 use crate::books::hold::{Hold, HoldReason};
-use crate::shopify::Transaction;
 use crate::shopify::money::Side;
+use crate::shopify::{Order, Transaction};
 
 /// The document key's word for a payment that no transaction is known of.
-const INFERRED: &str = "inferred";
+pub(super) const INFERRED: &str = "inferred";
 
 /// The receipts of an order.
 pub(super) struct Receipts {
@@ -37,7 +37,21 @@ pub(super) struct Receipt {
     /// In the buyer's currency.
     pub amount: Decimal,
     /// What it came to in the shop's currency when it moved, where that is known.
-    moved: Option<Decimal>,
+    pub moved: Option<Decimal>,
+}
+
+impl Receipt {
+    /// What a transaction brought beyond what stands for it `already`.
+    pub fn of(one: &Transaction, date: NaiveDate, amount: Decimal, already: Decimal) -> Self {
+        Self {
+            key: DocumentKey::payment(one.id.as_str()),
+            reference: one.id.0.clone(),
+            gateway: one.gateway.clone(),
+            date,
+            amount: amount - already,
+            moved: one.amount_set.map(|set| set.on(Side::Shop)).filter(|_| already.is_zero()),
+        }
+    }
 }
 
 /// Every receipt: those that were booked already first, then by time. What was inferred before stands for the first money
@@ -64,14 +78,8 @@ pub(super) fn receipts(case: &mut Case<'_>, returns: &Returns<'_>) -> Result<Rec
         let already = amount.min(covered);
         covered -= already;
         if amount > already {
-            list.push(Receipt {
-                key: DocumentKey::payment(one.id.as_str()),
-                reference: one.id.0.clone(),
-                gateway: one.gateway.clone(),
-                date: one.at().map_or(case.date, |at| case.day(at)),
-                amount: amount - already,
-                moved: one.amount_set.map(|set| set.on(Side::Shop)).filter(|_| already.is_zero()),
-            });
+            let date = one.at().map_or(case.date, |at| case.day(at));
+            list.push(Receipt::of(one, date, amount, already));
         }
     }
     // A receipt that is booked keeps its place: an older one that is heard of later does not move it.
@@ -82,7 +90,7 @@ pub(super) fn receipts(case: &mut Case<'_>, returns: &Returns<'_>) -> Result<Rec
 
 /// What each transaction brought, in the buyer's currency. Cash is rounded at the till: its amount is read with or without
 /// the rounding, whichever closes the order (design, rulings).
-fn amounts(case: &Case<'_>, known: &[&Transaction]) -> Result<Vec<Decimal>, Hold> {
+pub(super) fn amounts(case: &Case<'_>, known: &[&Transaction]) -> Result<Vec<Decimal>, Hold> {
     let mut plain = known.iter().map(|one| presentment_amount(case, one)).collect::<Result<Vec<_>, Hold>>()?;
     take_off_change(case, known, &mut plain)?;
     let rounding = case.order.cash_rounding(Side::Presentment);
@@ -253,33 +261,41 @@ pub(super) fn presentment_amount(case: &Case<'_>, one: &Transaction) -> Result<D
     }
 }
 
-/// What the order itself says was ever paid, in the buyer's currency: what it comes to now, less what is outstanding, and
-/// what went back.
-fn said_to_be_paid(case: &Case<'_>, returns: &Returns<'_>) -> Decimal {
-    let order = case.order;
+/// What the order itself says was ever paid, in the buyer's currency.
+pub(super) fn said_to_be_paid(case: &Case<'_>, returns: &Returns<'_>) -> Decimal {
+    // Only refunds that its figures know of.
+    let known = |id| case.input.state.snapshot_refunds.contains(id);
+    said(case.order, returns.paid.iter().filter(|one| known(&one.refund.id)).map(|one| one.money).sum())
+}
+
+/// True if a snapshot says that anything was ever paid.
+pub(super) fn says_paid(order: &Order) -> bool {
     let status = order.financial_status.as_deref().unwrap_or("");
-    if !matches!(status, "paid" | "partially_paid" | "partially_refunded" | "refunded") {
+    matches!(status, "paid" | "partially_paid" | "partially_refunded" | "refunded")
+}
+
+/// What a snapshot says was ever paid, in the buyer's currency: what it comes to now, less what is outstanding, and what
+/// went back by refunds that it knows of.
+pub(super) fn said(order: &Order, returned: Decimal) -> Decimal {
+    if !says_paid(order) {
         return Decimal::ZERO;
     }
+    let is_refunded = order.financial_status.as_deref() == Some("refunded");
     let rounding = order.cash_rounding(Side::Presentment);
-    let whole = case.presentment_total - rounding;
-    let now =
-        order.current_total(Side::Presentment).unwrap_or(if status == "refunded" { Decimal::ZERO } else { whole });
+    let whole = order.total(Side::Presentment).unwrap_or_default();
+    let now = order.current_total(Side::Presentment).unwrap_or(if is_refunded { Decimal::ZERO } else { whole });
     let shop_total = order.total(Side::Shop).unwrap_or_default();
     let outstanding = match (order.one_currency(), shop_total.is_zero()) {
         (true, _) | (_, true) => order.outstanding(),
         _ => order.presentment_currency().round(order.outstanding() * whole / shop_total),
     };
     let net = (now - outstanding).max(Decimal::ZERO);
-    // Only refunds that these figures know of.
-    let known = |id| case.input.state.snapshot_refunds.contains(id);
-    let returned: Decimal = returns.paid.iter().filter(|one| known(&one.refund.id)).map(|one| one.money).sum();
     let said = (net + returned).min(whole);
     if said.is_zero() { said } else { said + rounding }
 }
 
 /// By how much what the order says may be off: it states what is outstanding in the shop's currency only.
-fn inexact(case: &Case<'_>) -> Decimal {
+pub(super) fn inexact(case: &Case<'_>) -> Decimal {
     let (order, whole) = (case.order, case.presentment_total);
     let shop_total = order.total(Side::Shop).unwrap_or_default();
     if order.one_currency() || shop_total.is_zero() {
@@ -290,7 +306,7 @@ fn inexact(case: &Case<'_>) -> Decimal {
 }
 
 /// A payment that Shopify speaks of without naming its transaction. Only one gateway can be inferred.
-fn inferred(case: &mut Case<'_>, amount: Decimal) -> Result<Receipt, Hold> {
+pub(super) fn inferred(case: &mut Case<'_>, amount: Decimal) -> Result<Receipt, Hold> {
     let mut gateways: Vec<&String> =
         case.order.payment_gateway_names.iter().filter(|name| !name.trim().is_empty()).collect();
     gateways.dedup();

@@ -19,15 +19,17 @@ use crate::books::document::{
 use crate::books::hold::Hold;
 use crate::books::rules::RefundStyle;
 use crate::shopify::Transaction;
-use crate::shopify::money::Side;
+use crate::shopify::money::{Id, Side};
 
-/// The documents of all refunds whose money has moved: those that are booked first, then the oldest.
+/// The documents of all refunds whose money has moved: those that are booked first, then the oldest. One that is not
+/// `ours` makes none.
 pub(super) fn refunds(
     case: &mut Case<'_>,
     sale: &Itemised,
     target: &Target,
     returns: &Returns<'_>,
     mut owed_back: Vec<Line>,
+    ours: impl Fn(&Id) -> bool,
 ) -> Result<Vec<Document>, Hold> {
     let mut paid: Vec<&Returned<'_>> = returns.paid.iter().collect();
     paid.sort_by_key(|one| case.input.booked.parts_of(&key_of(one)).is_empty());
@@ -39,7 +41,7 @@ pub(super) fn refunds(
         cumulated += one.money;
         let amount = share(case, target.booked, cumulated, target.presentment) - before;
         let paid_for = claimed(one, &mut waiting);
-        if frozen(case, one, amount, &mut documents) || amount <= Decimal::ZERO {
+        if !ours(&one.refund.id) || frozen(case, one, amount, &mut documents) || amount <= Decimal::ZERO {
             continue;
         }
         let whole = before.is_zero() && cumulated == target.presentment;
@@ -49,7 +51,7 @@ pub(super) fn refunds(
     Ok(documents)
 }
 
-fn key_of(one: &Returned<'_>) -> DocumentKey {
+pub(super) fn key_of(one: &Returned<'_>) -> DocumentKey {
     DocumentKey::credit(one.refund.id.as_str())
 }
 

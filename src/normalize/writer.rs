@@ -136,6 +136,16 @@ impl<'a> Writer<'a> {
         if name.is_empty() { order.id.0.clone() } else { name }
     }
 
+    /// How far the notes have come.
+    pub fn mark(&self) -> usize {
+        self.notes.len()
+    }
+
+    /// Takes back every note since `mark`.
+    pub fn back_to(&mut self, mark: usize) {
+        self.notes.truncate(mark);
+    }
+
     pub fn into_notes(self) -> Vec<Adjustment> {
         self.notes
     }

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use super::books::Books;
 use super::breaker;
 use super::call::{Call, PartyCall, Purpose, WriteParts};
+use super::cutover;
 use super::documents;
 use super::obstacles;
 use super::orders::{self, Ending};
@@ -166,6 +167,7 @@ impl Desk<'_> {
                     other => self.trouble(call, other.map(drop), Subject::Question),
                 }
             }
+            Purpose::Foreign(place) => self.foreign_found(call, *place, part),
             Purpose::CreateParty(party) => {
                 let outcome = read(part, |response| self.ledger.read_created_party(response));
                 self.log_attempt(call, "party", "create", None, part, describe(&outcome))?;
@@ -261,6 +263,20 @@ impl Desk<'_> {
         }
         parties::remember(self.sql, &party.identity, &known)?;
         Ok(Followed::Go)
+    }
+
+    /// What a question for another integration's invoice found.
+    fn foreign_found(&self, call: &Call, place: usize, part: &Part) -> Result<Followed, SqlError> {
+        let outcome = read(part, |response| self.ledger.read_foreign(place, response));
+        self.log_attempt(call, "sale", "look_up", None, part, describe(&outcome))?;
+        match outcome {
+            Outcome::Done(found) => {
+                self.came_through()?;
+                cutover::found(self.sql, &call.order, call.seen, place, found)?;
+                Ok(Followed::Go)
+            }
+            other => self.trouble(call, other.map(drop), Subject::Question),
+        }
     }
 
     fn log_attempt(

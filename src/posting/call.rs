@@ -60,6 +60,8 @@ pub struct Call {
 pub enum Purpose {
     /// To learn the ledger's id of something that the settings name.
     Reference(Reference),
+    /// To find a sale that somebody else entered: the question of that place.
+    Foreign(usize),
     /// To create a party.
     CreateParty(PartyCall),
     /// To see who has its name or key.

@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 
 use super::orders::OrderRef;
 use crate::books::document::{Document, DocumentKey, DocumentKind};
+use crate::books::foreign::ForeignSale;
 use crate::books::money::parse_amount;
 use crate::journal::{self, DocumentRecord};
 use crate::ledgers::{Operation, Posted};
@@ -23,6 +24,8 @@ pub enum PostedState {
     Voided,
     /// It was voided, and a person said that it may be replaced.
     Retired,
+    /// It does, and is somebody else's: never to be written.
+    Foreign,
 }
 
 /// A document as it stands in the ledger.
@@ -56,6 +59,7 @@ fn read(row: &Row) -> Result<(DocumentKey, Record), SqlError> {
         state: match state.as_str() {
             "posted" | "updated" => PostedState::Posted,
             "retired" => PostedState::Retired,
+            "foreign" => PostedState::Foreign,
             _ => PostedState::Voided,
         },
         document: serde_json::from_str(&row.text("document")?).map_err(|_| failed("document"))?,
@@ -74,8 +78,9 @@ fn read(row: &Row) -> Result<(DocumentKey, Record), SqlError> {
 pub fn booked(posted: &BTreeMap<DocumentKey, Record>) -> Booked {
     let one = |record: &Record| BookedDocument {
         document: record.document.clone(),
-        stands: record.state == PostedState::Posted,
+        stands: matches!(record.state, PostedState::Posted | PostedState::Foreign),
         generation: u32::try_from(record.generation).unwrap_or(1),
+        room: record.posted.room.filter(|_| record.state == PostedState::Foreign),
     };
     Booked(posted.iter().map(|(key, record)| (key.clone(), one(record))).collect())
 }
@@ -121,7 +126,7 @@ pub fn record(
                  generation = CASE WHEN ?12 = 'update' THEN generation ELSE generation + 1 END,
                  updates = CASE WHEN ?12 = 'update' AND proof = 'differs' THEN updates + 1 ELSE 0 END,
                  state = CASE WHEN ?12 = 'update' THEN 'updated' ELSE 'posted' END
-             WHERE ?12 = 'update' OR state IN ('voided', 'deleted', 'retired')",
+             WHERE (?12 = 'update' AND state <> 'foreign') OR state IN ('voided', 'deleted', 'retired')",
             &[
                 connection,
                 order_id,
@@ -139,7 +144,7 @@ pub fn record(
         )?,
         Operation::Void => sql.exec(
             "UPDATE documents SET state = 'voided', posted = ?4
-             WHERE connection = ?1 AND order_id = ?2 AND document_key = ?3",
+             WHERE connection = ?1 AND order_id = ?2 AND document_key = ?3 AND state <> 'foreign'",
             &[connection, order_id, document.key.as_str().into(), json.into()],
         )?,
     };
@@ -147,6 +152,52 @@ pub fn record(
     sql.exec("UPDATE orders SET wrote = 1 WHERE connection = ? AND order_id = ?", &[connection, order_id])?;
     publish(sql, order, &document.key)?;
     Ok(exact)
+}
+
+/// Records a sale that is somebody else's, as the ledger stated it: the same row again when it is looked at again. It
+/// never takes the place of a document of ours, and nothing was written for it.
+pub fn adopt(
+    sql: &dyn Sql,
+    order: &OrderRef,
+    document: &Document,
+    posted: &Posted,
+    now: DateTime<Utc>,
+) -> Result<(), SqlError> {
+    let failed = |error: serde_json::Error| SqlError(error.to_string());
+    let [connection, order_id] = order.params();
+    sql.exec(
+        "INSERT INTO documents (connection, order_id, document_key, kind, state, currency, expected_total, ledger_total,
+             proof, posted, document, posted_at)
+         VALUES (?1, ?2, ?3, ?4, 'foreign', ?5, ?6, ?7, 'exact', ?8, ?9, ?10)
+         ON CONFLICT (connection, order_id, document_key) DO UPDATE SET kind = excluded.kind,
+             currency = excluded.currency, expected_total = excluded.expected_total,
+             ledger_total = excluded.ledger_total, posted = excluded.posted, document = excluded.document
+         WHERE state = 'foreign'",
+        &[
+            connection,
+            order_id,
+            document.key.as_str().into(),
+            document.kind().as_str().into(),
+            document.currency.code().into(),
+            document.currency.plain(document.total).into(),
+            document.currency.plain(posted.total).into(),
+            serde_json::to_string(posted).map_err(failed)?.into(),
+            serde_json::to_string(document).map_err(failed)?.into(),
+            iso(now).into(),
+        ],
+    )?;
+    publish(sql, order, &document.key)
+}
+
+/// True if a sale of the ledger stands for another order of these books.
+pub fn is_of_another(sql: &dyn Sql, order: &OrderRef, sale: &ForeignSale) -> Result<bool, SqlError> {
+    let [connection, order_id] = order.params();
+    let rows = sql.exec(
+        "SELECT 1 AS found FROM documents WHERE json_extract(posted, '$.ledger_id') = ?1 AND kind = ?2
+         AND (connection, order_id) <> (?3, ?4) LIMIT 1",
+        &[sale.ledger_id.as_str().into(), sale.kind.as_str().into(), connection, order_id],
+    )?;
+    Ok(!rows.is_empty())
 }
 
 /// The ledger refuses to write a document of a wrong total anew: it counts as tried.

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Duration, SecondsFormat, Utc};
+use chrono::{DateTime, Duration, Utc};
 use serde_json::Value as Json;
 
 use super::changes;
@@ -11,6 +11,7 @@ use super::orders::{self, Heard, OrderRef};
 use super::personal;
 use super::privacy;
 use super::published;
+use super::ranks::{EARLIER, is_from_before, refund_rank, snapshot_rank, sortable, transaction_rank};
 use super::schema::{meta, set_meta};
 use super::silence;
 use super::stopped;
@@ -20,7 +21,7 @@ use crate::platform::time::{iso, parse_iso};
 use crate::platform::{Sql, SqlError, Value, transaction};
 use crate::shopify::compliance::facts;
 use crate::shopify::delivery::{self, Delivery, FETCHED, News, Unreadable};
-use crate::shopify::{Order, OrderState, Refund, Topic, Transaction};
+use crate::shopify::{OrderState, Topic};
 
 /// SQLite rows are limited to 2 MB on the edge; a chunk stays well below.
 const CHUNK: usize = 1_500_000;
@@ -211,6 +212,9 @@ fn merge(
     match news {
         News::Order(body) => {
             part(body.id.as_str(), "snapshot", snapshot_rank(body))?;
+            if is_from_before(incoming.connection, body) {
+                keep(body.id.as_str(), EARLIER, snapshot_rank(body))?;
+            }
             // A later snapshot may come without them.
             for one in &body.transactions {
                 keep(body.id.as_str(), &format!("transaction:{}", one.id.0), transaction_rank(one))?;
@@ -241,8 +245,7 @@ fn merge(
     }
 }
 
-/// The later word on a part of an order's state stays. Ranks are compared as text; the body's hash at their end makes
-/// the choice the same whatever the order of arrival.
+/// The later word on a part of an order's state stays (see `ranks`).
 fn keep_newest(sql: &dyn Sql, order: &OrderRef, part: &str, seq: i64, rank: &str) -> Result<(), SqlError> {
     let [connection, order_id] = order.params();
     sql.exec(
@@ -252,28 +255,6 @@ fn keep_newest(sql: &dyn Sql, order: &OrderRef, part: &str, seq: i64, rank: &str
         &[connection, order_id, part.into(), seq.into(), rank.into()],
     )
     .map(drop)
-}
-
-/// Fixed-width instants sort as text.
-fn sortable(instant: Option<DateTime<chrono::FixedOffset>>) -> String {
-    let utc = instant.map(|instant| instant.with_timezone(&Utc)).unwrap_or_default();
-    utc.to_rfc3339_opts(SecondsFormat::Micros, true)
-}
-
-fn snapshot_rank(order: &Order) -> String {
-    // A cancelled or refunded order was changed later than one that is not, should both carry the same second.
-    let later = u8::from(order.cancelled_at.is_some());
-    format!("{}|{later}{:04}", sortable(Some(delivery::snapshot_instant(order))), order.refunds.len())
-}
-
-fn refund_rank(refund: &Refund) -> String {
-    let settled = refund.transactions.iter().filter(|one| !one.is_pending()).count();
-    format!("{}|{settled:04}", sortable(refund.processed_at.or(refund.created_at)))
-}
-
-fn transaction_rank(transaction: &Transaction) -> String {
-    let last_word = u8::from(!transaction.is_pending()) + u8::from(transaction.status == "success");
-    format!("{last_word}|{}", sortable(transaction.at()))
 }
 
 fn ignore_event(sql: &dyn Sql, now: DateTime<Utc>, seq: i64, rule: &str) -> Result<(), SqlError> {
@@ -353,6 +334,7 @@ pub fn state_of(sql: &dyn Sql, connection: &Connection, order: &OrderRef) -> Res
                 let found = order.transactions.iter().find(|one| one.id.as_str() == id);
                 found.into_iter().for_each(|one| state.add_transaction(one.clone()));
             }
+            (Some(News::Order(order)), None) if name == EARLIER => state.earlier = Some(order.as_ref().clone()),
             (Some(News::Order(order)), None) => {
                 snapshot = seq;
                 state.add_order(order.as_ref().clone());

@@ -23,6 +23,7 @@ use crate::platform::{SqlError, Value, transaction};
 use crate::shopify::OrderState;
 use chrono::{DateTime, Duration, Utc};
 
+mod cutover;
 mod writing;
 
 /// How long a payment's transactions may come after the order that speaks of it: Shopify sends both within seconds, its
@@ -122,6 +123,7 @@ impl Desk<'_> {
         let posted = documents::posted(self.books.platform.sql, &self.row.at)?;
         let booked = documents::booked(&posted);
         let calendar = self.books.company_facts()?.calendar(self.settings);
+        let cutover = self.cutover_of(&calendar, &booked)?;
         let input = Input {
             state: &self.state,
             settings: self.settings,
@@ -132,6 +134,7 @@ impl Desk<'_> {
             booked: &booked,
             may_infer: self.fetching != Fetching::Now
                 && (self.now() - self.heard_at >= TRANSACTIONS_GRACE || (!heard && self.fetching == Fetching::No)),
+            cutover: &cutover,
         };
         match normalize::desired(&input) {
             Err(hold) => self.end(Ending::Held(hold)),
@@ -143,6 +146,8 @@ impl Desk<'_> {
                 let text = "a refund, payment or edit arrived, but the order itself never did";
                 self.end(Ending::Held(Hold::new(HoldReason::OrderUnknown, text)))
             }
+            Ok(Desired::AwaitsTransactions) => self.wait(self.heard_at + TRANSACTIONS_GRACE),
+            Ok(Desired::Cutover(question)) => self.cutover(&input, &question, claims),
             Ok(Desired::Documents(documents)) => self.pursue(&documents, &posted, claims),
         }
     }

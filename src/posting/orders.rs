@@ -237,6 +237,7 @@ pub fn release(sql: &dyn Sql, at: &OrderRef, now: DateTime<Utc>) -> Result<bool,
         &[connection, order_id, iso(now).into()],
     )?;
     super::documents::retire(sql, at)?;
+    super::cutover::forget_look(sql, at)?;
     publish(sql, at)?;
     Ok(!changed.is_empty())
 }

@@ -58,6 +58,8 @@ fn compare<'a>(document: &'a Document, record: &Record, settled: bool) -> Result
     // A wrong total of a credit note is put right as well, but its content is not rewritten.
     let may_correct = may_change || (!settled && document.kind() == DocumentKind::CreditNote && same_kind);
     match (document.standing, record.state) {
+        // Somebody else's: whatever it says, it is not ours to change.
+        (_, PostedState::Foreign) => Ok(None),
         // A total that the ledger computed otherwise must not stay: it is written anew once, then it goes out and a
         // person looks.
         (Standing::Live, PostedState::Posted) if !record.exact && may_correct && record.updates == 0 => {

@@ -4,6 +4,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 
+use super::cutover;
 use super::fetch;
 use super::inbox;
 use super::orders::OrderRef;
@@ -44,6 +45,7 @@ pub fn reduce(sql: &dyn Sql, now: DateTime<Utc>, at: &OrderRef, to: Personal) ->
         "UPDATE adjustments SET before = ?3, after = ?3 WHERE connection = ?1 AND order_id = ?2 AND personal = 1";
     let [connection, order_id] = at.params();
     sql.exec(statement, &[connection, order_id, ERASED.into()])?;
+    cutover::forget_reasons(sql, at)?;
     personal::set_personal(sql, at, to)?;
     Ok(Reduced::Done { bodies, documents })
 }

@@ -319,7 +319,9 @@ fn freight(call: &Call) -> Option<Freight> {
         Purpose::CreateParty(party) => {
             Some(Freight::Party(Box::new(PartyFreight { call: party.clone(), request: call.request.clone() })))
         }
-        Purpose::Reference(_) | Purpose::FindParty(_) | Purpose::Look(_) | Purpose::Draft(_) => None,
+        Purpose::Reference(_) | Purpose::Foreign(_) | Purpose::FindParty(_) | Purpose::Look(_) | Purpose::Draft(_) => {
+            None
+        }
     }
 }
 

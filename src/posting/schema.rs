@@ -98,6 +98,19 @@ CREATE TABLE IF NOT EXISTS ledger_references (
 -- Consents that are under way: the hash of the state that the browser carries, and where it is to come back to.
 CREATE TABLE IF NOT EXISTS oauth_states (hash TEXT PRIMARY KEY, redirect_uri TEXT NOT NULL, expires_at TEXT NOT NULL);
 
+-- Cutover: for an order that is older than the start date, how far the ledger was asked for another integration's invoice:
+-- the newest event of the order then, how many questions were answered, what they found, and 1 if it was taken.
+CREATE TABLE IF NOT EXISTS cutover_looks (
+    connection TEXT NOT NULL, order_id TEXT NOT NULL, seen INTEGER NOT NULL, asked INTEGER NOT NULL, found TEXT NOT NULL,
+    taken INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (connection, order_id)
+);
+-- Money that moved for such an order and that a person was asked about: the document that it would become, how much it is
+-- in the buyer's currency, and the answer, `stand_alone` or `ignore`, once there is one.
+CREATE TABLE IF NOT EXISTS cutover_questions (
+    connection TEXT NOT NULL, order_id TEXT NOT NULL, document_key TEXT NOT NULL, amount TEXT NOT NULL,
+    decision TEXT, why TEXT, answered_at TEXT, PRIMARY KEY (connection, order_id, document_key)
+);
+
 -- What normalisation changed, with the original text: it never leaves the object where it is personal.
 CREATE TABLE IF NOT EXISTS adjustments (
     connection TEXT NOT NULL, order_id TEXT NOT NULL, document_key TEXT NOT NULL, field TEXT NOT NULL,

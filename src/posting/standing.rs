@@ -117,7 +117,7 @@ impl Books<'_> {
             () => Standing::NotConnected,
         };
         let named = settings.map(|settings| settings.company.clone()).filter(|id| !id.is_empty());
-        let posted = "SELECT MAX(posted_at) AS at FROM documents WHERE connection = ?";
+        let posted = "SELECT MAX(posted_at) AS at FROM documents WHERE connection = ? AND state <> 'foreign'";
         let posted = sql.exec(posted, &[connection.id.as_str().into()])?;
         Ok(ConnectionView {
             id: connection.id.clone(),

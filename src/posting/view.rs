@@ -85,6 +85,8 @@ pub struct OrderView {
     pub documents: Vec<Json>,
     /// What normalisation changed.
     pub adjustments: Vec<Json>,
+    /// What a person was asked about money of an order that is older than the start date, and the answers.
+    pub cutover: Vec<Json>,
     /// The write log.
     pub writes: Vec<Json>,
 }
@@ -185,6 +187,10 @@ impl Books<'_> {
             )?,
             adjustments: list(
                 "SELECT document_key, field, rule, before, after, personal FROM adjustments
+                 WHERE connection = ? AND order_id = ?",
+            )?,
+            cutover: list(
+                "SELECT document_key, amount, decision, why, answered_at FROM cutover_questions
                  WHERE connection = ? AND order_id = ?",
             )?,
             writes: list(

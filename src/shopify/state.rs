@@ -21,6 +21,8 @@ pub struct OrderState {
     pub transactions: BTreeMap<Id, Transaction>,
     /// True if Shopify deleted the order.
     pub deleted: bool,
+    /// The newest snapshot from before the connection's start date, as it came: what it says was paid was paid by then.
+    pub earlier: Option<Order>,
 }
 
 impl OrderState {

@@ -72,6 +72,7 @@ fn news_that_arrives_one_by_one_gives_the_same_books_as_all_at_once() {
             continue;
         }
         let bench = Bench::with(company, story.settings(company));
+        bench.set_the_stage(&story);
         for (topic, body) in &story.deliveries {
             bench.deliver(topic, body);
             bench.run();

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tillproof::books::{Calendar, LedgerRules};
 use tillproof::config::{self, Variables};
 use tillproof::ledgers;
-use tillproof::normalize::{self, Desired, Input};
+use tillproof::normalize::{self, Cutover, Desired, Input};
 use tillproof::platform::Response;
 use tillproof::shopify::admin::{self, Admin, Budget, OrderFetch, Question, Step};
 use tillproof::shopify::delivery;
@@ -87,11 +87,14 @@ fn documents(company: Company, state: &OrderState) -> String {
         stamp: None,
         booked: &booked,
         may_infer: true,
+        cutover: &Cutover::default(),
     };
     match normalize::desired(&input) {
         Err(hold) => hold.to_string(),
         Ok(Desired::Ignored(ignored)) => ignored.rule().to_owned(),
         Ok(Desired::AwaitsOrder) => "the order is missing".to_owned(),
+        Ok(Desired::AwaitsTransactions) => "the transactions are missing".to_owned(),
+        Ok(Desired::Cutover(question)) => format!("{question:#?}"),
         Ok(Desired::Documents(documents)) => format!("{:#?}", documents.documents),
     }
 }

@@ -6,6 +6,7 @@ mod support;
 mod arrival;
 mod batches;
 mod connect;
+mod cutover;
 mod drift;
 mod faults;
 mod fetched;

@@ -82,6 +82,7 @@ fn document(lines: Vec<Line>, mode: TaxMode, currency: Currency, kind: usize) ->
             family_name: "Doe".into(),
             email: None,
             currency,
+            ledger_id: None,
         },
         order_id: "5600000000001".into(),
         order_name: "#1".into(),

@@ -4,6 +4,7 @@
 
 mod company;
 mod everything;
+mod person;
 mod planted;
 mod story;
 
@@ -21,7 +22,7 @@ use tillproof::config::{self, Variables};
 use tillproof::platform::cipher::TokenCipher;
 use tillproof::platform::native::{ManualClock, RecordedAlarm, SeededRandom, Sqlite, SqliteJournal};
 use tillproof::platform::{Clock, Http, HttpError, Platform, Pulse, Request, Response, Sql};
-use tillproof::posting::{Books, Incoming, OrderRef};
+use tillproof::posting::{Books, Incoming};
 use tillproof::shopify::Delivery;
 
 pub use company::Company;
@@ -304,22 +305,6 @@ impl Bench {
     /// The books, for questions only: nobody answers behind them.
     pub fn open(&self) -> Books<'_> {
         self.books(&NoHttp)
-    }
-
-    /// A person says that a customer's question was answered.
-    pub fn answered(&self, id: i64) {
-        assert!(self.open().privacy_answered("main", id).now_or_never().unwrap().unwrap());
-    }
-
-    /// A person says that the connection goes on although its app was removed.
-    pub fn resume(&self) {
-        assert!(self.open().resume_connection("main").now_or_never().unwrap().unwrap());
-    }
-
-    pub fn release(&self, order_id: &str) {
-        let http = SandboxHttp(self);
-        let at = OrderRef { connection: "main".into(), order_id: order_id.into() };
-        assert!(self.books(&http).release(&at).now_or_never().unwrap().unwrap());
     }
 }
 

@@ -8,6 +8,7 @@ use super::Company;
 ///
 /// `companies` are the ones it is told to where it is not the usual three; `settings` are added to each connection's own;
 /// `ledger` is how the ledger company is set up; a delivery with `rest` lets the books come to rest before the next one arrives.
+#[derive(Clone)]
 pub struct Story {
     pub name: String,
     pub about: String,

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::books::computation::Computation;
 use crate::books::document::{Document, Itemised, Line, Party, TaxMode};
+use crate::books::foreign::ForeignSale;
 use crate::books::money::Currency;
 use crate::books::rules::{LedgerName, LedgerRules, RefundStyle, TaxModel};
 use crate::books::text::{Field, TextRule};
@@ -22,6 +23,7 @@ mod documents;
 #[cfg(test)]
 mod fault_tests;
 pub mod faults;
+mod foreign;
 pub mod oauth;
 mod query;
 mod read;
@@ -222,6 +224,14 @@ impl Ledger for QuickBooks {
 
     fn read_look(&self, write: &Write<'_>, response: &Response) -> Outcome<Vec<Posted>> {
         read::looked(write, response)
+    }
+
+    fn find_foreign(&self, numbers: &[String]) -> Vec<WireRequest> {
+        foreign::queries(numbers).iter().map(|query| self.select(query)).collect()
+    }
+
+    fn read_foreign(&self, place: usize, response: &Response) -> Outcome<Vec<ForeignSale>> {
+        foreign::read(place, response)
     }
 
     fn group(&self, request: &WireRequest) -> Option<Group> {

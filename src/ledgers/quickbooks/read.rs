@@ -16,7 +16,7 @@ pub(super) fn text(value: &Value, key: &str) -> String {
     value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-fn amount(value: &Value, key: &str) -> Option<Decimal> {
+pub(super) fn amount(value: &Value, key: &str) -> Option<Decimal> {
     match value.get(key)? {
         Value::Number(number) => parse_amount(&number.to_string()).ok(),
         Value::String(text) => parse_amount(text).ok(),
@@ -48,7 +48,7 @@ pub(super) fn rows(response: &Response, entity: &str) -> Result<Vec<Value>, Box<
 }
 
 /// A failure is a failure of whatever was asked for.
-fn failed<T>(failure: Failure) -> Outcome<T> {
+pub(super) fn failed<T>(failure: Failure) -> Outcome<T> {
     failure.map(|never| match never {})
 }
 
@@ -135,6 +135,7 @@ fn gone(found: &Value) -> Posted {
         void: true,
         names_order: false,
         remark: None,
+        room: None,
     }
 }
 
@@ -165,6 +166,7 @@ fn posted(write: &Write<'_>, found: &Value) -> Option<Posted> {
         void: total.is_zero() && note.starts_with("Voided"),
         names_order: names(&note, &write.document.order_id),
         remark: None,
+        room: None,
     })
 }
 

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::books::computation::Computation;
 use crate::books::document::{Document, DocumentKind, Itemised, Line, Party, TaxMode};
+use crate::books::foreign::ForeignSale;
 use crate::books::money::Currency;
 use crate::books::rules::{LedgerName, LedgerRules, RefundStyle, TaxModel};
 use crate::books::text::{Field, TextRule};
@@ -21,6 +22,7 @@ mod documents;
 #[cfg(test)]
 mod fault_tests;
 pub mod faults;
+mod foreign;
 pub mod oauth;
 mod read;
 mod survey;
@@ -193,6 +195,14 @@ impl Ledger for Xero {
 
     fn read_look(&self, write: &Write<'_>, response: &Response) -> Outcome<Vec<Posted>> {
         read::looked(write, response)
+    }
+
+    fn find_foreign(&self, numbers: &[String]) -> Vec<WireRequest> {
+        foreign::questions(numbers).iter().map(|question| get(question)).collect()
+    }
+
+    fn read_foreign(&self, _place: usize, response: &Response) -> Outcome<Vec<ForeignSale>> {
+        foreign::read(response)
     }
 
     fn group(&self, request: &WireRequest) -> Option<Group> {

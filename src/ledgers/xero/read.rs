@@ -18,7 +18,7 @@ pub(super) fn text(value: &Value, key: &str) -> String {
     value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-fn amount(value: &Value, key: &str) -> Option<Decimal> {
+pub(super) fn amount(value: &Value, key: &str) -> Option<Decimal> {
     match value.get(key)? {
         Value::Number(number) => parse_amount(&number.to_string()).ok(),
         Value::String(text) => parse_amount(text).ok(),
@@ -26,12 +26,12 @@ fn amount(value: &Value, key: &str) -> Option<Decimal> {
     }
 }
 
-fn id(value: &Value, key: &str) -> Option<String> {
+pub(super) fn id(value: &Value, key: &str) -> Option<String> {
     Some(text(value, key)).filter(|id| !id.is_empty() && id != NOBODY)
 }
 
 /// A failure is a failure of whatever was asked for.
-fn failed<T>(failure: Failure) -> Outcome<T> {
+pub(super) fn failed<T>(failure: Failure) -> Outcome<T> {
     failure.map(|never| match never {})
 }
 
@@ -187,6 +187,7 @@ fn posted(write: &Write<'_>, element: &Value) -> Option<Posted> {
         // A payment names its transaction, which belongs to one order only.
         names_order: is_money || names(&reference, &write.document.order_id),
         remark: faults::remark(element).map(|(name, text)| (name.to_owned(), text.to_owned())),
+        room: None,
     })
 }
 

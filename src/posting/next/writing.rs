@@ -9,7 +9,7 @@ use crate::ledgers::{Operation, Posted, Recovery, Reference, WireRequest, Write}
 use crate::normalize::{self, Adjustment};
 use crate::platform::{SqlError, transaction};
 use crate::posting::call::{Call, PartyCall, Purpose, Stage, WriteParts};
-use crate::posting::documents::Record;
+use crate::posting::documents::{PostedState, Record};
 use crate::posting::orders::Ending;
 use crate::posting::parties::{self, Known};
 use crate::posting::writes::{self, Closed, Draft, LoggedWrite, Open};
@@ -26,8 +26,10 @@ impl Desk<'_> {
         let sql = self.books.platform.sql;
         let identity = document.party.identity(&self.connection.shop);
         let known = parties::known(sql, &identity)?;
-        let party_id = known.ledger_id.as_deref().unwrap_or_default();
-        if let Some(obstacle) = obstacles::before(sql, &self.row.at, document, party_id)? {
+        // The customer of somebody else's invoice is taken as it is.
+        let party_id = document.party.ledger_id.clone().or_else(|| known.ledger_id.clone());
+        let obstacle = obstacles::before(sql, &self.row.at, document, party_id.as_deref().unwrap_or_default())?;
+        if let Some(obstacle) = obstacle {
             return self.end(Ending::Obstructed(obstacle.hold(), obstacle.key));
         }
         let is_new = operation == Operation::Create;
@@ -38,11 +40,11 @@ impl Desk<'_> {
             Ok(references) => references,
             Err(missing) => return Ok(self.find_reference(missing, claims)),
         };
-        let Some(party_id) = known.ledger_id.clone() else {
+        let Some(party_id) = party_id else {
             return self.find_or_create_party(&document.party, identity, known, claims);
         };
         let links = links(posted);
-        let look_before = is_new && self.is_older_than_the_object()? && self.may_stand(document)?;
+        let look_before = is_new && self.is_older_than_the_object()? && self.may_stand(document, posted)?;
         let existing = record.map(|record| &record.posted);
         self.log(operation, document, corrected.as_ref(), &party_id, existing, &links, &references, look_before)
     }
@@ -85,9 +87,12 @@ impl Desk<'_> {
         Ok(self.state.snapshot.as_ref().is_some_and(|order| order.created_at < born_at))
     }
 
-    /// What settles a document that was not there cannot be there either.
-    fn may_stand(&self, document: &Document) -> Result<bool, SqlError> {
+    /// What settles a document that was not there cannot be there either. Somebody else's was there before.
+    fn may_stand(&self, document: &Document, posted: &BTreeMap<DocumentKey, Record>) -> Result<bool, SqlError> {
         let Some(settlement) = document.settlement() else { return Ok(true) };
+        if posted.get(&settlement.settles).is_some_and(|record| record.state == PostedState::Foreign) {
+            return Ok(true);
+        }
         writes::was_adopted(self.books.platform.sql, &self.row.at, &settlement.settles)
     }
 
@@ -201,7 +206,7 @@ impl Desk<'_> {
         }
     }
 
-    fn call(&self, stage: Stage, purpose: Purpose, request: WireRequest) -> Action {
+    pub(super) fn call(&self, stage: Stage, purpose: Purpose, request: WireRequest) -> Action {
         Action::Call(Box::new(Call {
             order: self.row.at.clone(),
             seen: self.seen,
