@@ -265,7 +265,8 @@ pub(super) fn presentment_amount(case: &Case<'_>, one: &Transaction) -> Result<D
 pub(super) fn said_to_be_paid(case: &Case<'_>, returns: &Returns<'_>) -> Decimal {
     // Only refunds that its figures know of.
     let known = |id| case.input.state.snapshot_refunds.contains(id);
-    said(case.order, returns.paid.iter().filter(|one| known(&one.refund.id)).map(|one| one.money).sum())
+    let returned: Decimal = returns.paid.iter().filter(|one| known(&one.refund.id)).map(|one| one.money).sum();
+    said(case.order, returned + returns.pending)
 }
 
 /// True if a snapshot says that anything was ever paid.
