@@ -51,12 +51,20 @@ pub struct Stamp {
     pub number_prefix: String,
     /// What was booked as received without its transactions being known, in the buyer's currency.
     pub inferred: Option<Decimal>,
+    /// The transactions that were known then: the inferred money is none of theirs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known: Vec<String>,
 }
 
 impl Stamp {
     /// As the settings are now.
     fn new(settings: &Settings) -> Self {
-        Self { side: settings.currency, number_prefix: settings.number_prefix.clone(), inferred: None }
+        Self {
+            side: settings.currency,
+            number_prefix: settings.number_prefix.clone(),
+            inferred: None,
+            known: Vec::new(),
+        }
     }
 }
 

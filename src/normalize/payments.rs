@@ -64,7 +64,7 @@ pub(super) fn receipts(case: &mut Case<'_>, returns: &Returns<'_>) -> Result<Rec
     let mut awaits_transactions = false;
     if case.stamp.inferred.is_none() && said > received + inexact(case) {
         if case.input.may_infer {
-            case.stamp.inferred = Some(said - received);
+            infer(case, said - received);
         } else {
             awaits_transactions = true;
         }
@@ -75,7 +75,7 @@ pub(super) fn receipts(case: &mut Case<'_>, returns: &Returns<'_>) -> Result<Rec
     }
     let mut covered = case.stamp.inferred.unwrap_or_default();
     for (one, amount) in known.into_iter().zip(amounts) {
-        let already = amount.min(covered);
+        let already = stood_for(case, one, amount, covered);
         covered -= already;
         if amount > already {
             let date = one.at().map_or(case.date, |at| case.day(at));
@@ -265,8 +265,18 @@ pub(super) fn presentment_amount(case: &Case<'_>, one: &Transaction) -> Result<D
 pub(super) fn said_to_be_paid(case: &Case<'_>, returns: &Returns<'_>) -> Decimal {
     // Only refunds that its figures know of.
     let known = |id| case.input.state.snapshot_refunds.contains(id);
-    let returned: Decimal = returns.paid.iter().filter(|one| known(&one.refund.id)).map(|one| one.money).sum();
-    said(case.order, returned + returns.pending)
+    said(case.order, returns.paid.iter().filter(|one| known(&one.refund.id)).map(|one| one.money).sum())
+}
+
+/// Decides that so much was received besides the transactions that are known now.
+pub(super) fn infer(case: &mut Case<'_>, amount: Decimal) {
+    case.stamp.inferred = Some(amount);
+    case.stamp.known = case.input.state.receipts().iter().map(|one| one.id.0.clone()).collect();
+}
+
+/// How much of a transaction's money was inferred before it became known, of `covered` that no other one accounts for.
+pub(super) fn stood_for(case: &Case<'_>, one: &Transaction, amount: Decimal, covered: Decimal) -> Decimal {
+    if case.stamp.known.contains(&one.id.0) { Decimal::ZERO } else { amount.min(covered) }
 }
 
 /// True if a snapshot says that anything was ever paid.

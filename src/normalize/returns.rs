@@ -61,8 +61,6 @@ pub(super) struct Returns<'a> {
     pub unpaid: Vec<Returned<'a>>,
     /// What is gone although no refund says so, in the buyer's currency.
     pub gone: Vec<Gone<'a>>,
-    /// Money of refunds that are still pending and that the order's own figures are less already, in the buyer's currency.
-    pub pending: Decimal,
 }
 
 /// Units that an edit took away without leaving a refund.
@@ -81,7 +79,7 @@ impl Returns<'_> {
         if let Some(current) = case.order.current_total(Side::Presentment).filter(|_| all.all(known)) {
             let refunded: Decimal = self.paid.iter().map(|one| one.money).sum();
             let now = current + case.order.cash_rounding(Side::Presentment);
-            return Ok((now + refunded + self.pending).min(whole));
+            return Ok((now + refunded).min(whole));
         }
         Ok((whole - self.unpaid_value(case)?).max(Decimal::ZERO))
     }
@@ -127,14 +125,9 @@ const READINGS: [Reading; 8] = [
 pub(super) fn returns<'a>(case: &Case<'a>) -> Result<Returns<'a>, Hold> {
     let state = case.input.state;
     let (mut all, mut paid, mut unpaid) = (Vec::new(), Vec::new(), Vec::new());
-    let mut pending = Decimal::ZERO;
     for refund in state.refunds.values() {
         let moved: Vec<&Transaction> = state.transactions_of(refund).collect();
         if moved.iter().any(|one| one.kind == "refund" && one.is_pending()) {
-            let known = state.snapshot_refunds.contains(&refund.id);
-            for one in moved.iter().filter(|one| known && one.kind == "refund" && (one.is_pending() || one.is_refund())) {
-                pending += presentment_amount(case, one)?;
-            }
             continue;
         }
         let transactions: Vec<&Transaction> = moved.into_iter().filter(|one| one.is_refund()).collect();
@@ -149,7 +142,7 @@ pub(super) fn returns<'a>(case: &Case<'a>) -> Result<Returns<'a>, Hold> {
     let age = |one: &Returned<'_>| (one.refund.at(), one.refund.id.as_str().len(), one.refund.id.clone());
     paid.sort_by_key(age);
     unpaid.sort_by_key(age);
-    Ok(Returns { paid, unpaid, gone: gone(case), pending })
+    Ok(Returns { paid, unpaid, gone: gone(case) })
 }
 
 /// A refund under one reading. Amounts in the buyer's currency.

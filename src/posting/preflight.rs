@@ -202,8 +202,13 @@ impl Books<'_> {
     pub(super) async fn check(&self, connection: &Connection) -> Result<(), Refused> {
         let Some(ledger) = self.ledger(connection) else { return Ok(()) };
         let Some(written) = self.as_written(connection) else { return Ok(()) };
-        let survey = self.survey(connection, ledger.as_ref(), &written).await?;
-        Ok(self.judge(connection, &written, &survey)?)
+        let pulse = self.platform.pulse;
+        if !pulse.begin_survey(self.platform.clock.now()) {
+            return Err(Refused::Busy);
+        }
+        let survey = self.survey(connection, ledger.as_ref(), &written).await;
+        pulse.end_survey();
+        Ok(self.judge(connection, &written, &survey?)?)
     }
 
     /// The settings as a person wrote them: those at hand have the ledger's ids in the place of names already.

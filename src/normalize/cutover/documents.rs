@@ -15,7 +15,7 @@ use crate::books::document::{Content, Document, DocumentKey, DocumentKind, Itemi
 use crate::books::hold::{Hold, HoldReason};
 use crate::normalize::currency::{booked_amount, buyers_amount, share};
 use crate::normalize::lines::single;
-use crate::normalize::payments::{INFERRED, Receipt, inferred, note_drift};
+use crate::normalize::payments::{INFERRED, Receipt, infer, inferred, note_drift};
 use crate::normalize::refunds::{key_of, refunds};
 use crate::normalize::returns::Returns;
 use crate::normalize::rounding::close;
@@ -179,7 +179,7 @@ impl Plan {
         let key = DocumentKey::payment(INFERRED);
         let is_first = case.stamp.inferred.is_none();
         if is_first && case.answer(&key, beyond) == Some(Decision::StandAlone) {
-            case.stamp.inferred = Some(beyond);
+            infer(case, beyond);
             let (receipt, amount) = (inferred(case, beyond)?, booked_amount(case, beyond));
             self.makes.alone.push((receipt, amount));
             return Ok(());
@@ -200,7 +200,7 @@ impl Plan {
             return Ok(());
         }
         sale.left -= amount;
-        case.stamp.inferred = Some(buyers);
+        infer(case, buyers);
         let receipt = inferred(case, buyers)?;
         self.apply(receipt, amount, true);
         Ok(())

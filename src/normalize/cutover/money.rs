@@ -7,7 +7,7 @@ use super::{Case, Decision, Input, Order};
 use crate::books::document::DocumentKey;
 use crate::books::hold::Hold;
 use crate::normalize::payments::{
-    INFERRED, Receipt, amounts, inexact, presentment_amount, said, said_to_be_paid, says_paid,
+    INFERRED, Receipt, amounts, inexact, presentment_amount, said, said_to_be_paid, says_paid, stood_for,
 };
 use crate::normalize::refunds::key_of;
 use crate::normalize::returns::{Returned, Returns};
@@ -72,8 +72,9 @@ pub(super) fn since<'a, 'r>(case: &mut Case<'a>, returns: &'r Returns<'a>) -> Re
     // What was inferred, or left out as such by a person, stands for the first money that its transactions show later.
     let answer = input.cutover.answers.get(&DocumentKey::payment(INFERRED));
     let left_out = answer.filter(|one| one.decision == Decision::Ignore).map_or(Decimal::ZERO, |one| one.amount);
-    let stood_for = case.stamp.inferred.unwrap_or_default() + left_out;
-    let (mut covered, mut before, mut later) = (stood_for, Decimal::ZERO, Decimal::ZERO);
+    let guessed = case.stamp.inferred.unwrap_or_default() + left_out;
+    let (mut covered, mut before) = (guessed, Decimal::ZERO);
+    let (mut beside, mut later) = (Decimal::ZERO, Decimal::ZERO);
     let known: Vec<&Transaction> = input.state.receipts();
     let amounts = amounts(case, &known)?;
     let mut receipts = Vec::new();
@@ -83,15 +84,15 @@ pub(super) fn since<'a, 'r>(case: &mut Case<'a>, returns: &'r Returns<'a>) -> Re
             before += amount;
             continue;
         }
-        later += amount;
-        let already = amount.min(covered);
+        *if case.stamp.known.contains(&one.id.0) { &mut beside } else { &mut later } += amount;
+        let already = stood_for(case, one, amount, covered);
         covered -= already;
         if amount > already {
             receipts.push(Receipt::of(one, date, amount, already));
         }
     }
     receipts.sort_by_key(|one| !is_booked(&one.key));
-    let explained = before.max(said_before(case)?) + later.max(stood_for);
+    let explained = before.max(said_before(case)?) + beside + later.max(guessed);
     let beyond = said_to_be_paid(case, returns) - explained;
     let speaks = input.changed_on(order) >= start && beyond > inexact(case);
     let refunds = returns.paid.iter().filter_map(|refund| {
