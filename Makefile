@@ -16,7 +16,7 @@ dev: build ## the same, left running, with its addresses
 	cargo build --example demo
 	@cargo run --quiet --example demo -- --keep
 
-test: setup lint native simulation clients build checks browser ## everything that CI runs
+test: setup lint native simulation clients checks build browser ## everything that CI runs
 	cargo test --test worker -- --test-threads=2
 
 native: ## the native tests: seconds
