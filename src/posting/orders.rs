@@ -148,7 +148,7 @@ pub fn wake(
     due: DateTime<Utc>,
 ) -> Result<(), SqlError> {
     let [connection, order_id] = at.params();
-    sql.exec(
+    let rows = sql.exec(
         "INSERT INTO orders (connection, order_id, name, state, updated_at, first_seen_at, due_at, priority)
          VALUES (?1, ?2, ?3, 'pending', ?4, ?4, ?5, ?6)
          ON CONFLICT (connection, order_id) DO UPDATE SET name = coalesce(excluded.name, name),
@@ -162,7 +162,8 @@ pub fn wake(
              reason = CASE WHEN reason = 'crashed' AND state = 'held' THEN reason END,
              detail = CASE WHEN reason = 'crashed' AND state = 'held' THEN detail END,
              remedy = CASE WHEN reason = 'crashed' AND state = 'held' THEN remedy END,
-             personal = CASE WHEN personal = 'purged' THEN 'kept' ELSE personal END",
+             personal = CASE WHEN personal = 'purged' THEN 'kept' ELSE personal END
+         RETURNING state",
         &[
             connection,
             order_id,
@@ -172,17 +173,11 @@ pub fn wake(
             Value::Int((heard == Heard::Afterwards).into()),
         ],
     )?;
-    if is_crashed(sql, at)? {
+    // Only what crashed is still held.
+    if rows.first().map(|row| row.text("state")).transpose()?.as_deref() == Some(OrderState::Held.as_str()) {
         settle(sql, at, ALL_NEWS, "held", Some(HoldReason::Crashed.code()), now)?;
     }
     publish(sql, at)
-}
-
-/// True if the order waits for a person because it crashed.
-fn is_crashed(sql: &dyn Sql, at: &OrderRef) -> Result<bool, SqlError> {
-    let statement =
-        "SELECT 1 AS found FROM orders WHERE connection = ? AND order_id = ? AND state = 'held' AND reason = 'crashed'";
-    Ok(!sql.exec(statement, &at.params())?.is_empty())
 }
 
 /// Closes the row of an event that belonged to no order.
