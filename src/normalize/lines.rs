@@ -3,13 +3,13 @@
 
 use rust_decimal::Decimal;
 
+use super::bands::bands;
 use super::currency::{conversions, to_precision};
 use super::rounding::bound;
 use super::tax::{assumed, line_taxes, untaxed};
 use super::{Case, missing};
-use crate::books::document::{DocumentKey, Line, LineRole, LineTax, TaxMode};
+use crate::books::document::{DocumentKey, Line, LineRole, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
-use crate::books::rules::TaxModel;
 use crate::config::TaxBooking;
 use crate::shopify::Order;
 use crate::shopify::order::{LineItem, ShippingLine, TaxLine};
@@ -217,51 +217,6 @@ fn shipping(
     let line = with_assumed_tax(case, Line { tax: taxes.own, ..line }, &item.tax_lines);
     push(case, key, mode, line, taxes.marketplace, &at("discount_allocations"), lines)?;
     Ok(taxes.marketplace)
-}
-
-/// Delivery of goods with different rates: each of its taxes is for a share of it, not for the whole
-/// (facts/shopify §3.5). The share of a tax is tax ÷ rate; what is left bears none. `None` where one rate, or several
-/// on the whole, explain the taxes.
-fn bands(case: &Case<'_>, line: &Line, taxes: &[TaxLine]) -> Result<Option<Vec<(Decimal, LineTax)>>, Hold> {
-    let by_codes = case.input.settings.tax == TaxBooking::Codes;
-    if taxes.len() < 2 || case.input.rules.tax_model() == TaxModel::TotalOnly || !by_codes {
-        return Ok(None);
-    }
-    let one = case.order.one_currency();
-    let charged = line.amount(case.currency);
-    let mut amounts = Vec::new();
-    for tax in taxes {
-        amounts.push(tax.amount(case.side, one).ok_or_else(|| missing("tax_lines[].price_set"))?);
-    }
-    let total: Decimal = amounts.iter().sum();
-    let net = if case.order.taxes_included { charged - total } else { charged };
-    let cent = case.minor_unit();
-    let rate = |tax: &TaxLine| tax.rate.map(|rate| rate.0).unwrap_or_default();
-    // Converted one by one, net and tax may each be off by a minor unit.
-    let off = if conversions(case) == 0 { cent } else { cent + cent };
-    let on_the_whole = |(tax, amount): (&TaxLine, &Decimal)| (net * rate(tax) - amount).abs() <= off;
-    if total.is_zero() || taxes.iter().zip(&amounts).all(on_the_whole) {
-        return Ok(None);
-    }
-    let (mut bands, mut left) = (Vec::new(), net);
-    for (tax, amount) in taxes.iter().zip(&amounts).filter(|(_, amount)| !amount.is_zero()) {
-        if rate(tax).is_zero() {
-            return Ok(None);
-        }
-        let base = case.round(amount / rate(tax)).min(left);
-        left -= base;
-        bands.push((base, line_taxes(case, std::slice::from_ref(tax))?.own));
-    }
-    // A tax is rounded, so that its share is only known so well; the rest goes where it changes no tax.
-    let slack: Decimal = bands.iter().map(|(_, tax)| cent / (tax.rate + tax.rate)).sum();
-    let takes_rest =
-        |(base, tax): &&mut (Decimal, LineTax)| (case.round((*base + left) * tax.rate) - tax.amount).is_zero();
-    match bands.iter_mut().find(takes_rest) {
-        Some((base, _)) if left <= slack.max(cent) => *base += left,
-        _ if left > cent => bands.push((left, untaxed(case))),
-        _ => bands.last_mut().into_iter().for_each(|(base, _)| *base += left),
-    }
-    Ok((bands.len() > 1).then_some(bands))
 }
 
 /// Puts a line into the form that the ledger takes. A discount that is larger than its line leaves the line at nothing

@@ -16,6 +16,7 @@ use crate::shopify::{Order, OrderState, drift};
 
 mod adjust;
 mod adjustment;
+mod bands;
 mod booked;
 mod currency;
 pub mod cutover;

@@ -12,7 +12,7 @@ use super::returns::{Returned, Returns, Taken, taken};
 use super::rounding::{bound, close};
 use super::sale::Target;
 use super::tax::{as_lines, assumed, line_taxes, untaxed};
-use super::{Case, document, number, split};
+use super::{Case, bands, document, number, split};
 use crate::books::document::{
     Cash, Content, Document, DocumentKey, Itemised, Line, LineRole, LineTax, Settlement, TaxMode,
 };
@@ -259,7 +259,10 @@ fn lines_of(
     let mut lines = Vec::new();
     for source in std::iter::once(&one).chain(paid_for) {
         for entry in taken(case, source.refund, source.reading, Side::Presentment)? {
-            returned_line(case, &key, mode, &entry, &mut lines)?;
+            match bands::of(&sale.lines, &entry.source) {
+                bands if bands.is_empty() => returned_line(case, &key, mode, &entry, &mut lines)?,
+                bands => lines.extend(returned_bands(case, mode, &entry, &bands)),
+            }
         }
     }
     let mut difference = amount - super::lines::sum(case, mode, &lines);
@@ -278,6 +281,20 @@ fn lines_of(
     let mut body = Itemised { number, due_date: case.date, tax_mode: mode, lines, tax_total, cash: None };
     as_lines(case, &mut body)?;
     Ok(body)
+}
+
+/// Delivery of several rates, taken back: a line for each.
+fn returned_bands(case: &Case<'_>, mode: TaxMode, entry: &Taken<'_>, bands: &[&Line]) -> Vec<Line> {
+    let (with_tax, tax) = (booked_amount(case, entry.with_tax), booked_amount(case, entry.tax));
+    let shares = bands::shares(case, bands, with_tax, tax);
+    let lines = bands.iter().zip(shares).map(|(band, (with_tax, amount))| Line {
+        quantity: Decimal::ONE,
+        unit_price: if mode == TaxMode::Inclusive { with_tax } else { with_tax - amount },
+        discount: Decimal::ZERO,
+        tax: LineTax { amount, ..band.tax.clone() },
+        ..(*band).clone()
+    });
+    lines.filter(|line| !line.unit_price.is_zero()).collect()
 }
 
 /// A line for what was taken back, at the sale's rate.

@@ -12,7 +12,7 @@ use super::lines::{sale_lines, shipping_source, sum, tax_mode};
 use super::returns::{Returns, Taken, taken};
 use super::rounding::bound;
 use super::tax::{as_lines, untaxed};
-use super::{Case, number};
+use super::{Case, bands, number};
 use crate::books::document::{DocumentKey, Itemised, Line, LineTax, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
 
@@ -107,6 +107,18 @@ fn gone_lines<'a>(case: &Case<'a>, returns: &Returns<'a>) -> Result<Vec<Taken<'a
 
 /// Takes units off their line. What is left keeps its price; discount and tax shrink by what Shopify says left with them.
 fn take_off(case: &Case<'_>, lines: &mut Vec<Line>, one: &Taken<'_>) {
+    let bands: Vec<Line> = bands::of(lines, &one.source).into_iter().cloned().collect();
+    if !bands.is_empty() {
+        let all: Vec<&Line> = bands.iter().collect();
+        for (band, (with_tax, tax)) in bands.iter().zip(bands::shares(case, &all, one.with_tax, one.tax)) {
+            take_off_line(case, lines, &Taken { source: band.source.clone(), with_tax, tax, ..one.clone() });
+        }
+        return;
+    }
+    take_off_line(case, lines, one);
+}
+
+fn take_off_line(case: &Case<'_>, lines: &mut Vec<Line>, one: &Taken<'_>) {
     let Some(at) = lines.iter().position(|line| line.source == one.source) else { return };
     let line = lines[at].clone();
     let on_top = tax_mode(case) == TaxMode::Exclusive;

@@ -1,0 +1,91 @@
+//! Delivery that bears several rates, each on a part of it: such a delivery is a line for each, in the sale and in whatever
+//! takes it back.
+
+use rust_decimal::Decimal;
+
+use super::currency::conversions;
+use super::lines::{sum, tax_mode};
+use super::tax::{line_taxes, untaxed};
+use super::{Case, missing};
+use crate::books::document::{Line, LineTax};
+use crate::books::hold::Hold;
+use crate::books::rules::TaxModel;
+use crate::config::TaxBooking;
+use crate::shopify::order::TaxLine;
+
+/// Delivery of goods with different rates: each of its taxes is for a share of it, not for the whole
+/// (facts/shopify §3.5). The share of a tax is tax ÷ rate; what is left bears none. `None` where one rate, or several
+/// on the whole, explain the taxes.
+pub(super) fn bands(case: &Case<'_>, line: &Line, taxes: &[TaxLine]) -> Result<Option<Vec<(Decimal, LineTax)>>, Hold> {
+    let by_codes = case.input.settings.tax == TaxBooking::Codes;
+    if taxes.len() < 2 || case.input.rules.tax_model() == TaxModel::TotalOnly || !by_codes {
+        return Ok(None);
+    }
+    let one = case.order.one_currency();
+    let charged = line.amount(case.currency);
+    let mut amounts = Vec::new();
+    for tax in taxes {
+        amounts.push(tax.amount(case.side, one).ok_or_else(|| missing("tax_lines[].price_set"))?);
+    }
+    let total: Decimal = amounts.iter().sum();
+    let net = if case.order.taxes_included { charged - total } else { charged };
+    let cent = case.minor_unit();
+    let rate = |tax: &TaxLine| tax.rate.map(|rate| rate.0).unwrap_or_default();
+    // Converted one by one, net and tax may each be off by a minor unit.
+    let off = if conversions(case) == 0 { cent } else { cent + cent };
+    let on_the_whole = |(tax, amount): (&TaxLine, &Decimal)| (net * rate(tax) - amount).abs() <= off;
+    if total.is_zero() || taxes.iter().zip(&amounts).all(on_the_whole) {
+        return Ok(None);
+    }
+    let (mut bands, mut left) = (Vec::new(), net);
+    for (tax, amount) in taxes.iter().zip(&amounts).filter(|(_, amount)| !amount.is_zero()) {
+        if rate(tax).is_zero() {
+            return Ok(None);
+        }
+        let base = case.round(amount / rate(tax)).min(left);
+        left -= base;
+        bands.push((base, line_taxes(case, std::slice::from_ref(tax))?.own));
+    }
+    // A tax is rounded, so that its share is only known so well; the rest goes where it changes no tax.
+    let slack: Decimal = bands.iter().map(|(_, tax)| cent / (tax.rate + tax.rate)).sum();
+    let takes_rest =
+        |(base, tax): &&mut (Decimal, LineTax)| (case.round((*base + left) * tax.rate) - tax.amount).is_zero();
+    match bands.iter_mut().find(takes_rest) {
+        Some((base, _)) if left <= slack.max(cent) => *base += left,
+        _ if left > cent => bands.push((left, untaxed(case))),
+        _ => bands.last_mut().into_iter().for_each(|(base, _)| *base += left),
+    }
+    Ok((bands.len() > 1).then_some(bands))
+}
+
+/// The lines that a delivery of several rates became; nothing where it is one line.
+pub(super) fn of<'a>(lines: &'a [Line], source: &str) -> Vec<&'a Line> {
+    let all: Vec<&Line> = lines.iter().filter(|line| line.source.split('/').next() == Some(source)).collect();
+    if all.len() > 1 { all } else { Vec::new() }
+}
+
+/// What of `with_tax` belongs to each of the bands, and the tax in it: in their proportion, together exactly all of it.
+pub(super) fn shares(case: &Case<'_>, bands: &[&Line], with_tax: Decimal, tax: Decimal) -> Vec<(Decimal, Decimal)> {
+    let worth = |line: &Line| sum(case, tax_mode(case), std::slice::from_ref(line));
+    let whole: Decimal = bands.iter().map(|line| worth(line)).sum();
+    if whole.is_zero() {
+        return Vec::new();
+    }
+    let (mut cumulated, mut placed) = (Decimal::ZERO, Decimal::ZERO);
+    let mut shares: Vec<(Decimal, Decimal)> = Vec::new();
+    for band in bands {
+        cumulated += worth(band);
+        let upto = case.round(with_tax * cumulated / whole);
+        let share = upto - placed;
+        placed = upto;
+        shares.push((share, case.round(share * band.tax.rate / (Decimal::ONE + band.tax.rate))));
+    }
+    // The parts' taxes are rounded one by one; Shopify's tax of the whole is right.
+    let off = tax - shares.iter().map(|(_, tax)| *tax).sum::<Decimal>();
+    let cents = case.minor_unit() * Decimal::from(bands.len());
+    let taxed = shares.iter_mut().zip(bands).filter(|(_, band)| !band.tax.rate.is_zero());
+    if let Some(((_, largest), _)) = taxed.max_by_key(|((_, tax), _)| *tax).filter(|_| off.abs() <= cents) {
+        *largest += off;
+    }
+    shares
+}
