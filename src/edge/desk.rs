@@ -36,9 +36,9 @@ pub async fn answer(mut request: Request, env: &Env, method: Method, path: &str)
     let own = request.url()?.origin().ascii_serialization();
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     let changes = !matches!(method, Method::Get | Method::Head);
-    // A consent is begun with a link; it has to be a link of our own.
-    let begins = matches!(parts.as_slice(), ["oauth", _, "start"]);
-    if (changes || begins) && !may_change(&from, &own) {
+    // A consent is begun with a link, a check spends the ledger's calls: it has to be a link of our own.
+    let spends = matches!(parts.as_slice(), ["oauth", _, "start"] | ["api", "connections", _, "preflight"]);
+    if (changes || spends) && !may_change(&from, &own) {
         return problem(403, "foreign_origin", "changes are accepted from this site's own pages only");
     }
     match (changes, parts.as_slice()) {

@@ -11,6 +11,7 @@ use super::breaker;
 use super::call::{Call, PartyCall, Purpose, WriteParts};
 use super::cutover;
 use super::documents;
+use super::grant;
 use super::obstacles;
 use super::orders::{self, Ending};
 use super::parties;
@@ -199,7 +200,11 @@ impl Desk<'_> {
     }
 
     pub(super) fn came_through(&self) -> Result<(), SqlError> {
-        if self.came_through.replace(true) { Ok(()) } else { breaker::succeeded(self.sql, self.now) }
+        if self.came_through.replace(true) {
+            return Ok(());
+        }
+        grant::works(self.books)?;
+        breaker::succeeded(self.sql, self.now)
     }
 
     fn written(&self, call: &Call, logged: &LoggedWrite, outcome: Outcome<Posted>) -> Result<Followed, SqlError> {

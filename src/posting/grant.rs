@@ -136,6 +136,16 @@ pub fn wants_reconnect(books: &Books<'_>, why: &str) -> Result<(), SqlError> {
     })
 }
 
+/// The ledger takes the tokens in hand: whatever made it look otherwise is over.
+pub fn works(books: &Books<'_>) -> Result<(), SqlError> {
+    let sql = books.platform.sql;
+    if reconnect(sql)?.is_none() {
+        return Ok(());
+    }
+    clear_meta(sql, RECONNECT)?;
+    each(books, |id, now| alerts::close(sql, now, id, RECONNECT))
+}
+
 /// The consent ends for good soon: a person has to consent again before that day.
 pub fn warn_of_the_end(books: &Books<'_>, warning: &str) -> Result<(), SqlError> {
     let sql = books.platform.sql;
