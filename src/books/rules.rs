@@ -70,6 +70,8 @@ pub trait LedgerRules {
     fn tax_model(&self) -> TaxModel;
     /// Whether prices containing tax can be sent as they are.
     fn accepts(&self, mode: TaxMode) -> bool;
+    /// The currency that the books are kept in, where that is known.
+    fn home(&self) -> Option<Currency>;
     /// How many decimals the ledger keeps of an amount in `currency`.
     fn decimals(&self, currency: Currency) -> u32;
     /// How this ledger will add the document up: a model of its own arithmetic.

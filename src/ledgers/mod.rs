@@ -127,6 +127,8 @@ pub enum ReferenceKind {
     Account,
     /// A tax code.
     TaxCode,
+    /// The ledger's own exchange rate of a currency and a day (QuickBooks): `EUR 2026-11-02`.
+    ExchangeRate,
 }
 
 impl ReferenceKind {
@@ -136,6 +138,7 @@ impl ReferenceKind {
             ReferenceKind::Item => "item",
             ReferenceKind::Account => "account",
             ReferenceKind::TaxCode => "tax code",
+            ReferenceKind::ExchangeRate => "exchange rate",
         }
     }
 }
@@ -331,9 +334,9 @@ pub enum Counted {
 pub const USER_AGENT: &str = concat!("Tillproof/", env!("CARGO_PKG_VERSION"));
 
 /// Opens a ledger company for a connection.
-pub fn open(settings: &Settings, company: &str, variables: &Variables) -> Box<dyn Ledger> {
+pub fn open(settings: &Settings, company: &str, home: Option<Currency>, variables: &Variables) -> Box<dyn Ledger> {
     match settings.ledger {
-        LedgerName::QuickBooks => Box::new(quickbooks::QuickBooks::new(settings, company, variables)),
-        LedgerName::Xero => Box::new(xero::Xero::new(settings, company, variables)),
+        LedgerName::QuickBooks => Box::new(quickbooks::QuickBooks::new(settings, company, home, variables)),
+        LedgerName::Xero => Box::new(xero::Xero::new(settings, company, home, variables)),
     }
 }

@@ -10,16 +10,18 @@ use crate::config::{ExchangeRate, Settings};
 use crate::shopify::Order;
 use crate::shopify::money::Side;
 
-/// The rate that documents in the buyer's currency state: Shopify's of the sale, both totals being known. Unless the
+/// The rate that documents in the buyer's currency state: Shopify's of the sale, both totals being known, where the books
+/// are kept in the shop's currency. Unless the
 /// settings say otherwise it is stated in QuickBooks, which else may take 1, and left to Xero, whose own of the day is the
 /// safe choice where no money was exchanged (facts/quickbooks §3, facts/xero §3).
-pub(super) fn conversion(settings: &Settings, order: &Order, side: Side) -> Option<Conversion> {
+pub(super) fn conversion(settings: &Settings, home: Option<Currency>, order: &Order, side: Side) -> Option<Conversion> {
     let usual = match settings.ledger {
         LedgerName::QuickBooks => ExchangeRate::Shop,
         LedgerName::Xero => ExchangeRate::Ledger,
     };
     let stated = settings.exchange_rate.unwrap_or(usual) == ExchangeRate::Shop;
-    if side == Side::Shop || order.one_currency() || !stated {
+    let elsewhere = home.is_some_and(|home| home != order.currency);
+    if side == Side::Shop || order.one_currency() || elsewhere || !stated {
         return None;
     }
     let (document, home) = (order.total(Side::Presentment)?, order.total(Side::Shop)?);

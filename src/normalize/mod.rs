@@ -289,7 +289,7 @@ impl<'a> Case<'a> {
         let order_name = writer.name_of(order);
         let conversion = match sale {
             Some(sale) => sale.conversion.clone(),
-            None => currency::conversion(input.settings, order, side),
+            None => currency::conversion(input.settings, input.rules.home(), order, side),
         };
         let (total, presentment_total) = (round_half_up(total_on(side)?, decimals), total_on(Side::Presentment)?);
         if total < Decimal::ZERO {

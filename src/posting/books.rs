@@ -122,7 +122,8 @@ impl<'a> Books<'a> {
     /// The ledger as a connection sees it; `None` while its settings cannot be read.
     pub(super) fn ledger(&self, connection: &Connection) -> Option<Box<dyn Ledger>> {
         let settings = connection.settings.as_ref().ok()?;
-        Some(ledgers::open(settings, &settings.company, self.variables))
+        let home = self.company_facts().ok().and_then(|facts| facts.home_currency?.parse().ok());
+        Some(ledgers::open(settings, &settings.company, home, self.variables))
     }
 }
 

@@ -73,7 +73,7 @@ fn documents(company: Company, state: &OrderState) -> String {
     let variables = Variables::from([("CONNECTION_MAIN".to_owned(), company.settings())]);
     let connection = config::connections(&variables).remove(0);
     let settings = connection.settings.unwrap();
-    let ledger = ledgers::open(&settings, &settings.company, &variables);
+    let ledger = ledgers::open(&settings, &settings.company, None, &variables);
     let rules: &dyn LedgerRules = ledger.as_ref();
     let booked = normalize::Booked::default();
     // The instants are the same; the offset that they are written in is not.

@@ -104,7 +104,7 @@ impl Bank {
         }
         let connections = config::connections(&BTreeMap::from([("CONNECTION_MAIN".to_owned(), settings)]));
         let settings: &Settings = connections[0].settings.as_ref().unwrap();
-        let ledger = ledgers::open(settings, company.id(), &BTreeMap::new());
+        let ledger = ledgers::open(settings, company.id(), None, &BTreeMap::new());
         let mut world = World::new();
         let token = world.access_token(start(), company.id());
         Self { world: RefCell::new(world), ledger, token }

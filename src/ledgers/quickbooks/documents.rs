@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
 use crate::books::document::{Content, Document, DocumentKind, Itemised, Line, Party, Settlement, TaxMode};
-use crate::books::money::{Currency, json_number, round_half_up};
+use crate::books::money::{Currency, json_number, parse_amount, round_half_up};
 use crate::ledgers::{Operation, Reference, ReferenceKind, Write};
 
 /// Decimals of an exchange rate: enough for a hundred million yen to come out to the cent.
@@ -92,6 +92,9 @@ fn document(write: &Write<'_>, tax: TaxCodes) -> Value {
         // Home units for one of the document's currency.
         let rate = round_half_up(conversion.home_per_document(), RATE_DECIMALS).normalize();
         body.insert("ExchangeRate".into(), json_number(rate));
+    } else if let Some(rate) = write.references.get(&rate_of_the_day(document)).and_then(|rate| parse_amount(rate).ok())
+    {
+        body.insert("ExchangeRate".into(), json_number(rate));
     }
     body.insert("PrivateNote".into(), note(document).into());
     match &document.content {
@@ -105,6 +108,12 @@ fn document(write: &Write<'_>, tax: TaxCodes) -> Value {
         Content::Application(money) => application(&mut body, write, money),
     }
     Value::Object(body)
+}
+
+/// QuickBooks' own rate of a document's currency on its day.
+pub fn rate_of_the_day(document: &Document) -> Reference {
+    let label = format!("{} {}", document.currency, document.date);
+    Reference { kind: ReferenceKind::ExchangeRate, label }
 }
 
 /// What every document says of where it comes from. People read it, and an adoption checks it.

@@ -42,12 +42,14 @@ pub struct QuickBooks {
     tax: documents::TaxCodes,
     /// The tax code of whole documents, where sales tax is set up by hand.
     sales_tax_code: Option<String>,
+    /// The currency that the books are kept in.
+    home: Option<Currency>,
 }
 
 impl QuickBooks {
     /// Opens a company by its realm id. A company without a code for untaxed lines is a US one: its lines are only
     /// taxable or not, and the tax total is sent.
-    pub fn new(settings: &Settings, realm: &str, variables: &Variables) -> Self {
+    pub fn new(settings: &Settings, realm: &str, home: Option<Currency>, variables: &Variables) -> Self {
         let url = |name: &str, host: &str| variable(variables, name).unwrap_or(host).trim_end_matches('/').to_owned();
         let tax = match &settings.no_tax {
             Some(_) => documents::TaxCodes::PerLine,
@@ -58,6 +60,7 @@ impl QuickBooks {
             realm: realm.to_owned(),
             tax,
             sales_tax_code: settings.sales_tax_code.clone(),
+            home,
         }
     }
 
@@ -107,6 +110,10 @@ impl LedgerRules for QuickBooks {
     /// `GlobalTaxCalculation` does not apply in the US: prices that contain tax have to be taken apart there.
     fn accepts(&self, mode: TaxMode) -> bool {
         mode == TaxMode::Exclusive || self.tax == documents::TaxCodes::PerLine
+    }
+
+    fn home(&self) -> Option<Currency> {
+        self.home
     }
 
     fn decimals(&self, _currency: Currency) -> u32 {
@@ -163,6 +170,9 @@ impl Ledger for QuickBooks {
         let paid_to = document.settlement().map(|body| &body.account).filter(|account| !account.is_empty());
         let accounts = paid_from.into_iter().chain(paid_to).map(|label| (ReferenceKind::Account, label));
         let mut wanted: Vec<Reference> = items.chain(accounts).filter_map(|(kind, label)| name(kind, label)).collect();
+        // Without a rate QuickBooks may take 1 (§3).
+        let is_foreign = self.home.is_some_and(|home| home != document.currency);
+        wanted.extend((is_foreign && document.conversion.is_none()).then(|| documents::rate_of_the_day(document)));
         wanted.sort();
         wanted.dedup();
         wanted
@@ -178,7 +188,10 @@ impl Ledger for QuickBooks {
     }
 
     fn find_reference(&self, reference: &Reference) -> WireRequest {
-        self.select(&query::reference(reference))
+        match reference.kind {
+            ReferenceKind::ExchangeRate => self.get(&query::exchange_rate(&reference.label)),
+            _ => self.select(&query::reference(reference)),
+        }
     }
 
     fn read_reference(&self, reference: &Reference, response: &Response) -> Outcome<String> {

@@ -33,8 +33,15 @@ pub fn reference(reference: &Reference) -> String {
         ReferenceKind::Item => "Item",
         ReferenceKind::Account => "Account",
         ReferenceKind::TaxCode => "TaxCode",
+        ReferenceKind::ExchangeRate => "ExchangeRate",
     };
     format!("select * from {entity} where Name = {}", quote(&reference.label))
+}
+
+/// The rate of a currency on a day: `EUR 2026-11-02`.
+pub fn exchange_rate(label: &str) -> String {
+    let (currency, day) = label.split_once(' ').unwrap_or((label, ""));
+    format!("exchangerate?sourcecurrencycode={currency}&asofdate={day}&minorversion=75")
 }
 
 /// Which documents have this number; a payment is found by its reference.

@@ -58,6 +58,7 @@ pub fn reference(reference: &Reference, response: &Response) -> Outcome<String> 
         crate::ledgers::ReferenceKind::Item => "Item",
         crate::ledgers::ReferenceKind::Account => "Account",
         crate::ledgers::ReferenceKind::TaxCode => "TaxCode",
+        crate::ledgers::ReferenceKind::ExchangeRate => return exchange_rate(reference, response),
     };
     let found = match rows(response, entity) {
         Ok(found) => found,
@@ -73,6 +74,24 @@ pub fn reference(reference: &Reference, response: &Response) -> Outcome<String> 
             Outcome::Settings(Refusal { reason, code, message, ledger_says }, Concerns::Name)
         },
         Outcome::Done,
+    )
+}
+
+/// The rate: home units for one of the currency.
+fn exchange_rate(reference: &Reference, response: &Response) -> Outcome<String> {
+    let value = match body(response, false) {
+        Ok(value) => value,
+        Err(failure) => return failed(*failure),
+    };
+    let rate = value.get("ExchangeRate").and_then(|rate| amount(rate, "Rate")).filter(|rate| *rate > Decimal::ZERO);
+    rate.map_or_else(
+        || {
+            let message = format!("QuickBooks has no exchange rate for {}", reference.label);
+            let ledger_says = format!("\"{}\"", reference.label);
+            let (reason, code) = (HoldReason::SettingsRefused, "rate_not_found".into());
+            Outcome::Settings(Refusal { reason, code, message, ledger_says }, Concerns::Name)
+        },
+        |rate| Outcome::Done(rate.normalize().to_string()),
     )
 }
 

@@ -167,7 +167,7 @@ fn a_total_tax_without_a_taxed_line_is_lost() {
 fn a_company_without_a_code_for_untaxed_lines_is_one_of_the_united_states() {
     let rules = |settings: Value| {
         let settings: Settings = serde_json::from_value(settings).unwrap();
-        QuickBooks::new(&settings, "1", &BTreeMap::new())
+        QuickBooks::new(&settings, "1", None, &BTreeMap::new())
     };
     let mut settings = samples::settings("quickbooks");
     assert!(!rules(settings.clone()).accepts(TaxMode::Inclusive));
@@ -178,7 +178,7 @@ fn a_company_without_a_code_for_untaxed_lines_is_one_of_the_united_states() {
 #[test]
 fn names_are_looked_up_and_ids_are_not() {
     let settings: Settings = serde_json::from_value(samples::settings("quickbooks")).unwrap();
-    let ledger = QuickBooks::new(&settings, "1", &BTreeMap::new());
+    let ledger = QuickBooks::new(&settings, "1", None, &BTreeMap::new());
     let named = Line { account: "Sales".into(), ..line("1", "10", "0", "0", "0") };
     let sale = samples::invoice(vec![named, line("1", "10", "0", "0", "0")], TaxMode::Exclusive);
     let wanted: Vec<String> = ledger.references(&sale).into_iter().map(|one| one.label).collect();

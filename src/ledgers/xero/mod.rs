@@ -43,13 +43,15 @@ pub struct Xero {
     api: String,
     tenant: String,
     tax_amounts: TaxAmounts,
+    /// The currency that the books are kept in.
+    home: Option<Currency>,
 }
 
 impl Xero {
     /// Opens an organisation by its tenant id.
-    pub fn new(settings: &Settings, tenant: &str, variables: &Variables) -> Self {
+    pub fn new(settings: &Settings, tenant: &str, home: Option<Currency>, variables: &Variables) -> Self {
         let url = |name: &str, host: &str| variable(variables, name).unwrap_or(host).trim_end_matches('/').to_owned();
-        Self { api: url("XERO_API_URL", API), tenant: tenant.to_owned(), tax_amounts: settings.tax_amounts }
+        Self { api: url("XERO_API_URL", API), tenant: tenant.to_owned(), tax_amounts: settings.tax_amounts, home }
     }
 }
 
@@ -74,6 +76,10 @@ impl LedgerRules for Xero {
     /// A discount stands on its line.
     fn rows(&self, line: &Line) -> usize {
         1 + line.more.len()
+    }
+
+    fn home(&self) -> Option<Currency> {
+        self.home
     }
 
     fn refund_style(&self) -> RefundStyle {

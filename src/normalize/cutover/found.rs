@@ -120,7 +120,7 @@ fn taken(case: &Case<'_>, sale: &ForeignSale) -> Adopted {
         if sale.kind == DocumentKind::SalesReceipt { Content::SalesReceipt(lines) } else { Content::Invoice(lines) };
     let mut document = document(case, DocumentKey::sale(), case.date, sale.total, content);
     document.party = party;
-    document.conversion = currency::conversion(case.input.settings, case.order, case.side);
+    document.conversion = currency::conversion(case.input.settings, case.input.rules.home(), case.order, case.side);
     let pays = |one: &&Document| one.settlement().is_some_and(|money| money.settles.is_sale());
     let ours: Decimal = case.input.booked.standing().filter(pays).map(|one| one.total).sum();
     Adopted { document, room: sale.open + ours, sale: sale.clone(), stamp: case.stamp.clone() }
