@@ -261,7 +261,10 @@ fn lines_of(
         for entry in taken(case, source.refund, source.reading, Side::Presentment)? {
             match bands::of(&sale.lines, &entry.source) {
                 bands if bands.is_empty() => returned_line(case, &key, mode, &entry, &mut lines)?,
-                bands => lines.extend(returned_bands(case, mode, &entry, &bands)),
+                bands => {
+                    let (with_tax, tax) = (booked_amount(case, entry.with_tax), booked_amount(case, entry.tax));
+                    lines.extend(again(case, mode, &bands, with_tax, tax));
+                }
             }
         }
     }
@@ -271,6 +274,9 @@ fn lines_of(
         lines.append(owed_back);
         difference -= owed;
     }
+    let exchanged = exchanged(case, mode, sale, difference);
+    difference -= super::lines::sum(case, mode, &exchanged);
+    lines.extend(exchanged);
     if difference.abs() > bound(case, conversions(case)) {
         let all = of_refund(case, &key, difference, &lines, sale)?;
         lines.extend(all);
@@ -283,18 +289,31 @@ fn lines_of(
     Ok(body)
 }
 
-/// Delivery of several rates, taken back: a line for each.
-fn returned_bands(case: &Case<'_>, mode: TaxMode, entry: &Taken<'_>, bands: &[&Line]) -> Vec<Line> {
-    let (with_tax, tax) = (booked_amount(case, entry.with_tax), booked_amount(case, entry.tax));
-    let shares = bands::shares(case, bands, with_tax, tax);
-    let lines = bands.iter().zip(shares).map(|(band, (with_tax, amount))| Line {
+/// Lines of the sale once more, as far as `with_tax` goes, each with its share of the tax.
+fn again(case: &Case<'_>, mode: TaxMode, lines: &[&Line], with_tax: Decimal, tax: Decimal) -> Vec<Line> {
+    let shares = bands::shares(case, lines, with_tax, tax);
+    let lines = lines.iter().zip(shares).map(|(line, (with_tax, amount))| Line {
         quantity: Decimal::ONE,
         unit_price: if mode == TaxMode::Inclusive { with_tax } else { with_tax - amount },
         discount: Decimal::ZERO,
-        tax: LineTax { amount, ..band.tax.clone() },
-        ..(*band).clone()
+        tax: LineTax { amount, ..line.tax.clone() },
+        ..(*line).clone()
     });
     lines.filter(|line| !line.unit_price.is_zero()).collect()
+}
+
+/// What was exchanged, or removed and not refunded then, stands in the sale as a difference with its tax. The refund that
+/// settles it takes that very difference back, as far as it goes.
+fn exchanged(case: &Case<'_>, mode: TaxMode, sale: &Itemised, difference: Decimal) -> Vec<Line> {
+    let kept: Vec<&Line> = sale.lines.iter().filter(|line| line.role == LineRole::RefundDifferences).collect();
+    let owned: Vec<Line> = kept.iter().map(|line| (*line).clone()).collect();
+    let whole = super::lines::sum(case, mode, &owned);
+    if whole.is_zero() || difference.is_zero() || whole.is_sign_negative() != difference.is_sign_negative() {
+        return Vec::new();
+    }
+    let part = if difference.abs() < whole.abs() { difference } else { whole };
+    let tax: Decimal = kept.iter().map(|line| line.tax.amount).sum();
+    again(case, mode, &kept, part, case.round(tax * part / whole))
 }
 
 /// A line for what was taken back, at the sale's rate.

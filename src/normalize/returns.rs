@@ -48,7 +48,7 @@ pub(super) struct Returned<'a> {
 
 impl Returned<'_> {
     /// What it took off the order without paying for it: an exchange, or goods that were not paid yet.
-    fn unpaid(&self) -> Decimal {
+    pub fn unpaid(&self) -> Decimal {
         (self.takes - self.money).max(Decimal::ZERO)
     }
 }

@@ -4,6 +4,8 @@
 //! comes to its total. What was taken off before it was paid for comes off the sale; what was taken off after that stays
 //! in it until a refund pays it back; what was paid beyond the total is owed back, on an account of its own.
 
+use std::collections::BTreeSet;
+
 use rust_decimal::Decimal;
 
 use super::currency::{booked_amount, conversions, share};
@@ -65,6 +67,7 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
     let key = DocumentKey::sale();
     let mode = tax_mode(case);
     let mut lines = sale_lines(case, &key)?;
+    let sold = lines.clone();
     if target.reduced {
         for one in gone_lines(case, returns)? {
             take_off(case, &mut lines, &one);
@@ -73,7 +76,8 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
     }
     let difference = target.booked - sum(case, mode, &lines);
     if difference.abs() > bound(case, conversions(case)) {
-        let all = of_sale(case, target, difference, &lines)?;
+        let basis = taken_back(case, returns, sold)?;
+        let all = of_sale(case, target, difference, &basis)?;
         lines.extend(all);
     }
     if lines.is_empty() {
@@ -84,6 +88,21 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
     let mut body = Itemised { number, due_date: due_date(case), tax_mode: mode, lines, tax_total, cash: None };
     as_lines(case, &mut body)?;
     Ok(body)
+}
+
+/// The lines of what was taken back without being paid back: money that is neither theirs nor returned yet bears their
+/// tax. All lines, where nobody says which.
+fn taken_back(case: &Case<'_>, returns: &Returns<'_>, sold: Vec<Line>) -> Result<Vec<Line>, Hold> {
+    let mut sources = BTreeSet::new();
+    for one in returns.paid.iter().filter(|one| one.unpaid() > Decimal::ZERO).chain(&returns.unpaid) {
+        sources.extend(taken(case, one.refund, one.reading, case.side)?.into_iter().map(|one| one.source));
+    }
+    for gone in &returns.gone {
+        sources.insert(gone.taken(case, case.side)?.source);
+    }
+    let named = |line: &Line| line.source.split('/').next().is_some_and(|source| sources.contains(source));
+    let some: Vec<Line> = sold.iter().filter(|line| named(line)).cloned().collect();
+    Ok(if some.is_empty() { sold } else { some })
 }
 
 /// Due when the last instalment of the payment terms is, else at once.
