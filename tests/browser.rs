@@ -11,7 +11,8 @@ use std::time::Duration;
 use harness::{ADMIN, QUICKBOOKS, Stage, XERO, connections, story};
 use serde_json::{Value, json};
 
-const SOON: Duration = Duration::from_secs(60);
+/// A turn that a slow machine makes wait for a minute is no failure.
+const SOON: Duration = Duration::from_secs(150);
 
 /// Plays one scenario of `tests/browser/connect.mjs`.
 fn play(stage: &Stage, scenario: &str) {

@@ -1,6 +1,7 @@
-//! The sign of life of a turn. It lives in the object's memory: a restarted object has no turn at work.
+//! What is at work in this instance of the object. It lives in its memory: a restarted object has no turn at work and
+//! nothing under way.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -8,11 +9,12 @@ use chrono::{DateTime, Duration, Utc};
 /// seconds.
 const SILENCE: Duration = Duration::seconds(60);
 
-/// Whether a turn is at work, and whether somebody is reading the company.
+/// Whether a turn is at work, whether somebody is reading the company, and which requests have not been answered.
 #[derive(Debug, Default)]
 pub struct Pulse {
     turn: Cell<Option<DateTime<Utc>>>,
     survey: Cell<Option<DateTime<Utc>>>,
+    under_way: RefCell<Vec<DateTime<Utc>>>,
 }
 
 fn is_alive(sign: &Cell<Option<DateTime<Utc>>>, now: DateTime<Utc>) -> bool {
@@ -48,5 +50,25 @@ impl Pulse {
     /// The company was read, or could not be.
     pub fn end_survey(&self) {
         self.survey.set(None);
+    }
+
+    /// Room was taken for a request: it goes out now or in a moment.
+    pub fn sets_out(&self, now: DateTime<Utc>) {
+        let mut under_way = self.under_way.borrow_mut();
+        under_way.retain(|at| now - *at < SILENCE);
+        under_way.push(now);
+    }
+
+    /// The request that set out at `at` was answered, or will not go out.
+    pub fn is_back(&self, at: DateTime<Utc>) {
+        let mut under_way = self.under_way.borrow_mut();
+        if let Some(found) = under_way.iter().position(|one| *one == at) {
+            under_way.swap_remove(found);
+        }
+    }
+
+    /// How many requests that set out before `before` are still under way.
+    pub fn under_way_since(&self, before: DateTime<Utc>) -> usize {
+        self.under_way.borrow().iter().filter(|at| (before - SILENCE..before).contains(at)).count()
     }
 }

@@ -1,14 +1,14 @@
 //! The ledger's rate limits, kept ahead of it: what may go out now, and when more may. What was sent is written down in
 //! the object, so that a restart does not forget it and whoever asks the ledger draws on the same budget; where the ledger
-//! says that less is left than we think, it is right. A call counts from when it is sent, and again from when it was
-//! answered: the ledger saw it at some moment between.
+//! says that less is left than we think, it is right. A call counts from when room was taken for it until it was answered,
+//! however long that takes, and a window longer: the ledger saw it at some moment between.
 
 use chrono::{DateTime, Duration, Utc};
 
 use super::schema::{clear_meta, meta, set_meta};
 use crate::ledgers::{Counted, RateLimit};
 use crate::platform::time::{iso, parse_iso};
-use crate::platform::{Sql, SqlError};
+use crate::platform::{Platform, Pulse, Sql, SqlError};
 
 const SPENT: &str = "spent_calls";
 /// Instants of sending are kept in steps of this many milliseconds: fine enough for limits by the second, and a minute
@@ -136,12 +136,13 @@ impl Spent {
         }
     }
 
-    /// A call that was sent at `sent_at` was answered at `now`: from here on the ledger's windows look back on it.
-    fn answered(&mut self, limits: &[RateLimit], sent_at: DateTime<Utc>, now: DateTime<Utc>, cost: Cost) {
-        if step(sent_at) == step(now) {
+    /// The call that room was taken for at `taken_at` was answered at `now`: from here on the ledger's windows look back
+    /// on it.
+    fn answered(&mut self, limits: &[RateLimit], taken_at: DateTime<Utc>, now: DateTime<Utc>, cost: Cost) {
+        if step(taken_at) == step(now) {
             return;
         }
-        if let Some((_, sent)) = self.0.iter_mut().find(|(at, _)| *at == step(sent_at)) {
+        if let Some((_, sent)) = self.0.iter_mut().find(|(at, _)| *at == step(taken_at)) {
             *sent = sent.less(cost);
         }
         self.spend(limits, now, cost);
@@ -162,40 +163,76 @@ impl Spent {
     }
 }
 
-/// Takes `cost` out of the budget, if there is room for it now.
-pub fn take(sql: &dyn Sql, limits: &[RateLimit], now: DateTime<Utc>, cost: Cost) -> Result<bool, SqlError> {
-    let mut spent = Spent::load(sql)?;
-    if !spent.allows(limits, now, cost) {
+/// Takes `cost` out of the budget, if there is room for it now. The request has to be [`answered`] or [`unsent`].
+pub fn take(platform: &Platform<'_>, limits: &[RateLimit], now: DateTime<Utc>, cost: Cost) -> Result<bool, SqlError> {
+    let mut spent = Spent::load(platform.sql)?;
+    if is_crowded(platform.pulse, &spent, limits, now, cost) || !spent.allows(limits, now, cost) {
         return Ok(false);
     }
-    spent.spend(limits, now, cost);
-    spent.store(sql).map(|()| true)
+    spend(platform, &mut spent, limits, now, cost)?;
+    Ok(true)
 }
 
-/// A call was answered: it counts from now on, and so does what the ledger says is left of its minute.
+/// Counts a request that cannot wait: a person stands before it.
+pub fn take_anyway(platform: &Platform<'_>, limits: &[RateLimit], now: DateTime<Utc>) -> Result<(), SqlError> {
+    spend(platform, &mut Spent::load(platform.sql)?, limits, now, Cost::of(1))
+}
+
+fn spend(
+    platform: &Platform<'_>,
+    spent: &mut Spent,
+    limits: &[RateLimit],
+    now: DateTime<Utc>,
+    cost: Cost,
+) -> Result<(), SqlError> {
+    spent.spend(limits, now, cost);
+    platform.pulse.sets_out(now);
+    spent.store(platform.sql)
+}
+
+/// True if requests that set out longer ago than a window looks back, and are still under way, leave no room. They may
+/// reach the ledger at any moment.
+fn is_crowded(pulse: &Pulse, spent: &Spent, limits: &[RateLimit], now: DateTime<Utc>, cost: Cost) -> bool {
+    limits.iter().filter(|limit| limit.counts == Counted::Requests).any(|limit| {
+        let late = pulse.under_way_since(now - limit.window);
+        late > 0 && late + spent.used(limit, now) + cost.requests > limit.most
+    })
+}
+
+/// The request that room was taken for at `taken_at` was answered at `now`: it counts from now on, and so does what the
+/// ledger says is left of its minute.
 pub fn answered(
-    sql: &dyn Sql,
+    platform: &Platform<'_>,
     limits: &[RateLimit],
     call: (DateTime<Utc>, DateTime<Utc>, Cost),
     left: Option<usize>,
 ) -> Result<(), SqlError> {
-    let (sent_at, now, cost) = call;
-    let mut spent = Spent::load(sql)?;
-    spent.answered(limits, sent_at, now, cost);
+    let (taken_at, now, cost) = call;
+    platform.pulse.is_back(taken_at);
+    let mut spent = Spent::load(platform.sql)?;
+    spent.answered(limits, taken_at, now, cost);
     if let Some(left) = left {
         spent.correct(limits, now, left);
     }
-    spent.store(sql)
+    spent.store(platform.sql)
+}
+
+/// The request that room was taken for at `taken_at` will not go out. What was taken is not given back: it passes.
+pub fn unsent(platform: &Platform<'_>, taken_at: DateTime<Utc>) {
+    platform.pulse.is_back(taken_at);
 }
 
 /// When `cost` may go out, unless it may now.
 pub fn wait(
-    sql: &dyn Sql,
+    platform: &Platform<'_>,
     limits: &[RateLimit],
     now: DateTime<Utc>,
     cost: Cost,
 ) -> Result<Option<DateTime<Utc>>, SqlError> {
-    Ok(Spent::load(sql)?.wait(limits, now, cost))
+    let spent = Spent::load(platform.sql)?;
+    let crowded = is_crowded(platform.pulse, &spent, limits, now, cost);
+    let a_moment = crowded.then(|| now + Duration::milliseconds(STEP));
+    Ok(spent.wait(limits, now, cost).max(a_moment))
 }
 
 #[cfg(test)]
@@ -252,6 +289,21 @@ mod tests {
         assert!(!spent.allows(&limits(), at(1_200), Cost { requests: 6, ..Cost::default() }));
         assert!(spent.allows(&limits(), at(1_200), Cost { requests: 5, ..Cost::default() }));
         assert!(spent.allows(&limits(), at(2_000), Cost { requests: 10, ..Cost::default() }));
+    }
+
+    #[test]
+    fn a_call_without_an_answer_counts_however_old_it_is() {
+        let (pulse, mut spent) = (Pulse::default(), Spent::default());
+        let one = Cost::of(1);
+        spent.spend(&limits(), at(0), one);
+        pulse.sets_out(at(0));
+        (0..9).for_each(|_| spent.spend(&limits(), at(2_000), one));
+        assert!(spent.allows(&limits(), at(2_000), one), "the first has left the window");
+        assert!(is_crowded(&pulse, &spent, &limits(), at(2_000), one), "but may reach the ledger now");
+        pulse.is_back(at(0));
+        assert!(!is_crowded(&pulse, &spent, &limits(), at(2_000), one));
+        pulse.sets_out(at(0));
+        assert!(!is_crowded(&pulse, &spent, &limits(), at(90_000), one), "lost with whoever sent it");
     }
 
     #[test]

@@ -8,13 +8,14 @@
 use chrono::{DateTime, Duration, Utc};
 
 use super::books::Books;
+use super::budget::{self, Cost};
 use super::grant::{self, Source, Stored, Unconfirmed, Unreadable};
 use super::{orders, tokens};
 use crate::books::rules::LedgerName;
 use crate::config::Connection;
 use crate::ledgers::oauth::{Company, TokenError, Tokens, provider};
 use crate::platform::time::iso;
-use crate::platform::{HttpError, Response, Sql, SqlError, transaction};
+use crate::platform::{HttpError, Request, Response, Sql, SqlError, transaction};
 
 /// How long a consent page may stay open.
 const STATE_LIVES: Duration = Duration::minutes(10);
@@ -169,7 +170,7 @@ impl Books<'_> {
         let Some(request) = provider.who(&tokens.access_token, realm) else {
             return refused("the ledger's answer names no company; begin again");
         };
-        let response = self.platform.http.send(request).await?;
+        let response = self.asked(connection, request).await?;
         let mut companies = provider.read_who(realm, &response)?;
         if companies.is_empty() {
             return refused("the consent opens no company; begin again and choose one");
@@ -209,6 +210,17 @@ impl Books<'_> {
             Unconfirmed { tokens, companies: companies.clone(), connection: connection.id.clone(), source, at };
         grant::keep_unconfirmed(self, &unconfirmed).await?;
         Ok(Consented::Unconfirmed(companies))
+    }
+
+    /// Asks the ledger for a person who waits: it counts among the calls that the ledger's limits count.
+    async fn asked(&self, connection: &Connection, request: Request) -> Result<Response, Declined> {
+        let limits = self.ledger(connection).map_or(&[][..], |ledger| ledger.limits());
+        let taken_at = self.platform.clock.now();
+        budget::take_anyway(&self.platform, limits, taken_at)?;
+        let response = self.platform.http.send(request).await;
+        let call = (taken_at, self.platform.clock.now(), Cost::of(1));
+        budget::answered(&self.platform, limits, call, None)?;
+        Ok(response?)
     }
 
     /// An admin says: these books belong to that company. `company` is the id that the page showed.

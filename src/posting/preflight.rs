@@ -225,20 +225,19 @@ impl Books<'_> {
         settings: &Settings,
     ) -> Result<Survey, Refused> {
         let mut token = tokens::access_token(self, connection, false).await?;
-        let sql = self.platform.sql;
         let mut renewed = false;
         'whole: loop {
             let mut answers = Vec::new();
             for question in ledger.survey(settings) {
                 let sent_at = self.platform.clock.now();
-                if !budget::take(sql, ledger.limits(), sent_at, Cost::of(1))? {
+                if !budget::take(&self.platform, ledger.limits(), sent_at, Cost::of(1))? {
                     // Other calls took the room; in a moment there is some again.
                     return Err(Refused::Busy);
                 }
                 self.still_at_work();
                 let answer = self.platform.http.send(ledger.address(&question, &token)).await;
                 let call = (sent_at, self.platform.clock.now(), Cost::of(1));
-                budget::answered(sql, ledger.limits(), call, None)?;
+                budget::answered(&self.platform, ledger.limits(), call, None)?;
                 answers.push(answer.map_err(|error| Refused::Later(format!("the company was not read: {error}")))?);
             }
             let later = |why: String| Err(Refused::Later(format!("the company was not read: {why}")));

@@ -35,6 +35,8 @@ pub struct Envelope {
     pub packed: bool,
     /// What it comes to by what the ledger counts.
     cost: Cost,
+    /// When room was taken for it.
+    taken_at: DateTime<Utc>,
     /// When it was sent first, if it is sent again.
     first_sent_at: Option<DateTime<Utc>>,
 }
@@ -147,8 +149,9 @@ impl Books<'_> {
         if !resends.is_empty() {
             waiting.extend(calls.into_iter().map(|(row, _)| row));
             for id in resends {
-                let Some(envelope) = self.repeated(id, &mut waiting)? else { continue };
-                if self.admit(ledger, allowance, envelope.cost)? {
+                let Some(mut envelope) = self.repeated(id, &mut waiting)? else { continue };
+                if let Some(taken_at) = self.admit(ledger, allowance, envelope.cost)? {
+                    envelope.taken_at = taken_at;
                     gathered.envelopes.push(envelope);
                 } else {
                     gathered.no_room_for = Some(envelope.cost);
@@ -164,8 +167,8 @@ impl Books<'_> {
         waiting.extend(later.into_iter().map(|(row, _)| row));
         for parcel in parcels(ledger, now, allowance.alone) {
             let cost = Cost::of(parcel.len());
-            if self.admit(ledger, allowance, cost)? {
-                gathered.envelopes.push(self.seal(ledger, parcel)?);
+            if let Some(taken_at) = self.admit(ledger, allowance, cost)? {
+                gathered.envelopes.push(self.seal(ledger, parcel, taken_at)?);
             } else {
                 gathered.no_room_for = Some(cost);
                 waiting.extend(parcel.into_iter().map(|(row, _)| row));
@@ -175,11 +178,17 @@ impl Books<'_> {
         Ok(gathered)
     }
 
-    fn admit(&self, ledger: &dyn Ledger, allowance: &mut Allowance<'_>, cost: Cost) -> Result<bool, SqlError> {
+    /// When room was taken for a request of this cost, if there was room.
+    fn admit(
+        &self,
+        ledger: &dyn Ledger,
+        allowance: &mut Allowance<'_>,
+        cost: Cost,
+    ) -> Result<Option<DateTime<Utc>>, SqlError> {
         let now = self.platform.clock.now();
-        let fits = allowance.calls > 0 && budget::take(self.platform.sql, ledger.limits(), now, cost)?;
+        let fits = allowance.calls > 0 && budget::take(&self.platform, ledger.limits(), now, cost)?;
         allowance.calls -= usize::from(fits);
-        Ok(fits)
+        Ok(fits.then_some(now))
     }
 
     /// What is under way, as it was sent: the orders that are at hand take their seats, the others ride as guests.
@@ -199,11 +208,12 @@ impl Books<'_> {
         // A request that carries one call is that call's own.
         let packed = sending.request != last.call.request;
         let first_sent_at = Some(sending.first_sent_at);
-        Ok(Some(Envelope { request: sending.request, seats, packed, cost, first_sent_at }))
+        let taken_at = self.platform.clock.now();
+        Ok(Some(Envelope { request: sending.request, seats, packed, cost, taken_at, first_sent_at }))
     }
 
     /// Writes down what a request carries, and makes it.
-    fn seal(&self, ledger: &dyn Ledger, parcel: Parcel) -> Result<Envelope, SqlError> {
+    fn seal(&self, ledger: &dyn Ledger, parcel: Parcel, taken_at: DateTime<Utc>) -> Result<Envelope, SqlError> {
         let now = self.platform.clock.now();
         transaction(self.platform.sql, |sql| {
             let mut seats = Vec::new();
@@ -228,8 +238,13 @@ impl Books<'_> {
             if !parts.is_empty() {
                 sending::record(sql, &request, &parts, now)?;
             }
-            Ok(Envelope { request, seats, packed, cost, first_sent_at: None })
+            Ok(Envelope { request, seats, packed, cost, taken_at, first_sent_at: None })
         })
+    }
+
+    /// What was gathered does not go out after all.
+    pub(super) fn leave_unsent(&self, envelope: &Envelope) {
+        budget::unsent(&self.platform, envelope.taken_at);
     }
 
     /// Each envelope with its answer; without one where it was too old to be sent again by the time that it could be.
@@ -260,12 +275,15 @@ impl Books<'_> {
         envelope: &Envelope,
         answer: Option<&Answer>,
     ) -> Result<Vec<Applied>, SqlError> {
-        let Some(answer) = answer else { return Ok(vec![Applied::Continue; envelope.seats.len()]) };
+        let Some(answer) = answer else {
+            self.leave_unsent(envelope);
+            return Ok(vec![Applied::Continue; envelope.seats.len()]);
+        };
         if let Some(left) = header(&answer.result, "x-daylimit-remaining") {
             budget::day_left(self.platform.sql, self.platform.clock.now(), left)?;
         }
-        let call = (answer.sent_at, answer.received_at, envelope.cost);
-        budget::answered(self.platform.sql, ledger.limits(), call, header(&answer.result, "x-minlimit-remaining"))?;
+        let call = (envelope.taken_at, answer.received_at, envelope.cost);
+        budget::answered(&self.platform, ledger.limits(), call, header(&answer.result, "x-minlimit-remaining"))?;
         apply(self, ledger, envelope, answer)
     }
 }

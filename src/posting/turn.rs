@@ -237,6 +237,7 @@ impl Books<'_> {
             self.at_work();
             let Some(token) = self.token(connection, renew).await? else {
                 active.extend(seats().filter(|seat| seat.ride != Ride::Guest).map(|seat| seat.row.clone()));
+                gathered.envelopes.iter().for_each(|one| self.leave_unsent(one));
                 return Ok(active);
             };
             renew = false;
@@ -287,7 +288,7 @@ impl Books<'_> {
 
     /// True if the ledger's limits leave no room for `cost`: then the connection pauses until there is.
     fn paced(&self, ledger: &dyn Ledger, cost: Cost) -> Result<bool, SqlError> {
-        match budget::wait(self.platform.sql, ledger.limits(), self.platform.clock.now(), cost)? {
+        match budget::wait(&self.platform, ledger.limits(), self.platform.clock.now(), cost)? {
             Some(until) => breaker::pause(self.platform.sql, until, PACING).map(|_| true),
             None => Ok(false),
         }

@@ -83,7 +83,10 @@ fn exchange_rate(reference: &Reference, response: &Response) -> Outcome<String> 
         Ok(value) => value,
         Err(failure) => return failed(*failure),
     };
-    let rate = value.get("ExchangeRate").and_then(|rate| amount(rate, "Rate")).filter(|rate| *rate > Decimal::ZERO);
+    let Some(found) = value.get("ExchangeRate") else {
+        return Outcome::Unknown("the answer does not hold an ExchangeRate".into());
+    };
+    let rate = amount(found, "Rate").filter(|rate| *rate > Decimal::ZERO);
     rate.map_or_else(
         || {
             let message = format!("QuickBooks has no exchange rate for {}", reference.label);
