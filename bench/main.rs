@@ -112,7 +112,7 @@ fn documents() {
         let variables = std::collections::BTreeMap::from([("CONNECTION_MAIN".to_owned(), company.settings())]);
         let connections = config::connections(&variables);
         let settings = connections[0].settings.as_ref().unwrap();
-        let ledger = ledgers::open(settings, company.id(), &std::collections::BTreeMap::new());
+        let ledger = ledgers::open(settings, company.id(), None, &std::collections::BTreeMap::new());
         for lines in [1, 20, 200] {
             let body = order(lines).to_string().into_bytes();
             let mut state = OrderState::default();
