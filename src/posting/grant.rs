@@ -178,6 +178,13 @@ pub fn seed_hash(books: &Books<'_>, ledger: LedgerName, connection: &str) -> Str
     seed(books, ledger, connection).map(hash).unwrap_or_default()
 }
 
+/// True if a refresh token stands among the secrets that was never used: it begins a new chain, whatever became of the one
+/// before.
+pub fn has_new_secret(books: &Books<'_>, ledger: LedgerName, connection: &Connection) -> Result<bool, SqlError> {
+    let Some(seed) = seed(books, ledger, &connection.id) else { return Ok(false) };
+    Ok(held(books, ledger, connection).is_ok_and(|held| held.is_none()) && !is_dead(books.platform.sql, seed)?)
+}
+
 /// True if the connection is a Xero Custom Connection: an app of its own, without a refresh token.
 pub fn has_own_account(books: &Books<'_>, ledger: LedgerName, connection: &str) -> bool {
     let own = format!("XERO_CLIENT_ID_{}", connection.to_ascii_uppercase());

@@ -108,11 +108,11 @@ pub async fn access_token(books: &Books<'_>, connection: &Connection, expired: b
 pub fn at_hand(books: &Books<'_>, connection: &Connection) -> Result<bool, SqlError> {
     let Ok(settings) = &connection.settings else { return Ok(false) };
     let ledger = settings.ledger;
-    if settings.company.is_empty()
-        || grant::is_disconnected(books, ledger, &connection.id)?
-        || grant::reconnect(books.platform.sql)?.is_some()
-    {
+    if settings.company.is_empty() || grant::is_disconnected(books, ledger, &connection.id)? {
         return Ok(false);
+    }
+    if grant::reconnect(books.platform.sql)?.is_some() {
+        return grant::has_new_secret(books, ledger, connection);
     }
     let held = grant::held(books, ledger, connection).ok().flatten().is_some();
     Ok(held
@@ -181,7 +181,8 @@ pub async fn keep_alive(books: &Books<'_>) -> Result<(), SqlError> {
     for warning in standing::warnings(&grant::grant(sql)?, books.platform.clock.now()) {
         grant::warn_of_the_end(books, &warning)?;
     }
-    if grant::has_own_account(books, ledger, &connection.id) || grant::reconnect(sql)?.is_some() {
+    let is_over = grant::reconnect(sql)?.is_some() && !grant::has_new_secret(books, ledger, connection)?;
+    if grant::has_own_account(books, ledger, &connection.id) || is_over {
         return Ok(());
     }
     let idle = match grant::held(books, ledger, connection) {

@@ -15,6 +15,7 @@ use tillproof::platform::{Clock, Http, HttpError, Request, Response};
 use tillproof::posting::Standing;
 
 use super::connect::{connect, refreshed, standing, unconnected};
+use crate::person;
 use crate::support::{Bench, Company, SandboxHttp, Story};
 
 #[test]
@@ -200,4 +201,23 @@ fn quickbooks_says_when_a_consent_ends_for_good_and_it_is_remembered() {
     assert_eq!(said(&bench), 1, "thirty days ahead, once");
     let view = bench.books(&http).standing().unwrap().remove(0);
     assert!(view.warnings[0].contains("Connect again before that day"), "{:?}", view.warnings);
+}
+
+#[test]
+fn a_new_secret_is_taken_up_though_no_order_is_due() {
+    for company in Company::ALL {
+        let mut bench = Bench::new(company);
+        bench.tell(&Story::read("simple"));
+        bench.run();
+        bench.fail(Fault::next(FaultKind::Reconnect));
+        bench.clock.advance(Duration::days(8));
+        bench.poke();
+        assert_eq!(standing(&bench), Standing::Reconnect, "{company:?}");
+        let token = person::consent(&mut bench.world.borrow_mut(), bench.clock.now(), company).unwrap();
+        for ledger in ["QUICKBOOKS", "XERO"] {
+            bench.variables.insert(format!("{ledger}_REFRESH_TOKEN"), token.as_str().into());
+        }
+        bench.poke();
+        assert_eq!(standing(&bench), Standing::Connected, "{company:?}");
+    }
 }

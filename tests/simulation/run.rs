@@ -28,6 +28,9 @@ const CRON: Duration = Duration::minutes(5);
 const PATIENCE: Duration = Duration::days(3);
 /// Orders that were at work in two crashes wait for a person; nobody has to look at an order more often than this.
 const RELEASES: usize = 40;
+/// So many ticks of cron find out that what failed a look at the company is in order again: a day and a half, in which a
+/// person has connected the ledger again where that is what it takes.
+const LOOKS: usize = 36;
 
 /// Something that happens at its time.
 #[derive(Debug, Clone)]
@@ -72,6 +75,8 @@ pub struct Run<'a> {
     tasks: RefCell<Vec<Task<'a>>>,
     has_power: Cell<bool>,
     releases: Cell<usize>,
+    /// Ticks of cron since anything else happened.
+    ticks: Cell<usize>,
     /// Refused orders that a person released once.
     refused: RefCell<BTreeSet<String>>,
     reconnected_at: Cell<Option<DateTime<Utc>>>,
@@ -100,6 +105,7 @@ impl<'a> Run<'a> {
             tasks: RefCell::default(),
             has_power: Cell::new(true),
             releases: Cell::new(0),
+            ticks: Cell::new(0),
             refused: RefCell::default(),
             reconnected_at: Cell::new(None),
         };
@@ -182,6 +188,8 @@ impl<'a> Run<'a> {
 
     fn happen(&self) {
         while let Some(event) = self.due() {
+            let is_cron = matches!(event, Event::Cron);
+            self.ticks.set(if is_cron { self.ticks.get() + 1 } else { 0 });
             match event {
                 Event::Delivery { webhook, attempt } if self.has_power.get() => {
                     let work = self.object.deliver(webhook, &self.life.webhooks[webhook]);
@@ -333,6 +341,11 @@ impl<'a> Run<'a> {
         let open = rows(&self.object.disk.sqlite, "SELECT order_id, topic FROM events WHERE outcome = 'pending'");
         if let Some(row) = open.first() {
             return Err(format!("4: nothing is due, and an event has no outcome: {row:?}"));
+        }
+        // What a look at the company holds ends with the next look, and cron takes that.
+        let failed = rows(&self.object.disk.sqlite, "SELECT 1 FROM orders WHERE reason = 'preflight_failed'");
+        if !failed.is_empty() && self.ticks.get() < LOOKS {
+            return Ok(());
         }
         let held = "SELECT order_id, reason FROM orders WHERE reason IN ('crashed', 'refused')";
         let mut crashed = rows(&self.object.disk.sqlite, held);
