@@ -55,6 +55,9 @@ pub struct Stamp {
     /// The transactions that were known then: the inferred money is none of theirs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<String>,
+    /// When the order said so: nor is it that of a transaction made later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_at: Option<DateTime<FixedOffset>>,
 }
 
 impl Stamp {
@@ -65,6 +68,7 @@ impl Stamp {
             number_prefix: settings.number_prefix.clone(),
             inferred: None,
             known: Vec::new(),
+            said_at: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Money that came in: one payment per successful sale or capture, into the gateway's account.
 
-use chrono::NaiveDate;
+use chrono::{Duration, NaiveDate};
 use rust_decimal::Decimal;
 
 use super::currency::{buyers_amount, share};
@@ -15,6 +15,9 @@ use crate::shopify::{Order, Transaction};
 
 /// The document key's word for a payment that no transaction is known of.
 pub(super) const INFERRED: &str = "inferred";
+
+/// An order and the transaction that changed it may be stamped by different clocks.
+const SAME_MOMENT: Duration = Duration::minutes(1);
 
 /// The receipts of an order.
 pub(super) struct Receipts {
@@ -271,12 +274,18 @@ pub(super) fn said_to_be_paid(case: &Case<'_>, returns: &Returns<'_>) -> Decimal
 /// Decides that so much was received besides the transactions that are known now.
 pub(super) fn infer(case: &mut Case<'_>, amount: Decimal) {
     case.stamp.inferred = Some(amount);
+    case.stamp.said_at = case.order.updated_at;
     case.stamp.known = case.input.state.receipts().iter().map(|one| one.id.0.clone()).collect();
 }
 
 /// How much of a transaction's money was inferred before it became known, of `covered` that no other one accounts for.
 pub(super) fn stood_for(case: &Case<'_>, one: &Transaction, amount: Decimal, covered: Decimal) -> Decimal {
-    if case.stamp.known.contains(&one.id.0) { Decimal::ZERO } else { amount.min(covered) }
+    let stamp = &case.stamp;
+    let is_later = |(said, made)| made - said > SAME_MOMENT;
+    if stamp.known.contains(&one.id.0) || stamp.said_at.zip(one.created_at).is_some_and(is_later) {
+        return Decimal::ZERO;
+    }
+    amount.min(covered)
 }
 
 /// True if a snapshot says that anything was ever paid.

@@ -111,3 +111,44 @@ fn two_topics_of_one_change_make_one_set_of_documents() {
         assert_eq!(bench.ledger(company).len(), 2, "{:?}", bench.ledger(company));
     }
 }
+
+#[test]
+fn money_made_after_an_order_said_what_was_paid_is_none_of_that() {
+    for company in Company::ALL {
+        let story = Story::read("bank_transfer_arrives_later");
+        let order = |at: &str, status: &str, outstanding: &str| {
+            let mut body = story.deliveries[0].1.clone();
+            body["updated_at"] = at.into();
+            body["financial_status"] = status.into();
+            body["total_outstanding"] = outstanding.into();
+            body
+        };
+        let transaction = |id: u64, at: &str, amount: &str| {
+            let mut body = story.deliveries[2].1.clone();
+            body["id"] = id.into();
+            body["created_at"] = at.into();
+            body["processed_at"] = at.into();
+            body["amount"] = amount.into();
+            body
+        };
+        let (first, second) = ("2026-11-02T12:00:00-05:00", "2026-11-02T14:00:00-05:00");
+        let bench = Bench::new(company);
+        bench.deliver("orders/create", &order("2026-11-02T10:15:30-05:00", "pending", "65.88"));
+        bench.deliver("orders/updated", &order(first, "partially_paid", "45.88"));
+        bench.run();
+        let payments = "SELECT document_key, ledger_total FROM documents WHERE kind = 'payment' ORDER BY rowid";
+        assert_eq!(bench.journal(payments).len(), 1, "{company:?}: 20.00 that nobody told us the transaction of");
+        bench.deliver("order_transactions/create", &transaction(6_700_000_010_802, second, "45.88"));
+        bench.run();
+        bench.deliver("orders/paid", &order(second, "paid", "0.00"));
+        bench.deliver("order_transactions/create", &transaction(6_700_000_010_801, first, "20.00"));
+        bench.run();
+        let booked: Vec<_> = bench
+            .journal(payments)
+            .into_iter()
+            .map(|row| (row["document_key"].clone(), row["ledger_total"].clone()))
+            .collect();
+        let expected = [("payment:inferred", "20.00"), ("payment:6700000010802", "45.88")];
+        assert_eq!(booked, expected.map(|(key, total)| (key.to_owned(), total.to_owned())), "{company:?}");
+    }
+}
