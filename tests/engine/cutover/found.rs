@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tillproof::platform::Clock;
 
 use super::{detail, held, invoice, ours, paid_after, planted, refunded_after, told, untouched, with};
-use crate::support::{Bench, Company, Story};
+use crate::support::{Bench, Company, Story, one_in};
 
 #[test]
 fn money_goes_to_the_invoice_that_the_earlier_integration_made_under_any_of_its_numbers() {
@@ -166,6 +166,7 @@ fn a_refund_is_ours_on_the_customer_of_the_earlier_invoice() {
 
 #[test]
 fn a_lost_reply_to_any_call_never_makes_a_second_document() {
+    let mut is_drawn = one_in(5);
     for company in Company::ALL {
         let refund = json!({"kind": "Invoice", "number": "1162", "currency": "USD", "total": "60.00", "open": "0"});
         for (story, sale) in [(paid_after(), invoice("#1160")), (refunded_after(), refund)] {
@@ -173,6 +174,9 @@ fn a_lost_reply_to_any_call_never_makes_a_second_document() {
             let expected = told(company, &story, &sales).ledger(company);
             for kind in [FaultKind::LostReply, FaultKind::Error500Committed, FaultKind::Garbage, FaultKind::Error500] {
                 for skip in 0..9 {
+                    if !is_drawn() {
+                        continue;
+                    }
                     let bench = Bench::new(company);
                     bench.set_up("plant_sale", &sales[0]);
                     bench.fail(Fault::next(kind).after(skip));
