@@ -8,6 +8,7 @@ use tillproof::books::{HoldReason, LedgerName};
 use tillproof::config::{Lines, Settings, TaxEntry};
 use tillproof::ledgers::faults::{Fault, Table};
 use tillproof::ledgers::{quickbooks, xero};
+use tillproof::normalize::RULES;
 use tillproof::shopify::admin::{API_VERSION, NEEDED};
 
 /// Compares `docs/<name>` with what the code says; with `UPDATE_DOCS=1` in the environment it is written anew.
@@ -104,6 +105,32 @@ fn the_holds_are_those_of_the_code() {
         .collect();
     write!(text, "{}", table(&["reason", "what happened", "what to do"], &rows)).unwrap();
     generated("holds.md", &text);
+}
+
+const ADJUSTMENTS: &str = "# What is written down
+
+Whatever is changed or derived between an order and its documents is a row of the table `adjustments`: the document
+(`document_key`), the field as Shopify calls it or the line that it became (`line:<id>`, `shipping:<id>`), the rule, and
+what it was and became (`before` is empty where nothing was there). A row is written once per document, field and rule.
+Names and addresses read `[personal data]`.
+
+";
+
+#[test]
+fn the_rules_of_adjustments_are_those_of_the_code() {
+    let rows: Vec<Vec<String>> = RULES.iter().map(|(rule, what)| vec![format!("`{rule}`"), (*what).into()]).collect();
+    generated("adjustments.md", &(ADJUSTMENTS.to_owned() + &table(&["rule", "what was done"], &rows)));
+}
+
+#[test]
+fn every_rule_is_documented_once() {
+    let mut names: Vec<&str> = RULES.iter().map(|(rule, _)| *rule).collect();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), RULES.len());
+    for (rule, what) in RULES {
+        assert!(what.ends_with('.') && !what.contains('\n') && !what.contains('|'), "{rule}: {what}");
+    }
 }
 
 #[test]

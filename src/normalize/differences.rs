@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 
 use super::Case;
 use super::lines::{single, sum, tax_mode};
+use super::notes;
 use super::rounding::bound;
 use super::sale::Target;
 use crate::books::computation::percent;
@@ -19,19 +20,21 @@ pub(super) fn of_sale(
     difference: Decimal,
     sold: &[Line],
 ) -> Result<Vec<Line>, Hold> {
-    let shown = case.currency.show(difference);
     let (role, source, text) = if target.overpaid {
         (LineRole::Overpayments, "overpayments", "Paid beyond the order's total")
     } else if target.reduced || target.waiting {
         (LineRole::RefundDifferences, "refund_differences", "Exchanged, or not yet refunded")
     } else {
-        let text = format!("the sale ought to come to {}, its lines miss {shown}", case.currency.show(target.booked));
+        let (total, missing) = (case.currency.show(target.booked), case.currency.show(difference));
+        let text = format!("the sale ought to come to {total}, its lines miss {missing}");
         return Err(Hold::new(HoldReason::OrderInconsistent, text));
     };
-    case.writer.note(&DocumentKey::sale(), "current_total_price", source, "", &shown);
     let line = single(case, role, source, text, difference)?;
     // What left without a line is of what was sold, and so is its tax.
-    Ok(if role == LineRole::RefundDifferences { as_sold(case, sold, line) } else { vec![line] })
+    let lines = if role == LineRole::RefundDifferences { as_sold(case, sold, line) } else { vec![line] };
+    let shown = notes::shown(case, &lines);
+    case.writer.note(&DocumentKey::sale(), "current_total_price", source, "", &shown);
+    Ok(lines)
 }
 
 /// Money beyond the lines, or kept back from them. Cents are rounding; what the buyer had overpaid comes off that; the
@@ -43,7 +46,6 @@ pub(super) fn of_refund(
     returned: &[Line],
     sale: &Itemised,
 ) -> Result<Vec<Line>, Hold> {
-    let shown = case.currency.show(difference);
     let cash = case.order.refund_cash_rounding(case.side);
     let (role, source, text) = if !cash.is_zero() && difference.abs() == cash.abs() {
         (LineRole::Rounding, "cash_rounding", "Cash rounding")
@@ -56,12 +58,14 @@ pub(super) fn of_refund(
     } else {
         (LineRole::RefundDifferences, "refund_differences", "Kept back: a fee, or an exchange")
     };
-    case.writer.note(key, "transactions", source, "", &shown);
     let line = single(case, role, source, text, difference)?;
     let taxed = case.input.settings.differences_tax == DifferencesTax::AsSold && role == LineRole::RefundDifferences;
     // What is kept back is kept of what was returned; what is beyond that lowers the price of the whole sale.
     let basis = if difference < Decimal::ZERO { returned } else { &sale.lines };
-    Ok(if taxed { as_sold(case, basis, line) } else { vec![line] })
+    let lines = if taxed { as_sold(case, basis, line) } else { vec![line] };
+    let shown = notes::shown(case, &lines);
+    case.writer.note(key, "transactions", source, "", &shown);
+    Ok(lines)
 }
 
 /// A difference with its tax: a lower price for what was sold lowers its taxes, each in its proportion.

@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 
 use super::bands::bands;
 use super::currency::{conversions, to_precision};
+use super::notes::{note_included, note_marketplace, shown};
 use super::rounding::bound;
 use super::tax::{assumed, line_taxes, untaxed};
 use super::{Case, missing};
@@ -71,6 +72,7 @@ pub(super) fn sale_lines(case: &mut Case<'_>, key: &DocumentKey) -> Result<Vec<L
     if !marketplace.is_zero() {
         let (role, text) = (LineRole::MarketplaceTax, "Tax collected and remitted by the marketplace");
         lines.push(single(case, role, role.setting(), text, marketplace)?);
+        note_marketplace(case, key, "tax_lines[].channel_liable", marketplace);
     }
     let rounding = order.cash_rounding(case.side);
     if !rounding.is_zero() {
@@ -147,18 +149,17 @@ fn goods(
         account: account(case, role)?,
         tax: taxes.own,
     };
-    let line = with_assumed_tax(case, line, &item.tax_lines);
+    let line = with_assumed_tax(case, key, &at("tax_lines"), line, &item.tax_lines);
     push(case, key, mode, line, taxes.marketplace, &at("discount_allocations"), lines)?;
     Ok(taxes.marketplace)
 }
 
 /// A line with the tax that its price contains although Shopify lists none.
-fn with_assumed_tax(case: &Case<'_>, line: Line, listed: &[TaxLine]) -> Line {
+fn with_assumed_tax(case: &mut Case<'_>, key: &DocumentKey, field: &str, line: Line, listed: &[TaxLine]) -> Line {
     let assumed = if listed.is_empty() { assumed(case, line.role, line.amount(case.currency)) } else { None };
-    match assumed {
-        Some(tax) => Line { tax, ..line },
-        None => line,
-    }
+    let Some(tax) = assumed else { return line };
+    note_included(case, key, field, &tax);
+    Line { tax, ..line }
 }
 
 /// What kind of line it is.
@@ -205,16 +206,21 @@ fn shipping(
         tax: untaxed(case),
     };
     if let Some(bands) = bands(case, &line, &item.tax_lines)? {
+        let before = case.currency.show(line.amount(case.currency));
+        let first = lines.len();
         for (part, (net, tax)) in (1..).zip(bands) {
             let source = if part == 1 { line.source.clone() } else { format!("{}/{part}", line.source) };
             let gross = if mode == TaxMode::Inclusive { net + tax.amount } else { net };
             let band = Line { source, unit_price: gross, discount: Decimal::ZERO, tax, ..line.clone() };
             lines.push(band);
         }
+        let after = shown(case, &lines[first..]);
+        case.writer.note(key, &at("tax_lines"), "delivery_bands", &before, &after);
         return Ok(Decimal::ZERO);
     }
     let taxes = line_taxes(case, &item.tax_lines)?;
-    let line = with_assumed_tax(case, Line { tax: taxes.own, ..line }, &item.tax_lines);
+    let line = Line { tax: taxes.own, ..line };
+    let line = with_assumed_tax(case, key, &at("tax_lines"), line, &item.tax_lines);
     push(case, key, mode, line, taxes.marketplace, &at("discount_allocations"), lines)?;
     Ok(taxes.marketplace)
 }

@@ -22,6 +22,7 @@ mod currency;
 pub mod cutover;
 mod differences;
 mod lines;
+mod notes;
 pub mod number;
 mod party;
 mod payments;
@@ -37,6 +38,7 @@ mod writer;
 
 pub use booked::{Booked, BookedDocument};
 pub use cutover::{Cutover, Question};
+pub use notes::RULES;
 pub use rounding::with_rounding;
 pub use writer::{Adjustment, PERSONAL};
 

@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use super::currency::{booked_amount, conversions, share, to_precision};
 use super::differences::of_refund;
 use super::lines::{account, single, tax_mode};
+use super::notes::{note_included, note_marketplace, note_reading, shown};
 use super::payments::{note_drift, presentment_amount, state_buyers_amounts};
 use super::returns::{Returned, Returns, Taken, taken};
 use super::rounding::{bound, close};
@@ -258,12 +259,21 @@ fn lines_of(
     let mode = tax_mode(case);
     let mut lines = Vec::new();
     for source in std::iter::once(&one).chain(paid_for) {
+        note_reading(case, &key, source)?;
+        if source.refund.id != one.refund.id {
+            let after = case.order.presentment_currency().show(source.value);
+            let field = format!("refunds[{}]", source.refund.id.0);
+            case.writer.note(&key, &field, "refund_of_earlier_return", "", &after);
+        }
         for entry in taken(case, source.refund, source.reading, Side::Presentment)? {
             match bands::of(&sale.lines, &entry.source) {
                 bands if bands.is_empty() => returned_line(case, &key, mode, &entry, &mut lines)?,
                 bands => {
                     let (with_tax, tax) = (booked_amount(case, entry.with_tax), booked_amount(case, entry.tax));
-                    lines.extend(again(case, mode, &bands, with_tax, tax));
+                    let shares = again(case, mode, &bands, with_tax, tax);
+                    let (before, after) = (case.currency.show(with_tax), shown(case, &shares));
+                    case.writer.note(&key, &entry.source, "delivery_bands", &before, &after);
+                    lines.extend(shares);
                 }
             }
         }
@@ -271,11 +281,17 @@ fn lines_of(
     let mut difference = amount - super::lines::sum(case, mode, &lines);
     let owed = super::lines::sum(case, mode, owed_back);
     if owed > Decimal::ZERO && (difference - owed).abs() <= bound(case, 1 + conversions(case)) {
+        let after = shown(case, owed_back);
+        case.writer.note(&key, "transactions", "refund_of_lower_price", "", &after);
         lines.append(owed_back);
         difference -= owed;
     }
     let exchanged = exchanged(case, mode, sale, difference);
     difference -= super::lines::sum(case, mode, &exchanged);
+    if !exchanged.is_empty() {
+        let after = shown(case, &exchanged);
+        case.writer.note(&key, "transactions", "refund_of_exchange", "", &after);
+    }
     lines.extend(exchanged);
     if difference.abs() > bound(case, conversions(case)) {
         let all = of_refund(case, &key, difference, &lines, sale)?;
@@ -285,7 +301,7 @@ fn lines_of(
     let tax_total = lines.iter().map(|line| line.tax.amount).sum();
     let number = String::new();
     let mut body = Itemised { number, due_date: case.date, tax_mode: mode, lines, tax_total, cash: None };
-    as_lines(case, &mut body)?;
+    as_lines(case, &key, &mut body)?;
     Ok(body)
 }
 
@@ -333,11 +349,11 @@ fn returned_line(
     let tax = if sold_tax.is_zero() { Decimal::ZERO } else { case.round(all_tax * sold.own.amount / sold_tax) };
     let remitted = if sold.marketplace.is_zero() { Decimal::ZERO } else { all_tax - tax };
     let listed = if tax.is_zero() { None } else { Some(LineTax { amount: tax, ..sold.own }) };
-    let kind = match (listed, entry.taxes.is_empty()) {
-        (None, true) => assumed(case, entry.role, with_tax),
-        (listed, _) => listed,
-    };
-    let kind = kind.unwrap_or_else(|| untaxed(case));
+    let assumed = if entry.taxes.is_empty() { assumed(case, entry.role, with_tax) } else { None };
+    if let Some(tax) = assumed.as_ref().filter(|_| listed.is_none()) {
+        note_included(case, key, &entry.source, tax);
+    }
+    let kind = listed.or(assumed).unwrap_or_else(|| untaxed(case));
     let tax = kind.amount;
     let text = if entry.quantity == Decimal::ONE {
         entry.name.clone()
@@ -360,6 +376,7 @@ fn returned_line(
     if !remitted.is_zero() {
         let (role, text) = (LineRole::MarketplaceTax, "Tax collected and remitted by the marketplace");
         lines.push(single(case, role, role.setting(), text, remitted)?);
+        note_marketplace(case, key, &entry.source, remitted);
     }
     Ok(())
 }

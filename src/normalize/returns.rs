@@ -105,13 +105,23 @@ pub(super) struct Reading {
     fill: bool,
 }
 
+impl Reading {
+    /// As the figures are usually meant.
+    pub const USUAL: Self = reading(false, false, false);
+
+    /// The same reading, with nothing filled in.
+    pub fn unfilled(self) -> Self {
+        Self { fill: false, ..self }
+    }
+}
+
 const fn reading(net_goods: bool, shipping_tax: bool, fill: bool) -> Reading {
     Reading { net_goods, shipping_tax, fill }
 }
 
 /// The usual reading first.
 const READINGS: [Reading; 8] = [
-    reading(false, false, false),
+    Reading::USUAL,
     reading(false, true, false),
     reading(true, false, false),
     reading(true, true, false),

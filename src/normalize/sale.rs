@@ -11,6 +11,7 @@ use rust_decimal::Decimal;
 use super::currency::{booked_amount, conversions, share};
 use super::differences::of_sale;
 use super::lines::{sale_lines, shipping_source, sum, tax_mode};
+use super::notes::note_reading;
 use super::returns::{Returns, Taken, taken};
 use super::rounding::bound;
 use super::tax::{as_lines, untaxed};
@@ -69,6 +70,9 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
     let mut lines = sale_lines(case, &key)?;
     let sold = lines.clone();
     if target.reduced {
+        for one in &returns.unpaid {
+            note_reading(case, &key, one)?;
+        }
         for one in gone_lines(case, returns)? {
             take_off(case, &mut lines, &one);
         }
@@ -86,7 +90,7 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
     let tax_total = lines.iter().map(|line| line.tax.amount).sum();
     let number = number::sale(&case.stamp.number_prefix, &case.order.name, case.order.id.as_str());
     let mut body = Itemised { number, due_date: due_date(case), tax_mode: mode, lines, tax_total, cash: None };
-    as_lines(case, &mut body)?;
+    as_lines(case, &key, &mut body)?;
     Ok(body)
 }
 

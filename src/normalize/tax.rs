@@ -7,7 +7,7 @@ use super::lines::account;
 use super::rounding::bound;
 use super::{Case, missing};
 use crate::books::computation::percent;
-use crate::books::document::{Itemised, Line, LineRole, LineTax, TaxMode};
+use crate::books::document::{DocumentKey, Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
 use crate::books::rules::TaxModel;
 use crate::config::TaxBooking;
@@ -169,7 +169,7 @@ fn short(title: &str) -> String {
 
 /// Where the settings book tax as a line (`tax = "line"`): every line without its tax, and the tax of each rate on a line
 /// of its own. Prices have been taken apart before: such a document's amounts are always without tax.
-pub(super) fn as_lines(case: &Case<'_>, body: &mut Itemised) -> Result<(), Hold> {
+pub(super) fn as_lines(case: &mut Case<'_>, key: &DocumentKey, body: &mut Itemised) -> Result<(), Hold> {
     if case.input.settings.tax == TaxBooking::Codes {
         return Ok(());
     }
@@ -184,9 +184,12 @@ pub(super) fn as_lines(case: &Case<'_>, body: &mut Itemised) -> Result<(), Hold>
         line.tax = untaxed(case);
     }
     for (name, amount) in taxes.into_iter().filter(|(_, amount)| !amount.is_zero()) {
+        let source = format!("tax:{name}");
+        let after = case.currency.show(amount);
+        case.writer.note(key, &source, "tax_as_line", "", &after);
         body.lines.push(Line {
             role: LineRole::Tax,
-            source: format!("tax:{name}"),
+            source,
             description: if name.is_empty() { "Tax".to_owned() } else { format!("Tax {name}") },
             more: Vec::new(),
             quantity: Decimal::ONE,

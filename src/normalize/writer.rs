@@ -71,14 +71,21 @@ impl<'a> Writer<'a> {
         after: &str,
         personal: bool,
     ) {
-        self.notes.extend(changes.iter().map(|change| Adjustment {
-            document_key: key.clone(),
-            field: name.to_owned(),
-            rule: change.rule(),
-            before: shown(before),
-            after: shown(after),
-            personal,
-        }));
+        for change in changes {
+            self.keep(Adjustment {
+                document_key: key.clone(),
+                field: name.to_owned(),
+                rule: change.rule(),
+                before: shown(before),
+                after: shown(after),
+                personal,
+            });
+        }
+    }
+
+    fn keep(&mut self, note: Adjustment) {
+        debug_assert!(super::RULES.iter().any(|(rule, _)| *rule == note.rule), "{} is not documented", note.rule);
+        self.notes.push(note);
     }
 
     /// A line's text: the first of `candidates` that is not empty once fitted. What goes beyond the field's length is not
@@ -118,9 +125,9 @@ impl<'a> Writer<'a> {
         String::new()
     }
 
-    /// Writes a change down.
+    /// Writes a change down. Its rule is one of [`RULES`](super::RULES).
     pub fn note(&mut self, key: &DocumentKey, field: &str, rule: &'static str, before: &str, after: &str) {
-        self.notes.push(Adjustment {
+        self.keep(Adjustment {
             document_key: key.clone(),
             field: field.to_owned(),
             rule,

@@ -1,0 +1,117 @@
+//! What adjustment notes say: every rule by which normalisation changes or derives something, and how a note shows it.
+
+use rust_decimal::Decimal;
+
+use super::Case;
+use super::returns::{Reading, Returned, taken};
+use crate::books::computation::percent;
+use crate::books::document::{DocumentKey, Line, LineTax};
+use crate::books::hold::Hold;
+use crate::shopify::money::Side;
+
+/// Every rule that a note may name, and what it did. `docs/adjustments.md` is generated from it.
+pub const RULES: &[(&str, &str)] = &[
+    ("composed", "Letters and their marks were composed (NFC)."),
+    ("control_characters", "Control characters were taken out of a text."),
+    ("bidi_controls", "Invisible direction marks were taken out of a text."),
+    ("emoji_named", "Emoji became their names (`emoji = \"name\"`)."),
+    ("emoji_removed", "Emoji were taken out (`emoji = \"strip\"`, or the field takes none)."),
+    ("unsupported_characters", "Characters that the field cannot hold were replaced by their plain twin, or by `?`."),
+    ("forbidden_characters", "Characters that the field refuses were replaced."),
+    ("spaces", "Spaces at the ends, several in a row, tabs or line ends were taken out."),
+    ("shortened", "A text that was too long for the field was cut."),
+    ("empty_name", "Nothing was left of a text: the SKU, the id or a plain word stands for it."),
+    ("description_split", "A line's description was too long: it goes on in lines without an amount."),
+    ("email_left_out", "The customer's e-mail address is none that the ledger takes: it was left out."),
+    ("closed_period", "The day is in a closed period: the document is dated on the first open one."),
+    ("discount_excess", "A discount was larger than its line: what is beyond became a line of its own."),
+    ("included_tax", "Shopify listed no tax: the price contains the one that the setting `included_tax` names."),
+    ("delivery_bands", "A delivery bears several tax rates, each on a part of it: it became a line for each rate."),
+    ("marketplace_tax", "Tax that a marketplace remits left its lines for a line on the account of `marketplace_tax`."),
+    ("tax_as_line", "The tax of a rate left its lines for a line on the account of `tax` (`tax = \"line\"`)."),
+    ("precision", "The currency has more decimals than the ledger keeps: the line was rounded to those."),
+    ("ledger_rounding", "The ledger's own arithmetic misses the total by cents: a rounding line reaches it."),
+    (
+        "conversion_rounding",
+        "Amounts that were converted one by one miss the total by cents: a rounding line reaches it.",
+    ),
+    ("ledger_tax", "The ledger reaches the same total with other cents of tax in it."),
+    ("fx_drift", "A payment or refund moved at another exchange rate than the sale's: booked, and what moved."),
+    (
+        "payment_inferred",
+        "The order says that it is paid, and no transaction came: the payment was taken from the order.",
+    ),
+    (
+        "overpayments",
+        "More was paid than the order came to: the rest is owed to the buyer, on the account of `overpayments`.",
+    ),
+    (
+        "refund_differences",
+        "Money that no line explains (a refund beyond its lines or without any, something kept back, an exchange): a line of its own.",
+    ),
+    ("refund_rounding", "A refund and its lines differ by cents: a rounding line says so."),
+    ("cash_rounding", "The till rounded the cash that it gave back: a rounding line says so."),
+    (
+        "refund_line_filled",
+        "Shopify states 0.00 for something that was returned: its share of what was sold was taken.",
+    ),
+    (
+        "refund_basis",
+        "The figures of a refund meet its money only if they are read with, or without, tax: that reading was taken.",
+    ),
+    ("refund_of_earlier_return", "A refund pays for goods that an earlier return had taken back without money."),
+    ("refund_of_lower_price", "A refund pays back what an edit had taken off the price after it was paid."),
+    (
+        "refund_of_exchange",
+        "A refund settles what an exchange, or goods removed without a refund, had left in the sale.",
+    ),
+    ("edited", "The order changed after money had made its sale final: what it came to before, and now."),
+    ("paid_by_sales_receipt", "Money for another integration's sales receipt, which says itself that it was paid."),
+    ("stand_alone", "Money of an older order was posted without its invoice, as a person decided."),
+];
+
+/// A tax as a note shows it: `2.00 GBP at 20 %`.
+fn tax(case: &Case<'_>, tax: &LineTax) -> String {
+    format!("{} at {}", case.currency.show(tax.amount), percent(tax.rate))
+}
+
+/// Lines as a note shows them: `10.00 GBP, tax 2.00 GBP at 20 %`; several are joined by a plus sign.
+pub(super) fn shown(case: &Case<'_>, lines: &[Line]) -> String {
+    let one = |line: &Line| {
+        let amount = case.currency.show(line.amount(case.currency));
+        if line.tax.amount.is_zero() { amount } else { format!("{amount}, tax {}", tax(case, &line.tax)) }
+    };
+    lines.iter().map(one).collect::<Vec<_>>().join(" + ")
+}
+
+/// Tax that was taken out of a price because a setting says so.
+pub(super) fn note_included(case: &mut Case<'_>, key: &DocumentKey, field: &str, within: &LineTax) {
+    let after = tax(case, within);
+    case.writer.note(key, field, "included_tax", "", &after);
+}
+
+/// Tax that went to the marketplace's account.
+pub(super) fn note_marketplace(case: &mut Case<'_>, key: &DocumentKey, field: &str, remitted: Decimal) {
+    let after = case.currency.show(remitted);
+    case.writer.note(key, field, "marketplace_tax", "", &after);
+}
+
+/// What of a refund's figures was not taken as it is usually meant, line by line.
+pub(super) fn note_reading(case: &mut Case<'_>, key: &DocumentKey, one: &Returned<'_>) -> Result<(), Hold> {
+    let currency = case.order.presentment_currency();
+    let read = |reading| taken(case, one.refund, reading, Side::Presentment);
+    let (usual, based, filled) = (read(Reading::USUAL)?, read(one.reading.unfilled())?, read(one.reading)?);
+    for ((usual, based), filled) in usual.iter().zip(&based).zip(&filled) {
+        let rule = if (based.with_tax, based.tax) != (filled.with_tax, filled.tax) {
+            "refund_line_filled"
+        } else if (usual.with_tax, usual.tax) != (filled.with_tax, filled.tax) {
+            "refund_basis"
+        } else {
+            continue;
+        };
+        let show = |with_tax, tax| format!("{}, of it tax {}", currency.show(with_tax), currency.show(tax));
+        let (before, after) = (show(usual.with_tax, usual.tax), show(filled.with_tax, filled.tax));
+        case.writer.note(key, &filled.source, rule, &before, &after);
+    }
+    Ok(())
+}
