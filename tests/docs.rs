@@ -99,11 +99,16 @@ fn the_holds_are_those_of_the_code() {
          has looked. The reason and the remedy stand in `GET /api/orders/<connection>/<order>` and in the view `needs_attention`; all other \
          orders go on.\n\n",
     );
-    let rows: Vec<Vec<String>> = HoldReason::ALL
-        .iter()
-        .map(|reason| vec![format!("`{}`", reason.code()), reason.meaning().into(), reason.remedy().into()])
-        .collect();
-    write!(text, "{}", table(&["reason", "what happened", "what to do"], &rows)).unwrap();
+    let rows = |waits: bool| -> Vec<Vec<String>> {
+        let reasons = HoldReason::ALL.iter().filter(|reason| reason.waits() == waits);
+        reasons.map(|one| vec![format!("`{}`", one.code()), one.meaning().into(), one.remedy().into()]).collect()
+    };
+    let head = ["reason", "what happened", "what to do"];
+    write!(text, "{}", table(&head, &rows(true))).unwrap();
+    text += "\n## What you are told although nothing waits\n\nThe books of these orders are as they ought to be (state \
+             `synced` or `ignored`), and something outside of them is not. They stand in `needs_attention` until it is \
+             over, or until you release the order: then the same is not told again.\n\n";
+    write!(text, "{}", table(&head, &rows(false))).unwrap();
     generated("holds.md", &text);
 }
 
@@ -157,7 +162,10 @@ fn the_example_of_the_apps_configuration_names_every_topic_and_the_version() {
     for wanted in topics.chain([API_VERSION]) {
         assert_eq!(text.matches(&format!("\"{wanted}\"")).count(), 1, "{wanted}");
     }
-    assert_eq!(text.matches("/webhooks/shopify").count(), 2);
+    for wanted in ["\"disputes/create\"", "\"disputes/update\"", "read_shopify_payments_disputes"] {
+        assert!(text.contains(wanted), "{wanted}");
+    }
+    assert_eq!(text.matches("/webhooks/shopify").count(), 3);
 }
 
 const ERRORS: &str = "# What the ledgers' errors mean

@@ -60,11 +60,17 @@ pub enum HoldReason {
     BeforeStartDate,
     /// The connection's settings do not fit the ledger company as it is set up.
     PreflightFailed,
+    /// The buyer's bank takes money back, or asks about it.
+    Disputed,
+    /// The order was cancelled, and what was paid was not refunded.
+    CancelledNotRefunded,
+    /// Shopify deleted an order whose documents stand in the books.
+    DeletedAfterPosting,
 }
 
 impl HoldReason {
     /// Every reason, for catalogues and tests.
-    pub const ALL: [HoldReason; 27] = [
+    pub const ALL: [HoldReason; 30] = [
         HoldReason::Unreadable,
         HoldReason::TopicMismatch,
         HoldReason::OrderInconsistent,
@@ -92,7 +98,16 @@ impl HoldReason {
         HoldReason::ShopifyChanged,
         HoldReason::BeforeStartDate,
         HoldReason::PreflightFailed,
+        HoldReason::Disputed,
+        HoldReason::CancelledNotRefunded,
+        HoldReason::DeletedAfterPosting,
     ];
+
+    /// True if something waits because of it; else a person is told, and the books are as they ought to be.
+    pub fn waits(self) -> bool {
+        use HoldReason::{CancelledNotRefunded, DeletedAfterPosting, Disputed};
+        !matches!(self, Disputed | CancelledNotRefunded | DeletedAfterPosting)
+    }
 
     /// The code in tables and addresses.
     pub fn code(self) -> &'static str {
@@ -246,6 +261,21 @@ impl HoldReason {
                 "preflight_failed",
                 "The connection's settings do not fit the ledger company as it is set up.",
                 "Fix what the page Connect names, there or in the ledger; the order then goes on by itself.",
+            ),
+            HoldReason::Disputed => (
+                "disputed",
+                "The buyer's bank disputes a payment. Nothing is posted because of it: the money is taken out of a payout, not refunded.",
+                "Answer it in Shopify. If the money is taken back, enter it in the ledger against the gateway's account, with the bank's fee; if the dispute is won it comes back. This goes once the dispute is decided, or when you release the order.",
+            ),
+            HoldReason::CancelledNotRefunded => (
+                "cancelled_not_refunded",
+                "The order was cancelled, and what was paid was not refunded. The books keep sale and payment: the money is here.",
+                "Refund the order in Shopify: the credit then follows by itself. If the money is kept on purpose, release the order, and this goes.",
+            ),
+            HoldReason::DeletedAfterPosting => (
+                "deleted_after_posting",
+                "The order was deleted in Shopify after its documents were posted. They stay: nothing posted is deleted because Shopify forgets it.",
+                "Check in the ledger whether the documents named here should stand, and void those that should not. Then release the order, and this goes.",
             ),
         }
     }

@@ -10,6 +10,7 @@ pub const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_journal.sql", include_str!("../../migrations/0001_journal.sql")),
     ("0002_alerts.sql", include_str!("../../migrations/0002_alerts.sql")),
     ("0003_privacy.sql", include_str!("../../migrations/0003_privacy.sql")),
+    ("0004_notices.sql", include_str!("../../migrations/0004_notices.sql")),
 ];
 
 /// Records per flush: with seven tables a flush is seven statements, far below a turn's bound.

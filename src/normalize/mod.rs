@@ -23,6 +23,7 @@ pub mod cutover;
 mod differences;
 mod lines;
 mod notes;
+mod notice;
 pub mod number;
 mod party;
 mod payments;
@@ -39,6 +40,7 @@ mod writer;
 pub use booked::{Booked, BookedDocument};
 pub use cutover::{Cutover, Question};
 pub use notes::RULES;
+pub use notice::told;
 pub use rounding::with_rounding;
 pub use writer::{Adjustment, PERSONAL};
 
@@ -156,6 +158,8 @@ pub struct Documents {
     pub awaits_transactions: bool,
     /// Money that was returned by no refund that is known: wait for it, then this is the hold.
     pub unexplained: Option<Hold>,
+    /// What a person should know although the books are right with these.
+    pub notice: Option<Hold>,
 }
 
 /// The documents that `input` ought to have, or why a person has to look.
@@ -178,6 +182,7 @@ pub fn desired(input: &Input<'_>) -> Result<Desired, Hold> {
     let receipts = payments::receipts(&mut case, &returns)?;
     let paid = if receipts.awaits_transactions { receipts.total.max(receipts.said) } else { receipts.total };
     let target = sale::target(&case, paid, &returns)?;
+    case.notice = notice::not_refunded(&case, receipts.total, &returns)?;
     case.overpaid = if target.overpaid { target.booked - case.total } else { Decimal::ZERO };
     let nothing_left = target.booked.is_zero()
         && (order.cancelled_at.is_some() || target.reduced || input.settings.zero_total == ZeroTotal::Ignore);
@@ -269,6 +274,8 @@ pub(crate) struct Case<'a> {
     order_name: String,
     /// What was paid beyond the order's total, as booked.
     overpaid: Decimal,
+    /// What a person should know of it although nothing waits.
+    notice: Option<Hold>,
 }
 
 impl<'a> Case<'a> {
@@ -318,6 +325,7 @@ impl<'a> Case<'a> {
             party,
             order_name,
             overpaid,
+            notice: None,
         })
     }
 
@@ -328,8 +336,10 @@ impl<'a> Case<'a> {
             let text = format!("transaction {} returned money, and no refund that names it has arrived", one.id.0);
             Hold::new(HoldReason::RefundUnknown, text)
         });
+        let notice = told(self.input).or(self.notice);
         Desired::Documents(Box::new(Documents {
             documents,
+            notice,
             notes,
             stamp: self.stamp,
             awaits_transactions,

@@ -84,6 +84,12 @@ impl Returns<'_> {
         Ok((whole - self.unpaid_value(case)?).max(Decimal::ZERO))
     }
 
+    /// What refunds kept back on purpose, as Shopify says (a restocking fee), buyer's currency.
+    pub fn kept_back(&self, case: &Case<'_>) -> Result<Decimal, Hold> {
+        let one = |one: &Returned<'_>| Ok(discrepancy(case, one.refund)?.max(Decimal::ZERO));
+        self.paid.iter().map(one).sum()
+    }
+
     /// What was taken off without being paid back by the same refund, buyer's currency.
     pub fn unpaid_value(&self, case: &Case<'_>) -> Result<Decimal, Hold> {
         let mut value: Decimal = self.paid.iter().chain(&self.unpaid).map(Returned::unpaid).sum();

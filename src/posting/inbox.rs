@@ -11,7 +11,7 @@ use super::orders::{self, Heard, OrderRef};
 use super::personal;
 use super::privacy;
 use super::published;
-use super::ranks::{EARLIER, is_from_before, refund_rank, snapshot_rank, sortable, transaction_rank};
+use super::ranks::{EARLIER, dispute_rank, is_from_before, refund_rank, snapshot_rank, sortable, transaction_rank};
 use super::schema::{meta, set_meta};
 use super::silence;
 use super::stopped;
@@ -227,6 +227,14 @@ fn merge(
             set_meta(sql, &transactions_seen_key(&incoming.connection.id), "yes")?;
             part(id.as_str(), &format!("transaction:{}", body.id.0), transaction_rank(body))
         }
+        News::Dispute(body) => match &body.order_id {
+            Some(id) => part(id.as_str(), &format!("dispute:{}", body.id.0), dispute_rank(body)),
+            None if body.is_open() => {
+                let text = format!("{}; Shopify names no order", body.in_words());
+                hold_event(sql, now, incoming, seq, HoldReason::Disputed, &text)
+            }
+            None => ignore_event(sql, now, seq, "dispute_decided"),
+        },
         // Of several edits the last one that came counts: it is compared with when the newest snapshot came.
         News::Edited(id) => part(id.as_str(), "edited", format!("{seq:016}")),
         News::Deleted(id) => part(id.as_str(), "deleted", String::new()),
@@ -341,6 +349,7 @@ pub fn state_of(sql: &dyn Sql, connection: &Connection, order: &OrderRef) -> Res
             }
             (Some(News::Refund(_, refund)), _) => state.add_refund(refund.as_ref().clone()),
             (Some(News::Transaction(_, one)), _) => state.add_transaction(one.as_ref().clone()),
+            (Some(News::Dispute(one)), _) => drop(state.disputes.insert(one.id.clone(), one.as_ref().clone())),
             (Some(News::Deleted(_)), _) => state.deleted = true,
             (Some(News::Edited(_)), _) => edited = seq,
             _ => {}

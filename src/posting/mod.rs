@@ -21,6 +21,7 @@ mod fetch;
 mod grant;
 mod inbox;
 mod next;
+mod notices;
 mod obstacles;
 mod orders;
 mod parties;

@@ -17,7 +17,7 @@ use crate::books::hold::{Hold, HoldReason};
 use crate::config::{Connection, Settings};
 use crate::journal::{self, AdjustmentRecord};
 use crate::ledgers::{Ledger, Operation};
-use crate::normalize::{self, Adjustment, Desired, Documents, Input, PERSONAL};
+use crate::normalize::{self, Adjustment, Desired, Documents, Input, PERSONAL, told};
 use crate::platform::time::iso;
 use crate::platform::{SqlError, Value, transaction};
 use crate::shopify::OrderState;
@@ -138,12 +138,12 @@ impl Desk<'_> {
         };
         match normalize::desired(&input) {
             Err(hold) => self.end(Ending::Held(hold)),
-            Ok(Desired::Ignored(ignored)) => self.end(Ending::Ignored(ignored.rule())),
+            Ok(Desired::Ignored(ignored)) => self.end(Ending::Ignored(ignored.rule(), told(&input))),
             Ok(Desired::AwaitsOrder) if waited < ORPHAN_GRACE || self.fetching != Fetching::No => {
                 self.wait(self.row.first_seen_at + ORPHAN_GRACE)
             }
             Ok(Desired::AwaitsOrder) => {
-                let text = "a refund, payment or edit arrived, but the order itself never did";
+                let text = "a refund, payment, edit or dispute arrived, but the order itself never did";
                 self.end(Ending::Held(Hold::new(HoldReason::OrderUnknown, text)))
             }
             Ok(Desired::AwaitsTransactions) => self.wait(self.heard_at + TRANSACTIONS_GRACE),
@@ -173,7 +173,7 @@ impl Desk<'_> {
                     self.wait(self.heard_at + ORPHAN_GRACE)
                 }
                 Some(hold) => self.end(Ending::Held(hold.clone())),
-                None => self.end(Ending::Synced),
+                None => self.end(Ending::Synced(desired.notice.clone())),
             },
             Some(Step::Create(document)) => self.write(Operation::Create, document, posted, claims),
             Some(Step::Update(document)) => self.write(Operation::Update, document, posted, claims),

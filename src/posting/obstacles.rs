@@ -251,9 +251,9 @@ pub fn passed(
 pub fn ended(sql: &dyn Sql, order: &OrderRef, ending: &Ending, now: DateTime<Utc>) -> Result<(), SqlError> {
     for one in all(sql)?.into_iter().filter(|one| one.probe.as_ref() == Some(order)) {
         match ending {
-            Ending::Synced => remove(sql, &one, now)?,
+            Ending::Synced(_) => remove(sql, &one, now)?,
             Ending::Later(_) | Ending::Retry(_) => {}
-            Ending::Ignored(_) | Ending::Held(_) | Ending::Obstructed(..) => {
+            Ending::Ignored(..) | Ending::Held(_) | Ending::Obstructed(..) => {
                 set_probe(sql, &one.key, None)?;
                 let statement = "UPDATE obstacles SET probe_at = ? WHERE key = ?";
                 sql.exec(statement, &[iso(now).into(), one.key.as_str().into()])?;

@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::notices;
 use super::obstacles;
 use super::published::{publish, publish_event};
 use crate::books::hold::{Hold, HoldReason};
@@ -210,7 +211,7 @@ pub fn close_loose(
 fn put_aside(sql: &dyn Sql, at: &OrderRef, now: DateTime<Utc>) -> Result<bool, SqlError> {
     let rows = sql.exec(
         "SELECT seq FROM events WHERE connection = ? AND order_id = ? AND outcome = 'held'
-         AND reason IN ('unreadable', 'topic_mismatch')",
+         AND reason IN ('unreadable', 'topic_mismatch', 'disputed')",
         &at.params(),
     )?;
     for row in &rows {
@@ -219,11 +220,13 @@ fn put_aside(sql: &dyn Sql, at: &OrderRef, now: DateTime<Utc>) -> Result<bool, S
     Ok(!rows.is_empty())
 }
 
-/// A person says: try again now. A delivery that belongs to no order cannot be tried again; it is put aside.
+/// A person says: try again now. A delivery that belongs to no order cannot be tried again; it is put aside. What they
+/// were told of an order that waits for nothing they have seen.
 pub fn release(sql: &dyn Sql, at: &OrderRef, now: DateTime<Utc>) -> Result<bool, SqlError> {
     if at.order_id.starts_with("event:") {
         return put_aside(sql, at, now);
     }
+    notices::seen(sql, at)?;
     let [connection, order_id] = at.params();
     let changed = sql.exec(
         "UPDATE orders SET state = 'pending', reason = NULL, detail = NULL, remedy = NULL, attempts = 0, marks = 0,
@@ -249,10 +252,10 @@ pub fn stamp(sql: &dyn Sql, at: &OrderRef, stamp: &Stamp, currency: Option<&str>
 /// How an order's turn ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
-    /// The books hold what they ought to.
-    Synced,
-    /// A rule leaves it out.
-    Ignored(&'static str),
+    /// The books hold what they ought to; and what a person should know all the same.
+    Synced(Option<Hold>),
+    /// A rule leaves it out; likewise.
+    Ignored(&'static str, Option<Hold>),
     /// A person has to look.
     Held(Hold),
     /// The same, together with every other order that the obstacle of that key concerns.
@@ -272,15 +275,17 @@ pub fn end(sql: &dyn Sql, at: &OrderRef, ending: &Ending, seen: i64, now: DateTi
         &[connection.clone(), order_id.clone(), seen.into()],
     )?;
     let wrote = load(sql, at)?.is_some_and(|row| row.wrote);
-    let (state, reason, detail, remedy, due) = match ending {
-        Ending::Synced => (OrderState::Synced, None, None, None, None),
-        Ending::Ignored(rule) => (OrderState::Ignored, Some(*rule), None, None, None),
-        Ending::Held(hold) | Ending::Obstructed(hold, _) => {
-            (OrderState::Held, Some(hold.reason.code()), Some(hold.detail.as_str()), Some(hold.reason.remedy()), None)
+    let (state, rule, told, due) = match ending {
+        Ending::Synced(notice) => (OrderState::Synced, None, notices::unseen(sql, at, notice.as_ref())?, None),
+        Ending::Ignored(rule, notice) => {
+            (OrderState::Ignored, Some(*rule), notices::unseen(sql, at, notice.as_ref())?, None)
         }
-        Ending::Later(due) => (OrderState::Pending, None, None, None, Some(*due)),
-        Ending::Retry(due) => (OrderState::Retrying, None, None, None, Some(*due)),
+        Ending::Held(hold) | Ending::Obstructed(hold, _) => (OrderState::Held, None, Some(hold.clone()), None),
+        Ending::Later(due) => (OrderState::Pending, None, None, Some(*due)),
+        Ending::Retry(due) => (OrderState::Retrying, None, None, Some(*due)),
     };
+    let reason = told.as_ref().map(|hold| hold.reason.code()).or(rule);
+    let (detail, remedy) = told.as_ref().map(|hold| (hold.detail.as_str(), hold.reason.remedy())).unzip();
     let due = if newer.is_empty() { due } else { Some(due.map_or(now, |due| due.min(now))) };
     let failed = Value::Int(matches!(ending, Ending::Retry(_)).into());
     let obstacle = if let Ending::Obstructed(_, key) = ending { Some(key.as_str()) } else { None };
@@ -304,8 +309,8 @@ pub fn end(sql: &dyn Sql, at: &OrderRef, ending: &Ending, seen: i64, now: DateTi
         ],
     )?;
     match ending {
-        Ending::Synced => settle(sql, at, seen, if wrote { "posted" } else { "unchanged" }, None, now)?,
-        Ending::Ignored(rule) => settle(sql, at, seen, "ignored", Some(rule), now)?,
+        Ending::Synced(_) => settle(sql, at, seen, if wrote { "posted" } else { "unchanged" }, None, now)?,
+        Ending::Ignored(rule, _) => settle(sql, at, seen, "ignored", Some(rule), now)?,
         Ending::Held(hold) | Ending::Obstructed(hold, _) => {
             settle(sql, at, seen, "held", Some(hold.reason.code()), now)?
         }

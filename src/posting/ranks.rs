@@ -5,7 +5,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::config::Connection;
 use crate::shopify::delivery;
-use crate::shopify::{Order, Refund, Transaction};
+use crate::shopify::{Dispute, Order, Refund, Transaction};
 
 /// Fixed-width instants sort as text.
 pub fn sortable(instant: Option<DateTime<chrono::FixedOffset>>) -> String {
@@ -31,6 +31,11 @@ pub fn snapshot_rank(order: &Order) -> String {
 pub fn refund_rank(refund: &Refund) -> String {
     let settled = refund.transactions.iter().filter(|one| !one.is_pending()).count();
     format!("{}|{settled:04}", sortable(refund.processed_at.or(refund.created_at)))
+}
+
+/// What decides a dispute comes after everything else that is said of it; besides, the later delivery counts.
+pub fn dispute_rank(dispute: &Dispute) -> String {
+    u8::from(!dispute.is_open()).to_string()
 }
 
 pub fn transaction_rank(transaction: &Transaction) -> String {

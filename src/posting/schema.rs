@@ -111,6 +111,11 @@ CREATE TABLE IF NOT EXISTS cutover_questions (
     decision TEXT, why TEXT, answered_at TEXT, PRIMARY KEY (connection, order_id, document_key)
 );
 
+-- What a person was told of an order that waits for nothing, and has seen.
+CREATE TABLE IF NOT EXISTS seen_notices (
+    connection TEXT NOT NULL, order_id TEXT NOT NULL, notice TEXT NOT NULL, PRIMARY KEY (connection, order_id, notice)
+);
+
 -- What normalisation changed, with the original text: it never leaves the object where it is personal.
 CREATE TABLE IF NOT EXISTS adjustments (
     connection TEXT NOT NULL, order_id TEXT NOT NULL, document_key TEXT NOT NULL, field TEXT NOT NULL,

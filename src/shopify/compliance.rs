@@ -173,6 +173,10 @@ static ORDER: Facts = Facts {
         ("shipping_address", &COUNTRY),
     ],
 };
+static DISPUTE: Facts = Facts {
+    fields: &["id", "order_id", "type", "status", "reason", "amount", "currency", "evidence_due_by"],
+    parts: &[],
+};
 static EDIT: Facts = Facts { fields: &["order_id"], parts: &[] };
 static EDITED: Facts = Facts { fields: &[], parts: &[("order_edit", &EDIT)] };
 
@@ -183,6 +187,7 @@ pub fn facts(topic: Topic, body: &[u8]) -> Option<Vec<u8>> {
         Topic::Order => &ORDER,
         Topic::Refund => &REFUND,
         Topic::Transaction => &TRANSACTION,
+        Topic::Dispute => &DISPUTE,
         Topic::OrderEdited => &EDITED,
         Topic::OrderDeleted => &ID,
         _ => return None,

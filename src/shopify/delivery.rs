@@ -8,6 +8,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::compliance::Subject;
+use super::dispute::Dispute;
 use super::drift::{self, Drift};
 use super::money::Id;
 use super::order::Order;
@@ -78,6 +79,8 @@ pub enum Topic {
     Refund,
     /// `order_transactions/create`
     Transaction,
+    /// `disputes/create`, `disputes/update`
+    Dispute,
     /// `app/uninstalled`
     AppUninstalled,
     /// `customers/data_request`
@@ -99,6 +102,7 @@ impl Topic {
             "orders/delete" => Topic::OrderDeleted,
             "refunds/create" => Topic::Refund,
             "order_transactions/create" => Topic::Transaction,
+            "disputes/create" | "disputes/update" => Topic::Dispute,
             "app/uninstalled" => Topic::AppUninstalled,
             "customers/data_request" => Topic::DataRequest,
             "customers/redact" => Topic::CustomerRedact,
@@ -117,6 +121,8 @@ pub enum News {
     Refund(Id, Box<Refund>),
     /// A transaction of an order.
     Transaction(Id, Box<Transaction>),
+    /// Money of an order that the buyer's bank disputes; some bodies name no order.
+    Dispute(Box<Dispute>),
     /// The order changed; a fresh snapshot is wanted.
     Edited(Id),
     /// The order was deleted in Shopify.
@@ -140,6 +146,7 @@ impl News {
     pub fn order_id(&self) -> Option<&str> {
         match self {
             News::Order(order) => Some(order.id.as_str()),
+            News::Dispute(dispute) => dispute.order_id.as_ref().map(|id| id.as_str()),
             News::Refund(id, _) | News::Transaction(id, _) | News::Edited(id) | News::Deleted(id) => Some(id.as_str()),
             _ => None,
         }
@@ -222,6 +229,7 @@ fn read_with(topic: &str, shop: &str, body: &[u8], watch: impl FnOnce(Topic, &Va
             let order = transaction.order_id.clone().ok_or_else(|| Unreadable::Body("order_id is missing".into()))?;
             Ok(News::Transaction(order, Box::new(transaction)))
         }
+        Topic::Dispute => typed(value).map(|dispute| News::Dispute(Box::new(dispute))),
         Topic::OrderEdited => typed::<OrderEdit>(value).map(|edit| News::Edited(edit.order_edit.order_id)),
         Topic::OrderDeleted => typed::<OnlyId>(value).map(|deleted| News::Deleted(deleted.id)),
         Topic::AppUninstalled => Ok(News::AppUninstalled),

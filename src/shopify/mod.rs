@@ -4,6 +4,7 @@
 pub mod admin;
 pub mod compliance;
 pub mod delivery;
+pub mod dispute;
 pub mod drift;
 pub mod money;
 pub mod order;
@@ -14,6 +15,7 @@ pub mod state;
 pub mod transaction;
 
 pub use delivery::{Delivery, News, Topic, Unreadable};
+pub use dispute::Dispute;
 pub use order::Order;
 pub use refund::Refund;
 pub use state::OrderState;

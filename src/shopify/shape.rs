@@ -10,6 +10,7 @@ pub(super) enum Shape {
     Order,
     Refund,
     Transaction,
+    Dispute,
     OrderEdit,
     OnlyId,
     DataRequest,
@@ -27,6 +28,7 @@ impl Shape {
             Shape::Order => "is an order",
             Shape::Refund => "is a refund",
             Shape::Transaction => "is a transaction",
+            Shape::Dispute => "is a dispute",
             Shape::OrderEdit => "is an order edit",
             Shape::OnlyId => "is only an id",
             Shape::DataRequest => "asks for a customer's data",
@@ -53,6 +55,8 @@ pub(super) fn shape(value: &Value, shop: &str) -> Shape {
         Shape::Refund
     } else if has("order_id") && has("kind") && has("status") {
         Shape::Transaction
+    } else if has("type") && has("status") && (has("initiated_at") || has("evidence_due_by")) {
+        Shape::Dispute
     } else if has("id") && object.len() == 1 {
         Shape::OnlyId
     } else if has("shop_id") && is_shop("shop_domain") {
@@ -83,6 +87,7 @@ pub(super) fn fits(topic: Topic, shape: Shape) -> bool {
         (Topic::Order, Shape::Order)
             | (Topic::Refund, Shape::Refund)
             | (Topic::Transaction, Shape::Transaction)
+            | (Topic::Dispute, Shape::Dispute)
             | (Topic::OrderEdited, Shape::OrderEdit)
             | (Topic::OrderDeleted, Shape::OnlyId)
             | (Topic::AppUninstalled, Shape::Shop)

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::dispute::Dispute;
 use super::money::Id;
 use super::order::Order;
 use super::refund::Refund;
@@ -19,6 +20,8 @@ pub struct OrderState {
     pub refunds: BTreeMap<Id, Refund>,
     /// Transactions, from wherever they were seen.
     pub transactions: BTreeMap<Id, Transaction>,
+    /// Disputes, in the newest word of each.
+    pub disputes: BTreeMap<Id, Dispute>,
     /// True if Shopify deleted the order.
     pub deleted: bool,
     /// The newest snapshot from before the connection's start date, as it came: what it says was paid was paid by then.

@@ -15,6 +15,7 @@ mod holds;
 mod large;
 mod limits;
 mod news;
+mod notices;
 mod obstacles;
 #[path = "../simulation/person.rs"]
 mod person;

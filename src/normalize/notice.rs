@@ -1,0 +1,37 @@
+//! What a person should know of an order although nothing of it waits: the books are as they ought to be, and something
+//! outside of them is not.
+
+use rust_decimal::Decimal;
+
+use super::returns::Returns;
+use super::{Case, Input};
+use crate::books::hold::{Hold, HoldReason};
+use crate::shopify::money::Side;
+
+/// What the order's state alone says: an open dispute, or that Shopify deleted what stands in the books.
+pub fn told(input: &Input<'_>) -> Option<Hold> {
+    let open: Vec<String> =
+        input.state.disputes.values().filter(|one| one.is_open()).map(|one| one.in_words()).collect();
+    if !open.is_empty() {
+        return Some(Hold::new(HoldReason::Disputed, open.join("; ")));
+    }
+    let standing: Vec<&str> =
+        input.booked.standing().map(|one| one.number()).filter(|number| !number.is_empty()).collect();
+    (input.state.deleted && !standing.is_empty())
+        .then(|| Hold::new(HoldReason::DeletedAfterPosting, format!("in the books: {}", standing.join(", "))))
+}
+
+/// An order that was cancelled and whose buyer did not get everything back that was paid and not kept back on purpose.
+pub(super) fn not_refunded(case: &Case<'_>, received: Decimal, returns: &Returns<'_>) -> Result<Option<Hold>, Hold> {
+    if case.order.cancelled_at.is_none() {
+        return Ok(None);
+    }
+    let returned: Decimal = returns.paid.iter().map(|one| one.money).sum();
+    let rounded = case.order.refund_cash_rounding(Side::Presentment).abs();
+    let left = received - returned - returns.kept_back(case)? - rounded;
+    let show = |amount| case.order.presentment_currency().show(amount);
+    Ok((left > Decimal::ZERO).then(|| {
+        let text = format!("{} was paid, {} of it was not refunded", show(received), show(left));
+        Hold::new(HoldReason::CancelledNotRefunded, text)
+    }))
+}
