@@ -281,6 +281,12 @@ impl Settings {
         self.taxes.iter().find(stated).map(|entry| entry.code.as_str())
     }
 
+    /// The code of goods and delivery without tax, where the settings name one for them.
+    pub fn untaxed_code(&self, country: Option<&str>) -> Option<&str> {
+        let found = self.taxes.iter().find(|entry| entry.untaxed && entry.is_for(country));
+        found.map(|entry| entry.code.as_str())
+    }
+
     pub(super) fn contradictions(&self, key: &str) -> Vec<ConfigError> {
         let mut found = Vec::new();
         let prefix = &self.number_prefix;
@@ -312,6 +318,13 @@ impl Settings {
             found.push(ConfigError::new(
                 format!("{key}.differences_tax"),
                 "`as_sold` needs tax codes on lines; with tax = \"line\" it is `none`",
+            ));
+        }
+        let conditions = |one: &TaxEntry| one.title.is_some() || one.rate.is_some() || one.rates.is_some();
+        if let Some(at) = self.taxes.iter().position(|one| one.untaxed && conditions(one)) {
+            found.push(ConfigError::new(
+                format!("{key}.taxes[{at}].untaxed"),
+                "stands for lines without any tax: besides it only `country` can be a condition",
             ));
         }
         if self.sales_tax_code.is_some() && (self.ledger == LedgerName::Xero || self.no_tax.is_some()) {

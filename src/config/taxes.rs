@@ -17,7 +17,7 @@ pub struct IncludedTax {
 }
 
 /// One row of the tax map; every condition that is given must hold. A row without conditions, or with a country alone,
-/// stands for every tax there, also for several on one line.
+/// stands for every tax there, also for several on one line. One with `untaxed` stands for goods and delivery without tax.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaxEntry {
@@ -33,6 +33,9 @@ pub struct TaxEntry {
     /// The rates of a line that bears several taxes at once, in any order.
     #[serde(default)]
     pub rates: Option<Vec<Rate>>,
+    /// True: not for a tax, but for goods and delivery of which Shopify lists none.
+    #[serde(default)]
+    pub untaxed: bool,
     /// The ledger's tax code.
     pub code: String,
 }
@@ -45,6 +48,9 @@ impl TaxEntry {
 
     /// True if it stands for these taxes (title, rate) of one line.
     pub(super) fn fits(&self, taxes: &[(&str, Decimal)]) -> bool {
+        if self.untaxed {
+            return false;
+        }
         let titled = |title: &str| self.title.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(title));
         match (&self.rates, taxes) {
             (Some(wanted), given) => {

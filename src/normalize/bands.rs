@@ -5,9 +5,9 @@ use rust_decimal::Decimal;
 
 use super::currency::conversions;
 use super::lines::{sum, tax_mode};
-use super::tax::{line_taxes, untaxed};
+use super::tax::{line_taxes, sold_untaxed};
 use super::{Case, missing};
-use crate::books::document::{Line, LineTax};
+use crate::books::document::{Line, LineRole, LineTax};
 use crate::books::hold::Hold;
 use crate::books::rules::TaxModel;
 use crate::config::TaxBooking;
@@ -44,7 +44,7 @@ pub(super) fn bands(case: &Case<'_>, line: &Line, taxes: &[TaxLine]) -> Result<O
         }
         let base = case.round(amount / rate(tax)).min(left);
         left -= base;
-        bands.push((base, line_taxes(case, std::slice::from_ref(tax))?.own));
+        bands.push((base, line_taxes(case, LineRole::Shipping, std::slice::from_ref(tax))?.own));
     }
     // A tax is rounded, so that its share is only known so well; the rest goes where it changes no tax.
     let slack: Decimal = bands.iter().map(|(_, tax)| cent / (tax.rate + tax.rate)).sum();
@@ -52,7 +52,7 @@ pub(super) fn bands(case: &Case<'_>, line: &Line, taxes: &[TaxLine]) -> Result<O
         |(base, tax): &&mut (Decimal, LineTax)| (case.round((*base + left) * tax.rate) - tax.amount).is_zero();
     match bands.iter_mut().find(takes_rest) {
         Some((base, _)) if left <= slack.max(cent) => *base += left,
-        _ if left > cent => bands.push((left, untaxed(case))),
+        _ if left > cent => bands.push((left, sold_untaxed(case, LineRole::Shipping))),
         _ => bands.last_mut().into_iter().for_each(|(base, _)| *base += left),
     }
     Ok((bands.len() > 1).then_some(bands))

@@ -137,7 +137,7 @@ fn goods(
     let role = role_of(item);
     let (sku, id) = (item.sku.as_deref().unwrap_or(""), format!("Item {}", item.id.0));
     let (description, more) = case.writer.description(key, &at("name"), &[item.title(), sku, &id]);
-    let taxes = line_taxes(case, &item.tax_lines)?;
+    let taxes = line_taxes(case, role, &item.tax_lines)?;
     let line = Line {
         role,
         source: format!("line:{}", item.id.0),
@@ -218,7 +218,7 @@ fn shipping(
         case.writer.note(key, &at("tax_lines"), "delivery_bands", &before, &after);
         return Ok(Decimal::ZERO);
     }
-    let taxes = line_taxes(case, &item.tax_lines)?;
+    let taxes = line_taxes(case, LineRole::Shipping, &item.tax_lines)?;
     let line = Line { tax: taxes.own, ..line };
     let line = with_assumed_tax(case, key, &at("tax_lines"), line, &item.tax_lines);
     push(case, key, mode, line, taxes.marketplace, &at("discount_allocations"), lines)?;

@@ -344,16 +344,18 @@ fn returned_line(
     if with_tax.is_zero() && all_tax.is_zero() {
         return Ok(());
     }
-    let sold = line_taxes(case, entry.taxes)?;
+    let sold = line_taxes(case, entry.role, entry.taxes)?;
     let sold_tax = sold.own.amount + sold.marketplace;
     let tax = if sold_tax.is_zero() { Decimal::ZERO } else { case.round(all_tax * sold.own.amount / sold_tax) };
     let remitted = if sold.marketplace.is_zero() { Decimal::ZERO } else { all_tax - tax };
+    // What was sold without tax comes back under the same code.
+    let bare = if sold.own.amount.is_zero() { LineTax::none(&sold.own.code) } else { untaxed(case) };
     let listed = if tax.is_zero() { None } else { Some(LineTax { amount: tax, ..sold.own }) };
     let assumed = if entry.taxes.is_empty() { assumed(case, entry.role, with_tax) } else { None };
     if let Some(tax) = assumed.as_ref().filter(|_| listed.is_none()) {
         note_included(case, key, &entry.source, tax);
     }
-    let kind = listed.or(assumed).unwrap_or_else(|| untaxed(case));
+    let kind = listed.or(assumed).unwrap_or(bare);
     let tax = kind.amount;
     let text = if entry.quantity == Decimal::ONE {
         entry.name.clone()

@@ -157,7 +157,8 @@ fn take_off_line(case: &Case<'_>, lines: &mut Vec<Line>, one: &Taken<'_>) {
         return;
     }
     let discount = case.round(quantity * line.unit_price) - amount;
-    let tax = if tax.is_zero() { untaxed(case) } else { LineTax { amount: tax, ..line.tax.clone() } };
+    let loses_it = tax.is_zero() && !line.tax.amount.is_zero();
+    let tax = if loses_it { untaxed(case) } else { LineTax { amount: tax, ..line.tax.clone() } };
     lines[at] = if quantity > Decimal::ZERO && discount >= Decimal::ZERO && line.quantity != Decimal::ONE {
         Line { quantity, discount, tax, ..line }
     } else {

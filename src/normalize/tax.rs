@@ -59,8 +59,8 @@ fn check_quantities(case: &Case<'_>) -> Result<(), Hold> {
     }
 }
 
-/// Reads the taxes of one line. A tax without a mapping is a hold, never an exemption.
-pub(super) fn line_taxes(case: &Case<'_>, lines: &[TaxLine]) -> Result<LineTaxes, Hold> {
+/// Reads the taxes of one line of a kind. A tax without a mapping is a hold, never an exemption.
+pub(super) fn line_taxes(case: &Case<'_>, role: LineRole, lines: &[TaxLine]) -> Result<LineTaxes, Hold> {
     let mut own = Vec::new();
     let mut marketplace = Decimal::ZERO;
     for line in lines {
@@ -76,8 +76,11 @@ pub(super) fn line_taxes(case: &Case<'_>, lines: &[TaxLine]) -> Result<LineTaxes
     let charged: Vec<&TaxLine> = own.iter().map(|(line, _)| *line).filter(|line| !rate(line).is_zero()).collect();
     let borne: Vec<&TaxLine> = own.iter().filter(|(_, amount)| !amount.is_zero()).map(|(line, _)| *line).collect();
     let own = if borne.is_empty() {
-        let zero_rated = lines.iter().find_map(|line| zero_code(case, line));
-        LineTax::none(zero_rated.unwrap_or_else(|| no_tax(case)))
+        match lines.iter().find_map(|line| zero_code(case, line)) {
+            Some(zero_rated) => LineTax::none(zero_rated),
+            None if lines.is_empty() => sold_untaxed(case, role),
+            None => untaxed(case),
+        }
     } else {
         // One of several may have come to nothing on a small amount: the line bears it all the same.
         let mut taxes = if charged.len() > borne.len() { charged } else { borne.clone() };
@@ -97,6 +100,13 @@ pub(super) fn line_taxes(case: &Case<'_>, lines: &[TaxLine]) -> Result<LineTaxes
 /// A line that bears no tax.
 pub(super) fn untaxed(case: &Case<'_>) -> LineTax {
     LineTax::none(no_tax(case))
+}
+
+/// What is sold without tax: to a tax return it may be something else than what is no sale at all, as a gift card.
+pub(super) fn sold_untaxed(case: &Case<'_>, role: LineRole) -> LineTax {
+    let is_sold = matches!(role, LineRole::Sales | LineRole::Shipping) && codes(case);
+    let code = case.input.settings.untaxed_code(country(case)).filter(|_| is_sold);
+    LineTax::none(code.unwrap_or_else(|| no_tax(case)))
 }
 
 /// The tax in a price for which Shopify lists none, where the settings say what such prices contain. Only where the order

@@ -382,3 +382,19 @@ fn a_period_that_is_closed_although_the_ledger_says_otherwise_is_a_hold_and_no_h
     let order = bench.rows("SELECT * FROM orders").remove(0);
     assert_eq!(order["reason"], "period_closed", "{order:?}");
 }
+
+#[test]
+fn in_australia_goods_without_gst_need_a_code_that_the_activity_statement_counts() {
+    let without = json!([{"rate": "0.1", "code": "OUTPUT"}]);
+    let found = report(&bench(Company::XeroAu, |settings| settings["taxes"] = without));
+    let finding = about(&found, "taxes");
+    assert!(found.passed && finding.mark == Mark::Note, "{finding:?}");
+    assert!(finding.fix.contains(r#"{ untaxed = true, code = "EXEMPTOUTPUT" }"#), "{finding:?}");
+    let own = report(&bench(Company::XeroAu, |_| {}));
+    assert!(own.findings.iter().all(|one| one.about != "taxes"), "{:#?}", own.findings);
+    for (code, said) in [("OUTPUT", "0 % is mapped to \"GST on Income\""), ("GSTFREE", "no tax code \"GSTFREE\"")] {
+        let taxed = json!([{"rate": "0.1", "code": "OUTPUT"}, {"untaxed": true, "code": code}]);
+        let problem = problem(Company::XeroAu, |settings| settings["taxes"] = taxed);
+        assert!(problem.found.contains(said), "{problem:?}");
+    }
+}

@@ -71,7 +71,14 @@ impl Company {
                 json!([{"rate": "0.2", "code": "OUTPUT2"}, {"rate": "0.05", "code": "RROUTPUT"},
                     {"rates": ["0.15", "0.05"], "code": "OUTPUT2"}]),
             ),
-            Company::XeroAu => xero("BASEXCLUDED", json!([{"rate": "0.1", "code": "OUTPUT"}])),
+            // What is sold without GST is a sale to the activity statement; a gift card is none.
+            Company::XeroAu => xero(
+                "BASEXCLUDED",
+                json!([{"rate": "0.1", "code": "OUTPUT"},
+                    {"country": "AU", "untaxed": true, "code": "EXEMPTOUTPUT"},
+                    {"country": "AU", "rate": "0", "code": "EXEMPTOUTPUT"},
+                    {"untaxed": true, "code": "EXEMPTEXPORT"}, {"rate": "0", "code": "EXEMPTEXPORT"}]),
+            ),
             // Tax types that state their own amount per line are of no use in the United States: tax is a line.
             Company::XeroUs => {
                 let mut own = xero("NONE", json!([]));

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use super::{Finding, Known, names, percent};
 use crate::books::document::LineRole;
 use crate::books::rules::LedgerName;
-use crate::config::{ClosedPeriod, CurrencySide, ExchangeRate, Named, NamedKind, Settings};
+use crate::config::{ClosedPeriod, CurrencySide, ExchangeRate, Named, NamedKind, Settings, TaxBooking, TaxEntry};
 use crate::ledgers::survey::{Numbered, Survey};
 
 /// A tax that is mapped to a code of another rate would never come to the order's total.
@@ -16,8 +16,11 @@ pub fn rates(settings: &Settings, survey: &Survey) -> Vec<Finding> {
     wanted.extend(settings.no_tax.as_deref().map(|code| ("no_tax".to_owned(), code, Decimal::ZERO)));
     for (at, entry) in settings.taxes.iter().enumerate() {
         let rates = entry.rates.iter().flatten().map(|rate| rate.0).reduce(|one, other| one + other);
-        let rate = entry.rate.or(rates);
-        wanted.extend(rate.map(|rate| (format!("taxes[{at}].rate"), entry.code.as_str(), rate)));
+        let (rate, condition) = match entry.untaxed {
+            true => (Some(Decimal::ZERO), "untaxed"),
+            false => (entry.rate.or(rates), "rate"),
+        };
+        wanted.extend(rate.map(|rate| (format!("taxes[{at}].{condition}"), entry.code.as_str(), rate)));
     }
     let differs = |(key, label, rate): (String, &str, Decimal)| {
         let found = names::code(survey, label, title).ok()?;
@@ -27,6 +30,31 @@ pub fn rates(settings: &Settings, survey: &Survey) -> Vec<Finding> {
         Some(Finding::problem(key, text, format!("Name a tax code of {}.", percent(rate))))
     };
     wanted.into_iter().filter_map(differs).collect()
+}
+
+/// Xero's tax type, in Australia, of what no activity statement counts.
+const NOT_IN_THE_BAS: &str = "BASEXCLUDED";
+
+/// In Australia what is sold without GST is a sale all the same, and stands in the activity statement: it needs a code of its
+/// own.
+pub fn gst_free(settings: &Settings, survey: &Survey) -> Option<Finding> {
+    let excluded = settings.ledger == LedgerName::Xero && settings.tax == TaxBooking::Codes;
+    let excluded = excluded && settings.no_tax.as_deref() == Some(NOT_IN_THE_BAS);
+    let is_no_sale = |entry: &TaxEntry| entry.code == NOT_IN_THE_BAS;
+    let of_zero = |entry: &&TaxEntry| entry.untaxed || entry.rate.is_some_and(|rate| rate.is_zero());
+    let zero: Vec<&TaxEntry> = settings.taxes.iter().filter(of_zero).collect();
+    let covered = zero.iter().any(|entry| entry.untaxed) && zero.iter().any(|entry| !entry.untaxed);
+    if !excluded || (covered && !zero.into_iter().any(is_no_sale)) {
+        return None;
+    }
+    let free = survey.tax_codes.iter().find(|one| one.active && one.code == "EXEMPTOUTPUT")?;
+    let fix = format!(
+        "Add `{{ untaxed = true, code = \"{0}\" }}` and `{{ rate = \"0\", code = \"{0}\" }}` to `taxes` ({1}); before them, with \
+         another `country`, the code of exports.",
+        free.code, free.name
+    );
+    let found = "goods without GST take the code BASEXCLUDED, which leaves them out of the activity statement (G1)";
+    Some(Finding::note("taxes", found, fix))
 }
 
 /// Gift cards sold and redeemed go through one account, so that it clears.

@@ -112,6 +112,7 @@ pub fn examine(settings: &Settings, survey: &Survey, known: &Known) -> Examined 
     }
     let findings = &mut examined.findings;
     findings.extend(company::rates(settings, survey));
+    findings.extend(company::gst_free(settings, survey));
     findings.extend(company::gift_cards(settings, survey));
     findings.extend(company::unset_lines(settings));
     findings.extend(company::currency(settings, survey, known));
