@@ -37,8 +37,7 @@ pub(super) fn of_sale(
     Ok(lines)
 }
 
-/// Money beyond the lines, or kept back from them. Cents are rounding; what the buyer had overpaid comes off that; the
-/// rest is named for what it is.
+/// Money beyond the lines, or kept back from them. Cents are rounding; the rest is named for what it is.
 pub(super) fn of_refund(
     case: &mut Case<'_>,
     key: &DocumentKey,
@@ -51,8 +50,6 @@ pub(super) fn of_refund(
         (LineRole::Rounding, "cash_rounding", "Cash rounding")
     } else if !returned.is_empty() && difference.abs() <= bound(case, returned.len()) {
         (LineRole::Rounding, "refund_rounding", "Rounding")
-    } else if difference == case.overpaid && returned.is_empty() && case.input.booked.has_overpayment() {
-        (LineRole::Overpayments, "overpayments", "Paid beyond the order's total")
     } else if difference > Decimal::ZERO {
         (LineRole::RefundDifferences, "refund_differences", "Refund beyond the returned goods")
     } else {
@@ -66,6 +63,17 @@ pub(super) fn of_refund(
     let shown = notes::shown(case, &lines);
     case.writer.note(key, "transactions", source, "", &shown);
     Ok(lines)
+}
+
+/// Money that goes back because it was beyond the total.
+pub(super) fn overpayment(case: &mut Case<'_>, key: &DocumentKey, amount: Decimal) -> Result<Option<Line>, Hold> {
+    if amount.is_zero() {
+        return Ok(None);
+    }
+    let (role, source, text) = (LineRole::Overpayments, "overpayments", "Paid beyond the order's total");
+    let shown = case.currency.show(amount);
+    case.writer.note(key, "transactions", source, "", &shown);
+    single(case, role, source, text, amount).map(Some)
 }
 
 /// A difference with its tax: a lower price for what was sold lowers its taxes, each in its proportion.

@@ -25,6 +25,7 @@ mod lines;
 mod notes;
 mod notice;
 pub mod number;
+mod owed;
 mod party;
 mod payments;
 mod refunds;

@@ -3,6 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::Case;
+use super::owed::Goods;
 use super::returns::{Reading, Returned, taken};
 use crate::books::computation::percent;
 use crate::books::document::{DocumentKey, Line, LineTax};
@@ -59,7 +60,10 @@ pub const RULES: &[(&str, &str)] = &[
         "refund_basis",
         "The figures of a refund meet its money only if they are read with, or without, tax: that reading was taken.",
     ),
-    ("refund_of_earlier_return", "A refund pays for goods that an earlier return had taken back without money."),
+    (
+        "refund_of_earlier_return",
+        "A refund pays for goods that an earlier return, or an edit, had taken off without money.",
+    ),
     ("refund_of_lower_price", "A refund pays back what an edit had taken off the price after it was paid."),
     (
         "refund_of_exchange",
@@ -113,5 +117,19 @@ pub(super) fn note_reading(case: &mut Case<'_>, key: &DocumentKey, one: &Returne
         let (before, after) = (show(usual.with_tax, usual.tax), show(filled.with_tax, filled.tax));
         case.writer.note(key, &filled.source, rule, &before, &after);
     }
+    Ok(())
+}
+
+/// That a refund pays for goods which were taken off before it.
+pub(super) fn note_earlier(case: &mut Case<'_>, key: &DocumentKey, goods: &Goods<'_, '_>) -> Result<(), Hold> {
+    let field = match goods.returned {
+        Some(one) => {
+            note_reading(case, key, one)?;
+            format!("refunds[{}]", one.refund.id.0)
+        }
+        None => goods.taken.first().map(|one| one.source.clone()).unwrap_or_default(),
+    };
+    let after = case.order.presentment_currency().show(goods.value);
+    case.writer.note(key, &field, "refund_of_earlier_return", "", &after);
     Ok(())
 }

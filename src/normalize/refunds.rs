@@ -5,9 +5,10 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::currency::{booked_amount, conversions, share, to_precision};
-use super::differences::of_refund;
+use super::differences::{of_refund, overpayment};
 use super::lines::{account, single, tax_mode};
-use super::notes::{note_included, note_marketplace, note_reading, shown};
+use super::notes::{note_earlier, note_included, note_marketplace, note_reading, shown};
+use super::owed::{Goods, Owed};
 use super::payments::{note_drift, presentment_amount, state_buyers_amounts};
 use super::returns::{Returned, Returns, Taken, taken};
 use super::rounding::{bound, close};
@@ -29,24 +30,25 @@ pub(super) fn refunds(
     sale: &Itemised,
     target: &Target,
     returns: &Returns<'_>,
-    mut owed_back: Vec<Line>,
+    lowered: Vec<Line>,
     ours: impl Fn(&Id) -> bool,
 ) -> Result<Vec<Document>, Hold> {
     let mut paid: Vec<&Returned<'_>> = returns.paid.iter().collect();
     paid.sort_by_key(|one| case.input.booked.parts_of(&key_of(one)).is_empty());
-    let mut waiting: Vec<&Returned<'_>> = if target.waiting { returns.unpaid.iter().collect() } else { Vec::new() };
+    let mut owed = Owed::new(case, target, returns, lowered)?;
     let mut documents = Vec::new();
     let mut cumulated = Decimal::ZERO;
     for one in paid {
         let before = share(case, target.booked, cumulated, target.presentment);
         cumulated += one.money;
         let amount = share(case, target.booked, cumulated, target.presentment) - before;
-        let paid_for = claimed(one, &mut waiting);
+        let goods = owed.claim(one.money - one.value);
         if !ours(&one.refund.id) || frozen(case, one, amount, &mut documents) || amount <= Decimal::ZERO {
+            owed.settled(case, sale.tax_mode, one, &goods, amount)?;
             continue;
         }
         let whole = before.is_zero() && cumulated == target.presentment;
-        let body = if whole { sale.clone() } else { lines_of(case, sale, one, &paid_for, amount, &mut owed_back)? };
+        let body = if whole { sale.clone() } else { lines_of(case, sale, one, &goods, amount, &mut owed)? };
         documents.extend(one_refund(case, sale, one, body, amount)?);
     }
     Ok(documents)
@@ -80,21 +82,6 @@ fn frozen(case: &Case<'_>, one: &Returned<'_>, amount: Decimal, documents: &mut 
         documents.extend(case.input.booked.parts_of(&DocumentKey::refund(tx.id.as_str())).into_iter().cloned());
     }
     true
-}
-
-/// Goods that were taken off earlier without money, as far as this refund's money beyond its own lines pays for them.
-fn claimed<'a, 'b>(one: &Returned<'_>, waiting: &mut Vec<&'b Returned<'a>>) -> Vec<&'b Returned<'a>> {
-    let mut left = one.money - one.value;
-    let mut claimed = Vec::new();
-    waiting.retain(|candidate| {
-        let fits = candidate.value > Decimal::ZERO && candidate.value <= left;
-        if fits {
-            left -= candidate.value;
-            claimed.push(*candidate);
-        }
-        !fits
-    });
-    claimed
 }
 
 fn one_refund(
@@ -251,40 +238,30 @@ fn lines_of(
     case: &mut Case<'_>,
     sale: &Itemised,
     one: &Returned<'_>,
-    paid_for: &[&Returned<'_>],
+    goods: &[Goods<'_, '_>],
     amount: Decimal,
-    owed_back: &mut Vec<Line>,
+    owed: &mut Owed<'_, '_>,
 ) -> Result<Itemised, Hold> {
     let key = key_of(one);
     let mode = tax_mode(case);
     let mut lines = Vec::new();
-    for source in std::iter::once(&one).chain(paid_for) {
-        note_reading(case, &key, source)?;
-        if source.refund.id != one.refund.id {
-            let after = case.order.presentment_currency().show(source.value);
-            let field = format!("refunds[{}]", source.refund.id.0);
-            case.writer.note(&key, &field, "refund_of_earlier_return", "", &after);
-        }
-        for entry in taken(case, source.refund, source.reading, Side::Presentment)? {
-            match bands::of(&sale.lines, &entry.source) {
-                bands if bands.is_empty() => returned_line(case, &key, mode, &entry, &mut lines)?,
-                bands => {
-                    let (with_tax, tax) = (booked_amount(case, entry.with_tax), booked_amount(case, entry.tax));
-                    let shares = again(case, mode, &bands, with_tax, tax);
-                    let (before, after) = (case.currency.show(with_tax), shown(case, &shares));
-                    case.writer.note(&key, &entry.source, "delivery_bands", &before, &after);
-                    lines.extend(shares);
-                }
-            }
+    note_reading(case, &key, one)?;
+    for entry in taken(case, one.refund, one.reading, Side::Presentment)? {
+        returned_lines(case, &key, sale, &entry, &mut lines)?;
+    }
+    for earlier in goods {
+        note_earlier(case, &key, earlier)?;
+        for entry in &earlier.taken {
+            returned_lines(case, &key, sale, entry, &mut lines)?;
         }
     }
     let mut difference = amount - super::lines::sum(case, mode, &lines);
-    let owed = super::lines::sum(case, mode, owed_back);
-    if owed > Decimal::ZERO && (difference - owed).abs() <= bound(case, 1 + conversions(case)) {
-        let after = shown(case, owed_back);
+    let lowered = owed.lowered(case, mode, difference);
+    if !lowered.is_empty() {
+        let after = shown(case, &lowered);
         case.writer.note(&key, "transactions", "refund_of_lower_price", "", &after);
-        lines.append(owed_back);
-        difference -= owed;
+        difference -= super::lines::sum(case, mode, &lowered);
+        lines.extend(lowered);
     }
     let exchanged = exchanged(case, mode, sale, difference);
     difference -= super::lines::sum(case, mode, &exchanged);
@@ -293,6 +270,11 @@ fn lines_of(
         case.writer.note(&key, "transactions", "refund_of_exchange", "", &after);
     }
     lines.extend(exchanged);
+    if lines.is_empty() {
+        let overpaid = owed.overpaid(difference);
+        lines.extend(overpayment(case, &key, overpaid)?);
+        difference -= overpaid;
+    }
     if difference.abs() > bound(case, conversions(case)) {
         let all = of_refund(case, &key, difference, &lines, sale)?;
         lines.extend(all);
@@ -305,8 +287,28 @@ fn lines_of(
     Ok(body)
 }
 
+/// What was taken back of one line; of a delivery of several rates, rate by rate.
+fn returned_lines(
+    case: &mut Case<'_>,
+    key: &DocumentKey,
+    sale: &Itemised,
+    entry: &Taken<'_>,
+    lines: &mut Vec<Line>,
+) -> Result<(), Hold> {
+    let bands = bands::of(&sale.lines, &entry.source);
+    if bands.is_empty() {
+        return returned_line(case, key, sale.tax_mode, entry, lines);
+    }
+    let (with_tax, tax) = (booked_amount(case, entry.with_tax), booked_amount(case, entry.tax));
+    let shares = again(case, sale.tax_mode, &bands, with_tax, tax);
+    let (before, after) = (case.currency.show(with_tax), shown(case, &shares));
+    case.writer.note(key, &entry.source, "delivery_bands", &before, &after);
+    lines.extend(shares);
+    Ok(())
+}
+
 /// Lines of the sale once more, as far as `with_tax` goes, each with its share of the tax.
-fn again(case: &Case<'_>, mode: TaxMode, lines: &[&Line], with_tax: Decimal, tax: Decimal) -> Vec<Line> {
+pub(super) fn again(case: &Case<'_>, mode: TaxMode, lines: &[&Line], with_tax: Decimal, tax: Decimal) -> Vec<Line> {
     let shares = bands::shares(case, lines, with_tax, tax);
     let lines = lines.iter().zip(shares).map(|(line, (with_tax, amount))| Line {
         quantity: Decimal::ONE,
