@@ -77,9 +77,14 @@ pub(super) fn receipts(case: &mut Case<'_>, returns: &Returns<'_>) -> Result<Rec
         list.push(inferred(case, amount)?);
     }
     let mut covered = case.stamp.inferred.unwrap_or_default();
+    let mut beyond = inferred_beyond(case, &known, &amounts);
     for (one, amount) in known.into_iter().zip(amounts) {
-        let already = stood_for(case, one, amount, covered);
-        covered -= already;
+        let already = if is_besides(case, one) { amount.min(beyond) } else { amount.min(covered) };
+        if is_besides(case, one) {
+            beyond -= already
+        } else {
+            covered -= already
+        }
         if amount > already {
             let date = one.at().map_or(case.date, |at| case.day(at));
             list.push(Receipt::of(one, date, amount, already));
@@ -280,12 +285,23 @@ pub(super) fn infer(case: &mut Case<'_>, amount: Decimal) {
 
 /// How much of a transaction's money was inferred before it became known, of `covered` that no other one accounts for.
 pub(super) fn stood_for(case: &Case<'_>, one: &Transaction, amount: Decimal, covered: Decimal) -> Decimal {
+    if is_besides(case, one) { Decimal::ZERO } else { amount.min(covered) }
+}
+
+/// True if what was inferred is none of this transaction's money: it was known then, or was made later.
+fn is_besides(case: &Case<'_>, one: &Transaction) -> bool {
     let stamp = &case.stamp;
     let is_later = |(said, made)| made - said > SAME_MOMENT;
-    if stamp.known.contains(&one.id.0) || stamp.said_at.zip(one.created_at).is_some_and(is_later) {
-        return Decimal::ZERO;
-    }
-    amount.min(covered)
+    stamp.known.contains(&one.id.0) || stamp.said_at.zip(one.created_at).is_some_and(is_later)
+}
+
+/// By how much what was inferred from an inexact figure, and the money besides it, miss the order's total: that much too
+/// much was inferred.
+fn inferred_beyond(case: &Case<'_>, known: &[&Transaction], amounts: &[Decimal]) -> Decimal {
+    let Some(inferred) = case.stamp.inferred else { return Decimal::ZERO };
+    let besides = known.iter().zip(amounts).filter(|(one, _)| is_besides(case, one));
+    let beyond = inferred + besides.map(|(_, amount)| *amount).sum::<Decimal>() - case.presentment_total;
+    if beyond <= inexact(case) { beyond.max(Decimal::ZERO) } else { Decimal::ZERO }
 }
 
 /// True if a snapshot says that anything was ever paid.
