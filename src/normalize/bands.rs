@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 
 use super::currency::conversions;
 use super::lines::{sum, tax_mode};
-use super::tax::{line_taxes, sold_untaxed};
+use super::tax::{is_mapped, line_taxes, sold_untaxed};
 use super::{Case, missing};
 use crate::books::document::{Line, LineRole, LineTax};
 use crate::books::hold::Hold;
@@ -18,7 +18,8 @@ use crate::shopify::order::TaxLine;
 /// on the whole, explain the taxes.
 pub(super) fn bands(case: &Case<'_>, line: &Line, taxes: &[TaxLine]) -> Result<Option<Vec<(Decimal, LineTax)>>, Hold> {
     let by_codes = case.input.settings.tax == TaxBooking::Codes;
-    if taxes.len() < 2 || case.input.rules.tax_model() == TaxModel::TotalOnly || !by_codes {
+    let is_remitted = taxes.iter().any(|tax| tax.channel_liable == Some(true));
+    if taxes.len() < 2 || is_remitted || case.input.rules.tax_model() == TaxModel::TotalOnly || !by_codes {
         return Ok(None);
     }
     let one = case.order.one_currency();
@@ -34,7 +35,8 @@ pub(super) fn bands(case: &Case<'_>, line: &Line, taxes: &[TaxLine]) -> Result<O
     // Converted one by one, net and tax may each be off by a minor unit.
     let off = if conversions(case) == 0 { cent } else { cent + cent };
     let on_the_whole = |(tax, amount): (&TaxLine, &Decimal)| (net * rate(tax) - amount).abs() <= off;
-    if total.is_zero() || taxes.iter().zip(&amounts).all(on_the_whole) {
+    // On something small nobody can tell: then it is what there is a code for.
+    if total.is_zero() || (taxes.iter().zip(&amounts).all(on_the_whole) && is_mapped(case, taxes)) {
         return Ok(None);
     }
     let (mut bands, mut left) = (Vec::new(), net);

@@ -198,11 +198,13 @@ pub fn desired(input: &Input<'_>) -> Result<Desired, Hold> {
         // Whether one tender paid everything at once is not known yet.
         return Ok(case.into_documents(Vec::new(), awaits));
     }
-    let wanted = sale::body(&mut case, &target, &returns)?;
-    let mut series = series::series(&mut case, wanted.clone(), &target, &receipts)?;
+    let sold = sale::body(&mut case, &target, &returns)?;
+    let mut wanted = sold.clone();
+    tax::as_lines(&mut case, &DocumentKey::sale(), &mut wanted)?;
+    let mut series = series::series(&mut case, wanted, &target, &receipts)?;
     let payments = payments::payments(&mut case, &target, &receipts, &mut series)?;
     let Series { mut sales, credits, owed_back, .. } = series;
-    let refunds = refunds::refunds(&mut case, &wanted, &target, &returns, owed_back, |_| true)?;
+    let refunds = refunds::refunds(&mut case, &sold, &target, &returns, owed_back, |_| true)?;
     sales.extend(credits);
     sales.extend(payments);
     sales.extend(refunds);

@@ -103,14 +103,20 @@ pub(super) fn amounts(case: &Case<'_>, known: &[&Transaction]) -> Result<Vec<Dec
     take_off_change(case, known, &mut plain)?;
     let rounding = case.order.cash_rounding(Side::Presentment);
     let missing = case.presentment_total - plain.iter().sum::<Decimal>();
-    if rounding.is_zero() || missing != rounding {
-        return Ok(plain);
-    }
     let stated = known.iter().rposition(|one| one.amount_rounding.is_some_and(|amount| amount.0 == rounding));
-    if let Some(amount) = stated.or(known.len().checked_sub(1)).and_then(|at| plain.get_mut(at)) {
-        *amount += rounding;
+    let Some(at) = stated.or(known.len().checked_sub(1)).filter(|_| !rounding.is_zero()) else { return Ok(plain) };
+    // What was booked of it stays read so, whatever the order comes to since.
+    if missing == rounding || booked_of(case, known[at]) == Some(plain[at] + rounding) {
+        plain[at] += rounding;
     }
     Ok(plain)
+}
+
+/// What is booked of a receipt, in the buyer's currency.
+fn booked_of(case: &Case<'_>, one: &Transaction) -> Option<Decimal> {
+    let standing = case.input.booked.parts_of(&DocumentKey::payment(one.id.as_str()));
+    let booked = standing.iter().map(|one| buyers(case, one)).sum::<Option<Decimal>>();
+    booked.filter(|_| !standing.is_empty())
 }
 
 /// Cash may be told as it was handed over, with the change as a transaction of its own: then the change comes off it. Which
@@ -127,9 +133,7 @@ fn take_off_change(case: &Case<'_>, known: &[&Transaction], amounts: &mut [Decim
     let rounding = case.order.cash_rounding(Side::Presentment);
     let closes = |sum: Decimal| sum == case.presentment_total || sum + rounding == case.presentment_total;
     let sum: Decimal = amounts.iter().sum();
-    let standing = case.input.booked.parts_of(&DocumentKey::payment(known[at].id.as_str()));
-    let booked = standing.iter().map(|one| buyers(case, one)).sum::<Option<Decimal>>();
-    let is_net = match booked.filter(|_| !standing.is_empty()) {
+    let is_net = match booked_of(case, known[at]) {
         Some(booked) => booked < amounts[at],
         None => closes(sum - change) && !closes(sum),
     };

@@ -24,7 +24,7 @@ use crate::shopify::Transaction;
 use crate::shopify::money::{Id, Side};
 
 /// The documents of all refunds whose money has moved: those that are booked first, then the oldest. One that is not
-/// `ours` makes none.
+/// `ours` makes none. `sale` has its tax on its lines.
 pub(super) fn refunds(
     case: &mut Case<'_>,
     sale: &Itemised,
@@ -48,7 +48,8 @@ pub(super) fn refunds(
             continue;
         }
         let whole = before.is_zero() && cumulated == target.presentment;
-        let body = if whole { sale.clone() } else { lines_of(case, sale, one, &goods, amount, &mut owed)? };
+        let mut body = if whole { sale.clone() } else { lines_of(case, sale, one, &goods, amount, &mut owed)? };
+        as_lines(case, &key_of(one), &mut body)?;
         documents.extend(one_refund(case, sale, one, body, amount)?);
     }
     Ok(documents)
@@ -282,9 +283,7 @@ fn lines_of(
     to_precision(case, &key, &mut lines);
     let tax_total = lines.iter().map(|line| line.tax.amount).sum();
     let number = String::new();
-    let mut body = Itemised { number, due_date: case.date, tax_mode: mode, lines, tax_total, cash: None };
-    as_lines(case, &key, &mut body)?;
-    Ok(body)
+    Ok(Itemised { number, due_date: case.date, tax_mode: mode, lines, tax_total, cash: None })
 }
 
 /// What was taken back of one line; of a delivery of several rates, rate by rate.

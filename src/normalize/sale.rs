@@ -14,7 +14,7 @@ use super::lines::{sale_lines, shipping_source, sum, tax_mode};
 use super::notes::note_reading;
 use super::returns::{Returns, Taken, taken};
 use super::rounding::bound;
-use super::tax::{as_lines, untaxed};
+use super::tax::untaxed;
 use super::{Case, bands, number};
 use crate::books::document::{DocumentKey, Itemised, Line, LineTax, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
@@ -63,7 +63,7 @@ fn as_booked(case: &Case<'_>, presentment: Decimal, whole: Decimal) -> Decimal {
     }
 }
 
-/// The sale as it ought to be now, as if nothing had been booked yet.
+/// The sale as it ought to be now, as if nothing had been booked yet; the tax of its lines on them, whatever the settings say.
 pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) -> Result<Itemised, Hold> {
     let key = DocumentKey::sale();
     let mode = tax_mode(case);
@@ -80,7 +80,7 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
     }
     let difference = target.booked - sum(case, mode, &lines);
     if difference.abs() > bound(case, conversions(case)) {
-        let basis = taken_back(case, returns, sold)?;
+        let basis = taken_back(case, returns, sold, difference)?;
         let all = of_sale(case, target, difference, &basis)?;
         lines.extend(all);
     }
@@ -89,19 +89,20 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
     }
     let tax_total = lines.iter().map(|line| line.tax.amount).sum();
     let number = number::sale(&case.stamp.number_prefix, &case.order.name, case.order.id.as_str());
-    let mut body = Itemised { number, due_date: due_date(case), tax_mode: mode, lines, tax_total, cash: None };
-    as_lines(case, &key, &mut body)?;
-    Ok(body)
+    Ok(Itemised { number, due_date: due_date(case), tax_mode: mode, lines, tax_total, cash: None })
 }
 
 /// The lines of what was taken back without being paid back: money that is neither theirs nor returned yet bears their
-/// tax. All lines, where nobody says which.
-fn taken_back(case: &Case<'_>, returns: &Returns<'_>, sold: Vec<Line>) -> Result<Vec<Line>, Hold> {
+/// tax. What a refund took back without paying all of it still stands in the lines (below zero); what left without any money
+/// does not (above). All lines, where nobody says which.
+fn taken_back(case: &Case<'_>, returns: &Returns<'_>, sold: Vec<Line>, difference: Decimal) -> Result<Vec<Line>, Hold> {
     let mut sources = BTreeSet::new();
-    for one in returns.paid.iter().filter(|one| one.unpaid() > Decimal::ZERO).chain(&returns.unpaid) {
+    let partly = returns.paid.iter().filter(|one| one.unpaid() > Decimal::ZERO);
+    let refunds: Vec<_> = if difference < Decimal::ZERO { partly.collect() } else { returns.unpaid.iter().collect() };
+    for one in refunds {
         sources.extend(taken(case, one.refund, one.reading, case.side)?.into_iter().map(|one| one.source));
     }
-    for gone in &returns.gone {
+    for gone in returns.gone.iter().filter(|_| difference > Decimal::ZERO) {
         sources.insert(gone.taken(case, case.side)?.source);
     }
     let named = |line: &Line| line.source.split('/').next().is_some_and(|source| sources.contains(source));
@@ -147,8 +148,8 @@ fn take_off_line(case: &Case<'_>, lines: &mut Vec<Line>, one: &Taken<'_>) {
     let on_top = tax_mode(case) == TaxMode::Exclusive;
     let tax = tax_within(case, &line, one);
     let net = one.with_tax - if one.taxes.is_empty() { tax } else { one.tax };
-    let amount = line.amount(case.currency) - if on_top { net } else { one.with_tax };
-    let tax = line.tax.amount - tax;
+    let amount = case.round(line.amount(case.currency) - if on_top { net } else { one.with_tax });
+    let tax = case.round(line.tax.amount - tax);
     let quantity = line.quantity - one.quantity;
     // Without units nothing is left but what conversion from another currency rounded.
     let crumbs = case.minor_unit() + case.minor_unit();
@@ -156,10 +157,12 @@ fn take_off_line(case: &Case<'_>, lines: &mut Vec<Line>, one: &Taken<'_>) {
         lines.remove(at);
         return;
     }
-    let discount = case.round(quantity * line.unit_price) - amount;
+    let left = Line { quantity, ..line.clone() }.gross(case.currency);
+    let discount = left - amount;
     let loses_it = tax.is_zero() && !line.tax.amount.is_zero();
     let tax = if loses_it { untaxed(case) } else { LineTax { amount: tax, ..line.tax.clone() } };
-    lines[at] = if quantity > Decimal::ZERO && discount >= Decimal::ZERO && line.quantity != Decimal::ONE {
+    let stays = quantity > Decimal::ZERO && discount >= Decimal::ZERO && case.round(left) == left;
+    lines[at] = if stays && line.quantity != Decimal::ONE {
         Line { quantity, discount, tax, ..line }
     } else {
         let tax_amount = tax.amount;

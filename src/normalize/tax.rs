@@ -155,6 +155,12 @@ fn code<'a>(case: &Case<'a>, taxes: &[&TaxLine]) -> Option<&'a str> {
     case.input.settings.tax_code(country(case), &taxes)
 }
 
+/// True if there is a code for these taxes together, as far as they have a rate.
+pub(super) fn is_mapped(case: &Case<'_>, taxes: &[TaxLine]) -> bool {
+    let charged: Vec<&TaxLine> = taxes.iter().filter(|line| !rate(line).is_zero()).collect();
+    charged.len() < 2 || code(case, &charged).is_some()
+}
+
 /// The code of a tax of 0 %, where the settings name one for it: to a tax return, zero-rated is not untaxed.
 fn zero_code<'a>(case: &Case<'a>, line: &TaxLine) -> Option<&'a str> {
     if !codes(case) || !rate(line).is_zero() || line.channel_liable == Some(true) {

@@ -91,7 +91,7 @@ proptest! {
 /// 20.00 over 94, 100, 100 and 100: floored shares, and the cents left over go to the first lines (a real order, §2.3).
 #[test]
 fn an_order_discount_is_allocated_as_shopify_does() {
-    use crate::orders::plan::{Discount, Kind, Line, Money, Payment, Plan, Tax, Tip};
+    use crate::orders::plan::{Discount, Kind, Line, Money, Payment, Plan, Rates, Tax, Tip};
     let line = |price| Line { kind: Kind::Goods, price, quantity: 1, tax: Tax::None, discount: Discount::None };
     let currency = crate::orders::Currency { code: "HKD", decimals: 2 };
     let plan = Plan {
@@ -106,6 +106,7 @@ fn an_order_discount_is_allocated_as_shopify_does() {
         fees: 0,
         payment: Payment::Unpaid,
         has_customer: true,
+        rates: Rates::British,
         events: Vec::new(),
     };
     let life = Life::of(&plan);

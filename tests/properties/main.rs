@@ -12,6 +12,7 @@ mod support;
 mod books;
 mod damage;
 mod identities;
+mod lessons;
 mod models;
 
 use proptest::test_runner::{Config, RngSeed};

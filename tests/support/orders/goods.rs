@@ -1,6 +1,6 @@
 //! What is sold and how it is priced: lines, discounts and their shares, taxes (facts/shopify §2.3).
 
-use super::plan::{Discount, Kind, Line, Shipping, Tax, Tip};
+use super::plan::{Discount, Kind, Line, Rates, Shipping, Tax, Tip};
 use super::till::Till;
 
 /// `amount × numerator ÷ denominator`, half up.
@@ -44,6 +44,11 @@ impl Item {
 
     pub fn tax_total(&self) -> i64 {
         self.taxes.iter().map(|tax| tax.amount).sum()
+    }
+
+    /// True if its tax is the marketplace's business.
+    pub fn is_remitted(&self) -> bool {
+        self.taxes.iter().any(|tax| tax.marketplace)
     }
 
     /// Share of the price and of the tax of the next `units` that leave the order: with all before them they make up
@@ -180,8 +185,17 @@ impl Till<'_> {
 
     /// Each tax of a line, rounded by itself.
     pub(super) fn taxes(&self, tax: Tax, net: i64) -> Vec<TaxLine> {
+        let is_australian = self.plan.rates == Rates::Australian;
+        if let Tax::Mixed(share) = tax {
+            let (full, reduced) = if is_australian { (Tax::Twenty, Tax::ZeroRated) } else { (Tax::Twenty, Tax::Five) };
+            let part = part(net, share, 1000);
+            return [self.taxes(full, part), self.taxes(reduced, net - part)].concat();
+        }
         let rates: &[(&str, i64, bool)] = match tax {
-            Tax::None => &[],
+            Tax::None | Tax::Mixed(_) => &[],
+            Tax::Five if is_australian => &[],
+            Tax::Twenty | Tax::FifteenAndFive if is_australian => &[("GST", 1_000, false)],
+            Tax::Marketplace if is_australian => &[("GST", 1_000, true)],
             Tax::ZeroRated => &[("Zero rate", 0, false)],
             Tax::Exempt => return vec![TaxLine { title: "VAT", rate: 2_000, amount: 0, marketplace: false }],
             Tax::Twenty => &[("VAT", 2_000, false)],

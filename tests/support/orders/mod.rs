@@ -43,6 +43,8 @@ pub struct Expected {
     /// Successful receipts by transaction id.
     pub receipts: Vec<(String, i64)>,
     pub is_cancelled: bool,
+    /// The seller's tax of what the buyer kept, where Shopify's figures alone say it.
+    pub tax: Option<i64>,
 }
 
 /// A currency with its number of decimals.

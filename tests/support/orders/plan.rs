@@ -18,6 +18,15 @@ pub struct Plan {
     pub payment: Payment,
     pub has_customer: bool,
     pub events: Vec<Event>,
+    pub rates: Rates,
+}
+
+/// The rates of the country that the order is taxed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rates {
+    British,
+    /// One rate of 10 %, and what bears none.
+    Australian,
 }
 
 /// Shop's and buyer's currency, and shop units for one of the buyer's.
@@ -62,6 +71,8 @@ pub enum Tax {
     FifteenAndFive,
     /// The marketplace remits it.
     Marketplace,
+    /// Of a delivery: the full rate on so many thousandths of it, the reduced one on the rest (§3.5).
+    Mixed(i64),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,6 +138,13 @@ pub enum Event {
         line: usize,
         units: i64,
     },
+    /// Units come back and something else goes out; what it is cheaper is given back at once, or not yet.
+    Exchange {
+        line: usize,
+        units: i64,
+        into: Line,
+        settles: bool,
+    },
     /// Another discount on everything, in thousandths.
     Reduce(i64),
     Cancel {
@@ -166,6 +184,7 @@ const USD: Currency = currency("USD", 2);
 const GBP: Currency = currency("GBP", 2);
 const EUR: Currency = currency("EUR", 2);
 const JPY: Currency = currency("JPY", 0);
+const KWD: Currency = currency("KWD", 3);
 
 fn money() -> impl Strategy<Value = Money> {
     let two = |shop, presentment, rate| Just(Money { shop, presentment, rate });
@@ -180,6 +199,8 @@ fn money() -> impl Strategy<Value = Money> {
         2 => two(USD, JPY, 6_812),
         1 => two(JPY, USD, 146_790_000),
         1 => two(EUR, GBP, 1_181_650),
+        1 => one(KWD),
+        1 => two(KWD, USD, 306_271),
     ]
 }
 
@@ -220,7 +241,8 @@ fn line() -> impl Strategy<Value = Line> {
 fn shipping() -> impl Strategy<Value = Shipping> {
     let free = prop_oneof![4 => Just(Discount::None), 1 => Just(Discount::Percent(100)), 1 => discount()];
     let removed = prop_oneof![9 => Just(false), 1 => Just(true)];
-    (prop_oneof![Just(0), Just(490), 1..5_000i64], tax(), free, removed)
+    let taxes = prop_oneof![3 => tax(), 1 => (1..1000i64).prop_map(Tax::Mixed)];
+    (prop_oneof![Just(0), Just(490), 1..5_000i64], taxes, free, removed)
         .prop_map(|(price, tax, discount, removed)| Shipping { price, tax, discount, removed })
 }
 
@@ -276,6 +298,8 @@ fn event() -> impl Strategy<Value = Event> {
         2 => any::<bool>().prop_map(|succeeds| Event::Settle { succeeds }),
         2 => line().prop_map(Event::AddLine),
         2 => (0..4usize, 1..3i64).prop_map(|(line, units)| Event::Remove { line, units }),
+        2 => (0..4usize, 1..3i64, line(), any::<bool>())
+            .prop_map(|(line, units, into, settles)| Event::Exchange { line, units, into, settles }),
         1 => (1..400i64).prop_map(Event::Reduce),
         2 => any::<bool>().prop_map(|refund| Event::Cancel { refund }),
     ]
@@ -310,6 +334,7 @@ pub fn plans(with_events: bool) -> impl Strategy<Value = Plan> {
             payment,
             has_customer,
             events,
+            rates: Rates::British,
         },
     )
 }

@@ -11,16 +11,18 @@ use super::till::{RefundBody, Returned, Till, Transaction};
 impl Till<'_> {
     /// Takes units out of the order: a refund of them, without money so far.
     pub(super) fn take_out(&mut self, units: &[(usize, i64)]) -> RefundBody {
-        let mut lines = Vec::new();
+        let (mut lines, mut own_tax) = (Vec::new(), 0);
         for &(index, units) in units {
             let item = &mut self.items[index];
             let (subtotal, tax) = item.share(units);
             item.current -= units;
+            own_tax += if item.is_remitted() { 0 } else { tax };
             lines.push(Returned { item: item.id, units, subtotal, tax });
         }
         RefundBody {
             id: 9_200_000_009_000 + self.id(),
             lines,
+            own_tax,
             restock: "return",
             at: self.now,
             ..RefundBody::default()
@@ -44,12 +46,13 @@ impl Till<'_> {
             if amount > 0 {
                 let tax = part(tax, line.returned + amount, net) - part(tax, line.returned, net);
                 line.returned += amount;
+                refund.own_tax += if line.taxes.iter().any(|tax| tax.marketplace) { 0 } else { tax };
                 refund.shipping.push((line.id, amount, tax));
             }
         }
     }
 
-    fn waiting(&self) -> i64 {
+    pub(super) fn waiting(&self) -> i64 {
         let pending = |one: &&Transaction| one.status == "pending";
         self.refunds.iter().flat_map(|refund| &refund.transactions).filter(pending).map(|one| one.amount).sum()
     }
@@ -85,6 +88,7 @@ impl Till<'_> {
             refund.discrepancy = -money;
         }
         refund.gone = if before > 0 && lines > 0 { lines } else { money - owed };
+        refund.unclear = refund.discrepancy != 0;
         let pending = plan.pending && before <= 0;
         self.tell_shipping(&mut refund, plan.shape);
         if plan.net && self.plan.taxes_included {
@@ -116,6 +120,19 @@ impl Till<'_> {
         self.pay_back(&mut refund, money, "success");
         self.refunds.push(refund);
         self.refund(&self.refunds[self.refunds.len() - 1])
+    }
+
+    /// What is owed to the buyer goes back, as a refund that says nothing but that.
+    pub(super) fn pay_what_is_owed(&mut self) {
+        let money = (-self.outstanding()).min(self.received() - self.refunded());
+        if money <= 0 {
+            return;
+        }
+        let mut refund = RefundBody { restock: "no_restock", ..self.take_out(&[]) };
+        self.pay_back(&mut refund, money, "success");
+        self.refunds.push(refund);
+        let act = vec![self.refund(&self.refunds[self.refunds.len() - 1]), ("orders/updated".to_owned(), self.order())];
+        self.acts.push(act);
     }
 
     fn tell_shipping(&self, refund: &mut RefundBody, shape: ShippingShape) {

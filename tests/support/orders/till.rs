@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::goods::{Delivery, Item, part};
-use super::plan::{Discount, Event, Payment, Plan};
+use super::goods::{Delivery, Item, TaxLine, part};
+use super::plan::{Discount, Event, Line, Payment, Plan};
 use super::{Expected, Life};
 
 pub(super) const ORDER: u64 = 5_600_000_009_001;
@@ -44,6 +44,10 @@ pub(super) struct RefundBody {
     pub transactions: Vec<Transaction>,
     /// What leaves the order's total once the money has moved.
     pub gone: i64,
+    /// True if its money and what it takes back differ, whether it says so or not.
+    pub unclear: bool,
+    /// The seller's tax in what it takes back, whatever its lines tell.
+    pub own_tax: i64,
     pub at: usize,
 }
 
@@ -99,6 +103,7 @@ impl<'a> Till<'a> {
             refunds: refunds.collect(),
             receipts: receipts.collect(),
             is_cancelled: till.cancelled.is_some(),
+            tax: till.tax_kept(),
         };
         Life {
             acts: till.acts,
@@ -144,6 +149,24 @@ impl<'a> Till<'a> {
 
     pub fn receipts(&self) -> impl Iterator<Item = &Transaction> {
         self.transactions.iter().filter(|one| one.status == "success" && matches!(one.kind, "sale" | "capture"))
+    }
+
+    /// The seller's tax of what the buyer kept; `None` where money that no line explains, or that has not come to rest,
+    /// leaves it to the books.
+    fn tax_kept(&self) -> Option<i64> {
+        let unclear = |refund: &RefundBody| {
+            refund.unclear || refund.discrepancy != 0 || refund.transactions.iter().any(|one| one.status != "success")
+        };
+        if self.outstanding() != 0 || self.rounding != 0 || self.refunds.iter().any(unclear) {
+            return None;
+        }
+        if self.cancelled.is_some() {
+            return (self.received() == self.refunded()).then_some(0);
+        }
+        let own = |taxes: &[TaxLine]| taxes.iter().filter(|tax| !tax.marketplace).map(|tax| tax.amount).sum::<i64>();
+        let goods: i64 = self.items.iter().map(|item| own(&item.taxes)).sum();
+        let delivery: i64 = self.shipping.iter().filter(|one| !one.removed).map(|one| own(&one.taxes)).sum();
+        Some(goods + delivery - self.refunds.iter().map(|refund| refund.own_tax).sum::<i64>())
     }
 
     pub fn received(&self) -> i64 {
@@ -230,7 +253,12 @@ impl<'a> Till<'a> {
     fn happen(&mut self, event: &Event) {
         if let (
             Some(_),
-            Event::AddLine(_) | Event::Remove { .. } | Event::Reduce(_) | Event::Cancel { .. } | Event::PayRest,
+            Event::AddLine(_)
+            | Event::Remove { .. }
+            | Event::Exchange { .. }
+            | Event::Reduce(_)
+            | Event::Cancel { .. }
+            | Event::PayRest,
         ) = (self.cancelled, event)
         {
             return;
@@ -240,12 +268,11 @@ impl<'a> Till<'a> {
             Event::Refund(refund) => self.give_back(refund),
             Event::Settle { succeeds } => self.settle(*succeeds),
             Event::AddLine(line) => {
-                let mut item = self.item(line);
-                item.taxes = self.taxes(item.tax, item.net());
-                self.items.push(item);
+                self.add(line);
                 self.edit();
             }
             Event::Remove { line, units } => self.remove(*line, *units),
+            Event::Exchange { line, units, into, settles } => self.exchange(*line, *units, into, *settles),
             Event::Reduce(share) => {
                 let touched = !self.refunds.is_empty() || self.rounding != 0;
                 let before = self.applications.len();
@@ -258,6 +285,30 @@ impl<'a> Till<'a> {
                 }
             }
             Event::Cancel { refund } => self.cancel(*refund),
+        }
+    }
+
+    fn add(&mut self, line: &Line) {
+        let mut item = self.item(line);
+        item.taxes = self.taxes(item.tax, item.net());
+        self.items.push(item);
+    }
+
+    /// Goods come back without money, and others go out in their place.
+    fn exchange(&mut self, line: usize, units: i64, into: &Line, settles: bool) {
+        let index = line % self.items.len();
+        let units = units.min(self.items[index].current);
+        if self.items[index].is_tip || units == 0 || self.rounding != 0 || self.waiting() > 0 {
+            return;
+        }
+        let refund = self.take_out(&[(index, units)]);
+        self.gone += self.value(&refund);
+        self.refunds.push(refund);
+        self.add(into);
+        self.edit();
+        if settles {
+            self.now += 1;
+            self.pay_what_is_owed();
         }
     }
 

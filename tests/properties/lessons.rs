@@ -1,0 +1,97 @@
+//! Lives that once went wrong, each by its rule.
+
+use crate::books::verdict;
+use crate::orders::Currency;
+use crate::orders::plan::{
+    Discount, Event, Kind, Line, Money, Payment, Plan, Rates, Refund, Shipping, ShippingShape, Tax, Tip,
+};
+use crate::support::Company;
+
+const EUR: Currency = Currency { code: "EUR", decimals: 2 };
+const GBP: Currency = Currency { code: "GBP", decimals: 2 };
+const JPY: Currency = Currency { code: "JPY", decimals: 0 };
+const KWD: Currency = Currency { code: "KWD", decimals: 3 };
+
+fn one(currency: Currency) -> Money {
+    Money { shop: currency, presentment: currency, rate: 1_000_000 }
+}
+
+fn line(price: i64, quantity: i64, tax: Tax, discount: Discount) -> Line {
+    Line { kind: Kind::Goods, price, quantity, tax, discount }
+}
+
+fn plan(money: Money, taxes_included: bool, lines: Vec<Line>, payment: Payment, events: Vec<Event>) -> Plan {
+    Plan {
+        money,
+        taxes_included,
+        lines,
+        discount: Discount::None,
+        shipping: Vec::new(),
+        tip: Tip::None,
+        duties: 0,
+        fees: 0,
+        payment,
+        has_customer: true,
+        events,
+        rates: Rates::British,
+    }
+}
+
+fn back(units: Vec<i64>) -> Event {
+    let (shape, difference) = (ShippingShape::New, 0);
+    Event::Refund(Refund { units, shipping: 0, shape, difference, pending: false, net: false, silent: false })
+}
+
+fn goes_right(plan: &Plan, company: Company, manner: &str) {
+    for one_by_one in [true, false] {
+        assert_eq!(verdict(plan, company, one_by_one, manner), Ok(()), "one by one: {one_by_one}");
+    }
+}
+
+#[test]
+fn goods_that_come_back_partly_paid_take_their_tax_with_them_where_tax_is_a_line() {
+    let goods = vec![line(2757, 1, Tax::Twenty, Discount::None)];
+    let plan = Plan { duties: 52, ..plan(one(JPY), true, goods, Payment::Partly(428), vec![back(vec![1])]) };
+    goes_right(&plan, Company::XeroUs, "{}");
+    goes_right(&plan, Company::XeroUk, r#"{"tax": "line"}"#);
+}
+
+#[test]
+fn what_left_the_sale_lends_no_tax_to_what_comes_back_later() {
+    let into = line(18416, 3, Tax::None, Discount::None);
+    let exchange = Event::Exchange { line: 0, units: 1, into, settles: true };
+    let goods = vec![line(85, 1, Tax::Twenty, Discount::None)];
+    let paid = Payment::Paid { parts: vec![], authorised: false, failed_before: false };
+    let money = Money { shop: EUR, presentment: GBP, rate: 1_181_650 };
+    let plan = plan(money, true, goods, paid, vec![exchange, back(vec![99, 99])]);
+    goes_right(&plan, Company::QuickBooksUs, r#"{"currency": "presentment"}"#);
+}
+
+#[test]
+fn a_cash_payment_is_read_as_it_was_booked_whatever_is_added_later() {
+    let goods = vec![line(18228, 3, Tax::None, Discount::None)];
+    let cash = Payment::Cash { rounding: -2, stated: false };
+    let added = Event::AddLine(line(1995, 2, Tax::Twenty, Discount::None));
+    let plan = plan(one(EUR), true, goods, cash, vec![added]);
+    assert_eq!(verdict(&plan, Company::XeroUk, true, "{}"), Ok(()));
+}
+
+#[test]
+fn what_is_left_of_a_line_has_no_more_decimals_than_the_ledger() {
+    let goods =
+        vec![line(1995, 4, Tax::Five, Discount::Fixed(307)), line(100, 2, Tax::ZeroRated, Discount::Percent(33))];
+    let into = line(193_964, 1, Tax::None, Discount::None);
+    let exchange = Event::Exchange { line: 0, units: 1, into, settles: true };
+    let plan = plan(one(KWD), false, goods, Payment::Authorised, vec![exchange]);
+    goes_right(&plan, Company::QuickBooksUk, "{}");
+}
+
+#[test]
+fn a_delivery_that_is_too_small_to_tell_its_rates_apart_takes_the_codes_that_there_are() {
+    let goods = vec![line(4995, 1, Tax::Five, Discount::None)];
+    let small = Shipping { price: 490, tax: Tax::Mixed(934), discount: Discount::Percent(65), removed: false };
+    let paid = Payment::Paid { parts: vec![], authorised: false, failed_before: false };
+    let money = Money { shop: KWD, presentment: Currency { code: "USD", decimals: 2 }, rate: 306_271 };
+    let plan = Plan { shipping: vec![small], ..plan(money, true, goods, paid, vec![]) };
+    goes_right(&plan, Company::XeroUk, "{}");
+}
