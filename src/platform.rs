@@ -1,5 +1,5 @@
 //! The few things the house needs from the machine it stands on, as traits: time, chance, the object's own SQLite,
-//! the D1 journal, the alarm, a cipher and HTTP. `edge/` implements them on Cloudflare, [`native`] on this machine.
+//! the D1 journal, the alarm, a cipher, HTTP and the objects of the ledger companies. `edge/` implements them on Cloudflare, [`native`] on this machine.
 //! Nothing outside those two may read a clock, draw a random number or open a connection.
 
 use std::fmt;
@@ -36,6 +36,8 @@ pub struct Platform<'a> {
     pub cipher: &'a dyn Cipher,
     /// The way to the ledgers and to Shopify.
     pub http: &'a dyn Http,
+    /// Which books hold which ledger company.
+    pub companies: &'a dyn Companies,
 }
 
 /// Where the time comes from.
@@ -192,6 +194,28 @@ pub trait Http {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("outcome unknown: {0}")]
 pub struct HttpError(pub String);
+
+/// Books want a ledger company.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Claim {
+    /// The name of the company's own object.
+    pub object: String,
+    /// The label of the books that want it.
+    pub books: String,
+    /// Every label in the settings that may hold it.
+    pub configured: Vec<String>,
+}
+
+/// The objects of the ledger companies: each knows which books hold its company, and nothing else.
+pub trait Companies {
+    /// Asks for a company. Returns the label of the books that hold it now: those that asked, or others before them.
+    fn claim(&self, claim: Claim) -> LocalBoxFuture<'_, Result<String, Unasked>>;
+}
+
+/// A company's object could not be asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("it could not be asked which books hold the company: {0}")]
+pub struct Unasked(pub String);
 
 /// The object's database refused; the text is SQLite's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -47,7 +47,8 @@ pub struct Connection {
     pub shop: String,
     /// The books' label; the same label means the same company.
     pub books: String,
-    /// A hash of the settings as they are written: it changes when they change.
+    /// A hash of the settings as they are written, and of what other connections' say against them: it changes when they
+    /// change, and when a contradiction begins or ends.
     pub version: String,
     /// The settings, or everything that is wrong with them.
     pub settings: Result<Settings, Vec<ConfigError>>,
@@ -70,7 +71,7 @@ fn connection(name: &str, id: &str, value: &Value) -> Connection {
     let value = parsed.as_ref().unwrap_or(value);
     let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or("").trim().to_ascii_lowercase();
     let (shop, books) = (text("shop"), text("books"));
-    let version = Sha256::digest(value.to_string()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let version = hash(&value.to_string());
     let books = if books.is_empty() { id.clone() } else { books };
     let mut settings = settings(name, value);
     if settings.is_ok() && !is_label(&books) {
@@ -102,6 +103,8 @@ fn refuse_contradictions(all: &mut [Connection]) {
         all.iter().map(|one| all.iter().filter_map(|other| contradiction(one, other)).collect()).collect();
     for (one, problems) in all.iter_mut().zip(problems) {
         if !problems.is_empty() {
+            let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            one.version = hash(&format!("{} {}", one.version, said.join("; ")));
             one.settings = Err(problems);
         }
     }
@@ -142,6 +145,10 @@ fn contradiction(one: &Connection, other: &Connection) -> Option<ConfigError> {
         return problem("number_prefix", text);
     }
     None
+}
+
+fn hash(text: &str) -> String {
+    Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The label of books names an object and stands in addresses.

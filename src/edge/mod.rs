@@ -6,6 +6,7 @@ mod answers;
 #[cfg(feature = "checks")]
 mod checks;
 mod clock;
+mod companies;
 mod connecting;
 mod desk;
 mod http;

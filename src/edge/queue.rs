@@ -1,18 +1,20 @@
-//! `LedgerQueue`: the durable object of one ledger company. It opens the books on its own database and passes on what
-//! it is asked; every decision is made in `posting/`.
+//! `LedgerQueue`: the durable object of one set of books. It opens them on its own database and passes on what it is asked;
+//! every decision is made in `posting/`. Objects of the same class, one for each ledger company, know which books hold it.
 
 use worker::{DurableObject, Env, Headers, Method, Request, RequestInit, Response, Result, State, durable_object};
 
 use super::alarm::ObjectAlarm;
 use super::clock::{RuntimeClock, RuntimeRandom};
+use super::companies::{CLAIM, CompanyObjects};
 use super::http::RuntimeHttp;
 use super::journal::D1Journal;
 use super::sql::ObjectSql;
 use super::variables;
-use crate::config::{self, Variables, variable};
+use crate::config::{self, Connection, Variables, variable};
+use crate::journal::waiting_labels;
 use crate::platform::cipher::{NoCipher, TokenCipher};
-use crate::platform::{Cipher, Platform, Pulse, SqlError};
-use crate::posting::{Answer, Answered, Books, Incoming, OrderRef, Received};
+use crate::platform::{Cipher, Claim, Platform, Pulse, SqlError};
+use crate::posting::{Answer, Answered, Books, Incoming, OrderRef, Received, claims};
 use crate::shopify::Delivery;
 use crate::shopify::delivery::body_hash;
 
@@ -43,6 +45,11 @@ impl DurableObject for LedgerQueue {
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
+        if request.path() == CLAIM {
+            // This is the object of a company: it holds no books.
+            let Claim { books, configured, .. } = request.json().await?;
+            return Response::from_json(&claims::claim(&self.sql(), &books, &configured).map_err(refused)?);
+        }
         let header = |request: &Request, name: &str| request.headers().get(name).ok().flatten().unwrap_or_default();
         let id = header(&request, BOOKS);
         self.remember(&id)?;
@@ -169,6 +176,7 @@ struct Stand {
     alarm: ObjectAlarm,
     journal: D1Journal,
     cipher: Box<dyn Cipher>,
+    companies: CompanyObjects,
     variables: Variables,
 }
 
@@ -193,6 +201,7 @@ impl Stand {
             alarm: ObjectAlarm(storage()),
             journal: D1Journal::new(env),
             cipher,
+            companies: CompanyObjects(env.clone()),
             variables,
         }
     }
@@ -207,6 +216,7 @@ impl Stand {
             pulse,
             cipher: self.cipher.as_ref(),
             http: &RuntimeHttp,
+            companies: &self.companies,
         };
         Books::open(platform, id, config::connections(&self.variables), &self.variables).map_err(refused)
     }
@@ -234,12 +244,27 @@ pub async fn ask(env: &Env, question: &Question<'_>, headers: Headers, body: Opt
     stub.fetch_with_request(Request::new_with_init(&format!("https://books{}", question.path), &init)?).await
 }
 
-/// Wakes every set of books.
-pub async fn poke_all(env: &Env) {
-    let mut all: Vec<String> = config::connections(&variables::read(env)).into_iter().map(|one| one.books).collect();
+/// The labels in the settings, once each.
+pub fn labels(connections: &[Connection]) -> Vec<String> {
+    let mut all: Vec<String> = connections.iter().map(|one| one.books.clone()).collect();
     all.sort();
     all.dedup();
-    for books in all {
+    all
+}
+
+/// The same, and the labels of books that no connection names any more although orders wait there.
+pub async fn all_books(env: &Env, variables: &Variables) -> Vec<String> {
+    let mut all = labels(&config::connections(variables));
+    // Without D1 the settings have to do.
+    all.extend(waiting_labels(&D1Journal::new(env)).await.unwrap_or_default());
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// Wakes every set of books.
+pub async fn poke_all(env: &Env) {
+    for books in all_books(env, &variables::read(env)).await {
         let question = Question { books: &books, connection: "", order: "", path: "/poke" };
         // One object that cannot be reached must not keep the others asleep; the next tick tries again.
         let _ = ask(env, &question, Headers::new(), None).await;

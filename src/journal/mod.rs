@@ -3,10 +3,12 @@
 //! cannot be lost; it carries its sequence number, so a repeated flush changes nothing.
 
 mod flush;
+mod labels;
 mod outbox;
 mod records;
 
 pub use flush::{FlushError, Flushed, MIGRATIONS, flush, migrate};
+pub use labels::{every_label, waiting_labels};
 pub use outbox::{Outbox, SCHEMA, append, backlog};
 pub use records::{
     AdjustmentRecord, AlertRecord, AttemptRecord, DocumentRecord, EventRecord, OrderRecord, PrivacyRecord, Record,

@@ -27,8 +27,8 @@ pub struct Books<'a> {
     pub connections: Vec<Connection>,
     /// The Worker's variables and secrets.
     pub variables: &'a Variables,
-    /// The companies that the settings give to other books: (ledger, company, books).
-    elsewhere: Vec<(LedgerName, String, String)>,
+    /// The connections that feed other books.
+    pub(super) others: Vec<Connection>,
     /// True if more than one shop is configured: then only secrets with a connection's id behind their name count.
     pub(super) several_shops: bool,
 }
@@ -54,18 +54,15 @@ impl<'a> Books<'a> {
             all.into_iter().partition(|one| one.books == id);
         belong_to_their_company(platform.sql, id, &mut connections)?;
         preflight::resolve_names(platform.sql, &mut connections)?;
-        let held = |one: Connection| {
-            let settings = one.settings.ok().filter(|settings| !settings.company.is_empty())?;
-            Some((settings.ledger, settings.company, one.books))
-        };
-        let elsewhere = others.into_iter().filter_map(held).collect();
-        Ok(Self { platform, id, connections, variables, elsewhere, several_shops })
+        Ok(Self { platform, id, connections, variables, others, several_shops })
     }
 
     /// The other books to which the settings give that company, if any do.
     pub(super) fn holder(&self, ledger: LedgerName, company: &str) -> Option<&str> {
-        let found = self.elsewhere.iter().find(|(of, id, _)| *of == ledger && id == company);
-        found.map(|(_, _, books)| books.as_str())
+        let holds = |one: &&Connection| {
+            one.settings.as_ref().is_ok_and(|settings| settings.ledger == ledger && settings.company == company)
+        };
+        self.others.iter().find(holds).map(|one| one.books.as_str())
     }
 
     /// Takes a verified delivery in. The caller answers 200 once the object's writes are durable.

@@ -1,11 +1,86 @@
 //! Which books hold a company. Each company has an object of its own, named after it, that knows nothing else: asked by
 //! whoever is about to post there, it answers the same to everybody, at once. The first books to ask hold it.
+//!
+//! It is asked when a company is confirmed or connected again, whenever the settings are held against the ledger, and when
+//! the labels in the settings change; what it said is kept in the books' notebook under `claim`.
 
-use crate::platform::{Sql, SqlError, transaction};
+use serde::{Deserialize, Serialize};
+
+use super::books::Books;
+use super::preflight;
+use super::schema::{meta, set_meta};
+use super::tokens::Refused;
+use crate::books::rules::LedgerName;
+use crate::config::Connection;
+use crate::platform::{Claim, Sql, SqlError, transaction};
+
+const CLAIM: &str = "claim";
+
+/// What the company's object said last.
+#[derive(Serialize, Deserialize)]
+struct Answer {
+    /// To which question: another company, or other labels in the settings, may have another answer.
+    claim: Claim,
+    holder: String,
+}
 
 /// The name of a company's own object. No label of books can look like it.
 pub fn object(ledger: &str, company: &str) -> String {
     format!("company:{ledger}:{company}")
+}
+
+/// Why books are refused a company that others hold.
+pub fn taken(other: &str) -> String {
+    format!("the books `{other}` hold this company already; two sets of books for one company would post twice")
+}
+
+impl Books<'_> {
+    fn claim_of(&self, ledger: LedgerName, company: &str) -> Claim {
+        // Whose settings cannot be read keep what they hold.
+        let may_hold = |one: &&Connection| one.settings.as_ref().map_or(true, |settings| settings.ledger == ledger);
+        let all = self.connections.iter().chain(&self.others);
+        let mut configured: Vec<String> = all.filter(may_hold).map(|one| one.books.clone()).collect();
+        configured.sort();
+        configured.dedup();
+        Claim { object: object(ledger.as_str(), company), books: self.id.to_owned(), configured }
+    }
+
+    fn last_answer(&self) -> Result<Option<Answer>, SqlError> {
+        Ok(meta(self.platform.sql, CLAIM)?.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
+    /// True if the company's object was asked under the present settings, whatever it said.
+    pub(super) fn was_asked_who_holds(&self, ledger: LedgerName, company: &str) -> Result<bool, SqlError> {
+        let claim = self.claim_of(ledger, company);
+        Ok(self.last_answer()?.is_some_and(|answer| answer.claim == claim))
+    }
+
+    /// The other books that hold the company, if any do; else these hold it from now on. Asks nobody where that is known
+    /// already.
+    pub(super) async fn other_holder(&self, ledger: LedgerName, company: &str) -> Result<Option<String>, Refused> {
+        let claim = self.claim_of(ledger, company);
+        match self.last_answer()? {
+            Some(answer) if answer.claim == claim && answer.holder == self.id => Ok(None),
+            _ => self.ask_who_holds(ledger, company).await,
+        }
+    }
+
+    /// The same, asked in any case.
+    pub(super) async fn ask_who_holds(&self, ledger: LedgerName, company: &str) -> Result<Option<String>, Refused> {
+        let claim = self.claim_of(ledger, company);
+        let asked = self.platform.companies.claim(claim.clone()).await;
+        let holder = asked.map_err(|unasked| Refused::Later(unasked.to_string()))?;
+        transaction(self.platform.sql, |sql| {
+            let before = self.last_answer()?.map_or_else(|| self.id.to_owned(), |answer| answer.holder);
+            if before != holder {
+                // It is the same for every connection of these books.
+                preflight::forget_verdicts(sql)?;
+            }
+            let answer = Answer { claim, holder: holder.clone() };
+            set_meta(sql, CLAIM, &serde_json::to_string(&answer).map_err(|error| SqlError(error.to_string()))?)
+        })?;
+        Ok(Some(holder).filter(|holder| holder != self.id))
+    }
 }
 
 /// `books` want the company. Returns who holds it now: `books` themselves, or others that had it before and are still

@@ -9,10 +9,11 @@ use chrono::{DateTime, Duration, Utc};
 
 use super::books::Books;
 use super::budget::{self, Cost};
+use super::claims;
 use super::grant::{self, Source, Stored, Unconfirmed, Unreadable};
 use super::{orders, tokens};
 use crate::books::rules::LedgerName;
-use crate::config::Connection;
+use crate::config::{Connection, Settings};
 use crate::ledgers::oauth::{Company, TokenError, Tokens, provider};
 use crate::platform::time::iso;
 use crate::platform::{HttpError, Request, Response, Sql, SqlError, transaction};
@@ -175,41 +176,56 @@ impl Books<'_> {
         if companies.is_empty() {
             return refused("the consent opens no company; begin again and choose one");
         }
-        let pinned = grant::pinned(self.platform.sql)?;
+        let names: Vec<&str> = companies.iter().map(|one| one.name.as_str()).collect();
+        let names = names.join("\", \"");
+        let of_another = |own: &str| {
+            refused(format!(
+                "the consent was given for \"{names}\", but the books `{}` belong to {own}; begin again and choose \
+                 that company, or give the other one books of its own",
+                self.id
+            ))
+        };
         let settings = connection.settings.as_ref().ok();
-        let wanted = settings.map(|settings| settings.company.clone()).filter(|id| !id.is_empty());
-        if let Some(wanted) = &wanted {
-            let names: Vec<&str> = companies.iter().map(|one| one.name.as_str()).collect();
-            let names = names.join("\", \"");
+        if let Some(wanted) = settings.map(|settings| &settings.company).filter(|id| !id.is_empty()) {
             companies.retain(|one| one.id == *wanted);
             if companies.is_empty() {
-                let own = pinned.map_or_else(|| wanted.clone(), |company| format!("\"{}\"", company.name));
-                return refused(format!(
-                    "the consent was given for \"{names}\", but the books `{}` belong to {own}; begin again and choose \
-                     that company, or give the other one books of its own",
-                    self.id
-                ));
+                let pinned = grant::pinned(self.platform.sql)?;
+                return of_another(&pinned.map_or_else(|| wanted.clone(), |company| format!("\"{}\"", company.name)));
+            }
+            if let Some(other) = self.other_holder(ledger, wanted).await? {
+                return refused(claims::taken(&other));
             }
         } else {
+            let other = companies.iter().find_map(|one| self.holder(ledger, &one.id));
             companies.retain(|one| self.holder(ledger, &one.id).is_none());
             if companies.is_empty() {
-                return refused(
-                    "other books hold this company already; two sets of books for one company would post twice",
-                );
+                return refused(claims::taken(other.unwrap_or_default()));
             }
         }
         let seed = grant::seed_hash(self, ledger, &connection.id);
-        if let Some(company) = pinned {
-            let stored = Stored { tokens, seed, connection: connection.id.clone(), source };
-            grant::keep(self, &stored, true).await?;
-            self.resume().await?;
-            return Ok(Consented::Connected(company));
-        }
         let at = self.platform.clock.now();
-        let unconfirmed =
-            Unconfirmed { tokens, companies: companies.clone(), connection: connection.id.clone(), source, at };
-        grant::keep_unconfirmed(self, &unconfirmed).await?;
-        Ok(Consented::Unconfirmed(companies))
+        let consented = transaction(self.platform.sql, |sql| {
+            // Another company may have been confirmed while the ledger was asked.
+            match grant::pinned(sql)? {
+                Some(own) if companies.iter().any(|one| one.id == own.id) => {
+                    let stored = Stored { tokens, seed, connection: connection.id.clone(), source };
+                    grant::put(self, &stored, true)?;
+                    Ok(Consented::Connected(own))
+                }
+                Some(own) => of_another(&format!("\"{}\"", own.name)),
+                None => {
+                    let connection = connection.id.clone();
+                    let waiting = Unconfirmed { tokens, companies: companies.clone(), connection, source, at };
+                    grant::put_unconfirmed(self, &waiting)?;
+                    Ok(Consented::Unconfirmed(companies))
+                }
+            }
+        })?;
+        self.platform.sql.sync().await?;
+        if let Consented::Connected(_) = consented {
+            self.resume().await?;
+        }
+        Ok(consented)
     }
 
     /// Asks the ledger for a person who waits: it counts among the calls that the ledger's limits count.
@@ -229,21 +245,35 @@ impl Books<'_> {
         let Some(ledger) = connection.settings.as_ref().ok().map(|settings| settings.ledger) else {
             return refused("the connection's settings cannot be read");
         };
+        let (_, chosen) = self.waiting_for(company)?;
+        if let Some(other) = self.holder(ledger, &chosen.id) {
+            return refused(claims::taken(other));
+        }
+        if let Some(other) = self.other_holder(ledger, &chosen.id).await? {
+            return refused(claims::taken(&other));
+        }
+        let confirmed = transaction(self.platform.sql, |_| {
+            // Another consent may have come while the company's object was asked.
+            let (waiting, chosen) = self.waiting_for(company)?;
+            let seed = grant::seed_hash(self, ledger, &waiting.connection);
+            let Unconfirmed { tokens, connection, source, .. } = waiting;
+            grant::confirm(self, &Stored { tokens, seed, connection, source }, &chosen)?;
+            Ok::<Company, Declined>(chosen)
+        })?;
+        self.platform.sql.sync().await?;
+        self.resume().await?;
+        Ok(confirmed)
+    }
+
+    /// The consent that waits for an admin's word, and the company that the page showed.
+    fn waiting_for(&self, company: &str) -> Result<(Unconfirmed, Company), Declined> {
         let Some(waiting) = grant::unconfirmed(self)? else {
             return Err(Declined::Missing("no company waits for confirmation; connect the ledger first".into()));
         };
-        let Some(chosen) = waiting.companies.iter().find(|one| one.id == company) else {
-            return refused("this is not the company that waits for confirmation; look at the page again");
-        };
-        if let Some(other) = self.holder(ledger, &chosen.id) {
-            return refused(format!("the books `{other}` hold this company already"));
+        match waiting.companies.iter().find(|one| one.id == company).cloned() {
+            Some(chosen) => Ok((waiting, chosen)),
+            None => refused("this is not the company that waits for confirmation; look at the page again"),
         }
-        let seed = grant::seed_hash(self, ledger, &waiting.connection);
-        let (connection, source) = (waiting.connection.clone(), waiting.source);
-        let stored = Stored { tokens: waiting.tokens.clone(), seed, connection, source };
-        grant::confirm(self, &stored, chosen).await?;
-        self.resume().await?;
-        Ok(chosen.clone())
     }
 
     /// An admin says: let go of this company. What waits goes on waiting; the tokens are given back as far as the ledger
@@ -251,32 +281,32 @@ impl Books<'_> {
     pub async fn disconnect(&self, id: &str) -> Result<Option<String>, Declined> {
         let connection = self.connection(id).ok_or_else(|| unknown(id))?;
         let Ok(settings) = &connection.settings else { return refused("the connection's settings cannot be read") };
-        let ledger = settings.ledger;
-        // Xero's list of connections wants a token that is still valid.
-        let fresh = tokens::access_token(self, connection, false).await;
-        let held = grant::held(self, ledger, connection).ok().flatten();
-        grant::forget(self, ledger, id)?;
+        // First the ledger: a crash in between leaves tokens that can be given back once more.
+        let told = self.give_back(connection, settings).await;
+        grant::forget(self, settings.ledger, id)?;
         self.platform.sql.sync().await?;
-        let (Ok(_), Some(held)) = (fresh, held) else {
-            return Ok(Some(
-                "there was no valid token to give back; remove the app in the ledger's own settings".into(),
-            ));
-        };
-        let credentials = tokens::credentials(self, ledger, id)?;
-        let provider = provider(ledger, self.variables);
-        let told = async |request| -> Result<Response, String> {
+        let not_told =
+            |why| format!("the ledger could not be told ({why}); remove the app in the ledger's own settings");
+        Ok(told.err().map(not_told))
+    }
+
+    async fn give_back(&self, connection: &Connection, settings: &Settings) -> Result<(), String> {
+        // Xero's list of connections wants a token that is still valid.
+        tokens::access_token(self, connection, false).await.map_err(|refused| refused.to_string())?;
+        let held = grant::held(self, settings.ledger, connection).map_err(|problem| problem.to_string())?;
+        let held = held.ok_or("there is no token to give back")?;
+        let credentials = tokens::credentials(self, settings.ledger, held.client(connection));
+        let credentials = credentials.map_err(|refused| refused.to_string())?;
+        let provider = provider(settings.ledger, self.variables);
+        let tell = async |request| -> Result<Response, String> {
             let response = self.platform.http.send(request).await.map_err(|error| error.to_string())?;
             if response.status < 300 { Ok(response) } else { Err(format!("status {}", response.status)) }
         };
-        let mut answer = told(provider.leave(&credentials, &held.tokens)).await;
-        if let Ok(response) = &answer
-            && let Some(request) = provider.leave_further(&held.tokens, &settings.company, response)
-        {
-            answer = told(request).await;
+        let response = tell(provider.leave(&credentials, &held.tokens)).await?;
+        match provider.leave_further(&held.tokens, &settings.company, &response) {
+            Some(request) => tell(request).await.map(drop),
+            None => Ok(()),
         }
-        let not_told =
-            |why| format!("the ledger could not be told ({why}); remove the app in the ledger's own settings");
-        Ok(answer.err().map(not_told))
     }
 
     /// What waited for a connection is due now, the oldest first.

@@ -71,6 +71,13 @@ pub struct Stored {
     pub source: Source,
 }
 
+impl Stored {
+    /// The connection whose client id they belong to.
+    pub fn client<'a>(&'a self, asking: &'a Connection) -> &'a str {
+        if self.connection.is_empty() { &asking.id } else { &self.connection }
+    }
+}
+
 /// The tokens of a consent that nobody confirmed yet, and the companies that they open.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Unconfirmed {
@@ -159,12 +166,15 @@ fn each(books: &Books<'_>, mut act: impl FnMut(&str, DateTime<Utc>) -> Result<()
 
 /// True if the ledger refused this refresh token for good: asking again is of no use.
 pub fn is_dead(sql: &dyn Sql, refresh_token: &str) -> Result<bool, SqlError> {
-    Ok(meta(sql, DEAD)?.is_some_and(|dead| dead == hash(refresh_token)))
+    Ok(!refresh_token.is_empty() && meta(sql, DEAD)?.is_some_and(|dead| dead == hash(refresh_token)))
 }
 
-/// Writes down that the ledger refused this refresh token for good.
+/// Writes down that the ledger refused this refresh token for good. An app's own account has none: it may be accepted
+/// again without a new one.
 pub fn died(books: &Books<'_>, refresh_token: &str, why: &str) -> Result<(), SqlError> {
-    set_meta(books.platform.sql, DEAD, &hash(refresh_token))?;
+    if !refresh_token.is_empty() {
+        set_meta(books.platform.sql, DEAD, &hash(refresh_token))?;
+    }
     wants_reconnect(books, why)
 }
 
@@ -191,6 +201,12 @@ pub fn has_own_account(books: &Books<'_>, ledger: LedgerName, connection: &str) 
     ledger == LedgerName::Xero && variable(books.variables, &own).is_some() && seed(books, ledger, connection).is_none()
 }
 
+/// True if new tokens are asked for on an app's own account: those in use came so, or there are none yet and the
+/// connection has one.
+pub fn asks_on_own_account(books: &Books<'_>, ledger: LedgerName, asking: &str, held: Option<&Stored>) -> bool {
+    held.map_or_else(|| has_own_account(books, ledger, asking), |stored| stored.source == Source::OwnAccount)
+}
+
 /// True if an admin disconnected and nothing changed since.
 pub fn is_disconnected(books: &Books<'_>, ledger: LedgerName, connection: &str) -> Result<bool, SqlError> {
     let at = meta(books.platform.sql, DISCONNECTED)?;
@@ -213,7 +229,8 @@ pub async fn keep(books: &Books<'_>, stored: &Stored, begins: bool) -> Result<()
     Ok(())
 }
 
-fn put(books: &Books<'_>, stored: &Stored, begins: bool) -> Result<(), Unreadable> {
+/// The same, in a transaction of the caller's, who makes it durable.
+pub fn put(books: &Books<'_>, stored: &Stored, begins: bool) -> Result<(), Unreadable> {
     let sql = books.platform.sql;
     let now = books.platform.clock.now();
     let before = grant(sql)?;
@@ -240,11 +257,9 @@ fn put(books: &Books<'_>, stored: &Stored, begins: bool) -> Result<(), Unreadabl
 }
 
 /// Keeps the tokens of a consent until an admin confirms one of its companies.
-pub async fn keep_unconfirmed(books: &Books<'_>, unconfirmed: &Unconfirmed) -> Result<(), Unreadable> {
+pub fn put_unconfirmed(books: &Books<'_>, unconfirmed: &Unconfirmed) -> Result<(), Unreadable> {
     let sealed = books.platform.cipher.seal(&text(unconfirmed)?)?;
-    set_meta(books.platform.sql, UNCONFIRMED, &sealed)?;
-    books.platform.sql.sync().await?;
-    Ok(())
+    Ok(set_meta(books.platform.sql, UNCONFIRMED, &sealed)?)
 }
 
 /// The consent that nobody confirmed yet.
@@ -253,15 +268,12 @@ pub fn unconfirmed(books: &Books<'_>) -> Result<Option<Unconfirmed>, Unreadable>
     Ok(serde_json::from_str(&books.platform.cipher.open(&sealed)?).ok())
 }
 
-/// The books belong to `company` from now on, and these are its tokens.
-pub async fn confirm(books: &Books<'_>, stored: &Stored, company: &Company) -> Result<(), Unreadable> {
-    transaction(books.platform.sql, |sql| -> Result<(), Unreadable> {
-        set_meta(sql, COMPANY, &text(company)?)?;
-        clear_meta(sql, UNCONFIRMED)?;
-        put(books, stored, true)
-    })?;
-    books.platform.sql.sync().await?;
-    Ok(())
+/// The books belong to `company` from now on, and these are its tokens. In a transaction of the caller's.
+pub fn confirm(books: &Books<'_>, stored: &Stored, company: &Company) -> Result<(), Unreadable> {
+    let sql = books.platform.sql;
+    set_meta(sql, COMPANY, &text(company)?)?;
+    clear_meta(sql, UNCONFIRMED)?;
+    put(books, stored, true)
 }
 
 /// Forgets every token. The company stays: other books must not get it by accident.

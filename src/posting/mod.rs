@@ -20,6 +20,7 @@ mod errands;
 mod fetch;
 mod grant;
 mod inbox;
+mod moved;
 mod next;
 mod notices;
 mod obstacles;

@@ -63,7 +63,7 @@ pub fn next(books: &Books<'_>, row: &OrderRow, claims: &mut BTreeSet<String>) ->
     let hold =
         |text: String| Ok(Action::End(Ending::Held(Hold::new(HoldReason::SettingsInvalid, text)), orders::ALL_NEWS));
     let Some(connection) = books.connection(&row.at.connection) else {
-        return hold(format!("the connection `{}` is no longer configured", row.at.connection));
+        return hold(books.why_left(&row.at.connection));
     };
     let settings = match &connection.settings {
         Ok(settings) => settings,

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::alerts;
 use super::books::Books;
 use super::budget::{self, Cost};
+use super::claims;
 use super::inbox;
 use super::orders::{self, OrderRef};
 use super::schema::{meta, set_meta};
@@ -123,6 +124,11 @@ pub fn doubt(sql: &dyn Sql, connection: &Connection, now: DateTime<Utc>) -> Resu
     set_meta(sql, &format!("checked:{}", connection.id), &text(&checked)?).map(|()| true)
 }
 
+/// What stands in the way of one connection, or no longer does, concerns all of these books: each is checked anew.
+pub fn forget_verdicts(sql: &dyn Sql) -> Result<(), SqlError> {
+    sql.exec("DELETE FROM meta WHERE key LIKE 'checked:%'", &[]).map(drop)
+}
+
 /// The last report on a connection, if it is on its present settings.
 pub fn report(sql: &dyn Sql, connection: &Connection) -> Result<Option<Report>, SqlError> {
     match checked(sql, connection)? {
@@ -164,12 +170,24 @@ impl Books<'_> {
     /// A connection that was never checked with its present settings; or, if `daily`, not for a day.
     pub(super) fn unchecked(&self, daily: bool) -> Result<Option<&Connection>, SqlError> {
         let now = self.platform.clock.now();
+        for connection in &self.connections {
+            if !self.knows_who_holds(connection)? {
+                return Ok(Some(connection));
+            }
+        }
         self.first(|checked| checked.is_none_or(|checked| daily && (checked.doubted || now - checked.at > DAILY)))
     }
 
     /// True if there is a verdict on its present settings.
     pub(super) fn has_verdict(&self, connection: &Connection) -> Result<bool, SqlError> {
-        Ok(checked(self.platform.sql, connection)?.is_some())
+        Ok(checked(self.platform.sql, connection)?.is_some() && self.knows_who_holds(connection)?)
+    }
+
+    fn knows_who_holds(&self, connection: &Connection) -> Result<bool, SqlError> {
+        match &connection.settings {
+            Ok(settings) => self.was_asked_who_holds(settings.ledger, &settings.company),
+            Err(_) => Ok(true),
+        }
     }
 
     /// Cron: what failed is looked at again, what was never looked at too. Without tokens there is nobody to ask.
@@ -208,7 +226,15 @@ impl Books<'_> {
         }
         let survey = self.survey(connection, ledger.as_ref(), &written).await;
         pulse.end_survey();
-        Ok(self.judge(connection, &written, &survey?)?)
+        let survey = survey?;
+        // The ledger answered for this company: it is not claimed by whoever only wrote down its id.
+        let company = connection.settings.as_ref().map(|settings| settings.company.as_str()).unwrap_or_default();
+        let other = self.ask_who_holds(written.ledger, company).await?;
+        let of_others = other.map(|other| {
+            let fix = format!("Set books = \"{other}\" here too, or connect a company of its own.");
+            Finding::problem("books", claims::taken(&other), fix)
+        });
+        Ok(self.judge(connection, &written, &survey, of_others)?)
     }
 
     /// The settings as a person wrote them: those at hand have the ledger's ids in the place of names already.
@@ -258,11 +284,18 @@ impl Books<'_> {
     }
 
     /// Keeps the verdict; what was held because of the one before goes on.
-    fn judge(&self, connection: &Connection, written: &Settings, survey: &Survey) -> Result<(), SqlError> {
+    fn judge(
+        &self,
+        connection: &Connection,
+        written: &Settings,
+        survey: &Survey,
+        of_others: Option<Finding>,
+    ) -> Result<(), SqlError> {
         let sql = self.platform.sql;
         let now = self.platform.clock.now();
         let known = Known { shop_currency: shop_currency(sql, connection)?, own_documents: own(sql, connection)? };
-        let examined = examine(written, survey, &known);
+        let mut examined = examine(written, survey, &known);
+        examined.findings.splice(..0, of_others);
         let problems: Vec<&Finding> =
             examined.findings.iter().filter(|finding| finding.mark == Mark::Problem).collect();
         let mut named: Vec<String> =

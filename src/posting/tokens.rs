@@ -137,17 +137,19 @@ fn way(books: &Books<'_>, ledger: LedgerName, connection: &Connection, held: Opt
         source,
     };
     let begins = held.is_none();
-    if grant::has_own_account(books, ledger, &connection.id) {
-        let request = provider.own_account(&credentials(books, ledger, &connection.id)?);
-        return Ok(Way { request, chain: new_chain("", Source::OwnAccount), begins });
-    }
+    let own_account = grant::asks_on_own_account(books, ledger, &connection.id, held);
     let chain = match (held, grant::seed(books, ledger, &connection.id)) {
         (Some(stored), _) => stored.clone(),
+        (None, _) if own_account => new_chain("", Source::OwnAccount),
         (None, Some(secret)) => new_chain(secret, Source::Secret),
         (None, None) => return Err(Refused::Person("connect the ledger on the page /connect".into())),
     };
-    let client = if chain.connection.is_empty() { &connection.id } else { &chain.connection };
-    let request = provider.refresh(&credentials(books, ledger, client)?, &chain.tokens.refresh_token);
+    let credentials = credentials(books, ledger, chain.client(connection))?;
+    let request = if own_account {
+        provider.own_account(&credentials)
+    } else {
+        provider.refresh(&credentials, &chain.tokens.refresh_token)
+    };
     Ok(Way { request, chain, begins })
 }
 
@@ -181,11 +183,12 @@ pub async fn keep_alive(books: &Books<'_>) -> Result<(), SqlError> {
     for warning in standing::warnings(&grant::grant(sql)?, books.platform.clock.now()) {
         grant::warn_of_the_end(books, &warning)?;
     }
-    let is_over = grant::reconnect(sql)?.is_some() && !grant::has_new_secret(books, ledger, connection)?;
-    if grant::has_own_account(books, ledger, &connection.id) || is_over {
+    if grant::reconnect(sql)?.is_some() && !grant::has_new_secret(books, ledger, connection)? {
         return Ok(());
     }
     let idle = match grant::held(books, ledger, connection) {
+        // An app's own account does not die of idleness.
+        Ok(held) if grant::asks_on_own_account(books, ledger, &connection.id, held.as_ref()) => false,
         Ok(Some(_)) => {
             let refreshed = grant::grant(sql)?.refreshed_at;
             refreshed.is_none_or(|at| books.platform.clock.now() - at > KEEP_ALIVE)

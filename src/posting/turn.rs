@@ -13,12 +13,10 @@ use super::grant;
 use super::next::next;
 use super::obstacles;
 use super::orders::{self, Ending, MOST_MARKS, OrderRef, OrderRow};
-use super::parties;
 use super::privacy;
 use super::retention;
 use super::retry::backoff;
 use super::round::{Allowance, Ride};
-use super::schema::{meta, set_meta};
 use super::shop::{Calls, SHOPIFY_CALLS};
 use super::tokens::{self, Refused};
 use crate::config::Connection;
@@ -87,6 +85,7 @@ impl Books<'_> {
     /// hanging keeps the platform from ringing another, so what waits on it is worked on right here.
     pub async fn poke(&self) -> Result<(), SqlError> {
         let sql = self.platform.sql;
+        self.notice_new_settings()?;
         tokens::keep_alive(self).await?;
         if !self.platform.pulse.beats(self.platform.clock.now()) {
             self.check_again().await?;
@@ -330,24 +329,6 @@ impl Books<'_> {
 
     fn reload(&self, row: OrderRow) -> Result<OrderRow, SqlError> {
         Ok(orders::load(self.platform.sql, &row.at)?.unwrap_or(row))
-    }
-
-    /// Settings that changed may have cured what was held because of them.
-    fn notice_new_settings(&self) -> Result<(), SqlError> {
-        let sql = self.platform.sql;
-        for connection in &self.connections {
-            let key = format!("settings:{}", connection.id);
-            if meta(sql, &key)?.as_deref() == Some(connection.version.as_str()) {
-                continue;
-            }
-            transaction(sql, |sql| {
-                parties::forget_references(sql)?;
-                orders::release_settings_holds(sql, &connection.id, self.platform.clock.now())?;
-                obstacles::probe_all(sql, self.platform.clock.now())?;
-                set_meta(sql, &key, &connection.version)
-            })?;
-        }
-        Ok(())
     }
 
     /// Sends what waits for D1. Returns when to try again, if something is left.

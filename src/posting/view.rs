@@ -113,11 +113,7 @@ impl Books<'_> {
         let paused_until = health.pause_until.filter(|until| *until > now);
         Ok(BooksStatus {
             books: self.id.to_owned(),
-            connections: self
-                .connections
-                .iter()
-                .map(|one| self.connection_status(&one.id))
-                .collect::<Result<_, _>>()?,
+            connections: self.connection_statuses()?,
             journal_backlog: journal::backlog(sql)?,
             paused_until: paused_until.map(iso),
             pause_reason: health.why.filter(|_| paused_until.is_some()),
@@ -125,6 +121,19 @@ impl Books<'_> {
             obstacles: obstacles::view(sql)?,
             next_due: self.next_due()?.map(iso),
         })
+    }
+
+    /// Of the connections, and of those that left orders behind.
+    fn connection_statuses(&self) -> Result<Vec<ConnectionStatus>, SqlError> {
+        let configured = self.connections.iter().map(|one| self.connection_status(&one.id));
+        let mut all: Vec<ConnectionStatus> = configured.collect::<Result<_, _>>()?;
+        for id in self.left()? {
+            let status = self.connection_status(&id)?;
+            if ["pending", "retrying", "held"].into_iter().any(|state| status.orders.contains_key(state)) {
+                all.push(ConnectionStatus { problems: vec![self.why_left(&id)], ..status });
+            }
+        }
+        Ok(all)
     }
 
     fn connection_status(&self, id: &str) -> Result<ConnectionStatus, SqlError> {

@@ -1,13 +1,18 @@
 //! Connecting a ledger, keeping it connected, and letting go of it: the rules, natively, against the stand-ins' OAuth
 //! servers.
 
+use std::cell::Cell;
+
 use crate::support::{Bench, Company, SandboxHttp, Story};
 use chrono::Duration;
 use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 use sandbox::http::Request as Asked;
 use sandbox::{Fault, FaultKind, presets};
 use serde_json::Value;
-use tillproof::platform::Clock;
+use tillproof::platform::cipher::TokenCipher;
+use tillproof::platform::native::SeededRandom;
+use tillproof::platform::{Clock, Http, HttpError, Request, Response};
 use tillproof::posting::{Callback, Consented, Declined, Standing};
 
 const HOME: &str = "https://till.example";
@@ -32,11 +37,11 @@ fn redirect_uri(company: Company) -> String {
 
 fn begin(bench: &Bench, company: Company) -> Result<Consented, Declined> {
     let http = SandboxHttp(bench);
-    bench.books(&http).begin_consent("main", ledger(company), &redirect_uri(company)).now_or_never().unwrap()
+    bench.books(&http).begin_consent(bench.id, ledger(company), &redirect_uri(company)).now_or_never().unwrap()
 }
 
 /// Somebody opens the consent page and allows it for these companies; what the browser brings back.
-fn consent(bench: &Bench, company: Company, companies: &[&str]) -> Callback {
+pub fn consent(bench: &Bench, company: Company, companies: &[&str]) -> Callback {
     let Consented::Page(page) = begin(bench, company).unwrap() else { panic!("no page") };
     {
         let mut world = bench.world.borrow_mut();
@@ -59,14 +64,14 @@ fn consent(bench: &Bench, company: Company, companies: &[&str]) -> Callback {
     }
 }
 
-fn finish(bench: &Bench, callback: &Callback) -> Result<Consented, Declined> {
+pub fn finish(bench: &Bench, callback: &Callback) -> Result<Consented, Declined> {
     let http = SandboxHttp(bench);
     bench.books(&http).finish_consent(callback).now_or_never().unwrap()
 }
 
-fn confirm(bench: &Bench, company: &str) -> Result<tillproof::ledgers::oauth::Company, Declined> {
+pub fn confirm(bench: &Bench, company: &str) -> Result<tillproof::ledgers::oauth::Company, Declined> {
     let http = SandboxHttp(bench);
-    bench.books(&http).confirm("main", company).now_or_never().unwrap()
+    bench.books(&http).confirm(bench.id, company).now_or_never().unwrap()
 }
 
 pub fn connect(bench: &Bench, company: Company) {
@@ -81,7 +86,7 @@ pub fn standing(bench: &Bench) -> Standing {
 }
 
 /// Turns for a day of virtual time; what waits for a person is asked again every quarter of an hour.
-fn run_for_a_while(bench: &Bench) {
+pub fn run_for_a_while(bench: &Bench) {
     for _ in 0..20 {
         let Some(due) = bench.alarm.0.borrow_mut().take() else { return };
         bench.clock.advance(due - bench.clock.now());
@@ -201,7 +206,7 @@ fn a_company_that_the_settings_give_to_other_books_is_refused() {
     bench.variables.insert("CONNECTION_SECOND".into(), other);
     let callback = consent(&bench, company, &[company.id()]);
     let Err(Declined::Refused(why)) = finish(&bench, &callback) else { panic!() };
-    assert!(why.contains("other books hold this company"), "{why}");
+    assert!(why.contains("the books `second` hold this company"), "{why}");
 }
 
 #[test]
@@ -320,4 +325,121 @@ fn a_disconnected_secret_stays_disconnected_until_it_is_another_one() {
     assert_eq!((standing(&bench), bench.ledger(Company::XeroUk).len()), (Standing::NotConnected, 2));
     bench.variables.insert("XERO_REFRESH_TOKEN".into(), "refresh-new".into());
     assert_ne!(standing(&bench), Standing::NotConnected, "a new secret is a new connection");
+}
+
+/// A world in which something else happens once, before a certain address is asked; or which answers in its place.
+struct Meanwhile<'a>(SandboxHttp<'a>, &'a str, Cell<Option<Happening<'a>>>);
+
+type Happening<'a> = Box<dyn FnOnce() -> Option<Response> + 'a>;
+
+impl Http for Meanwhile<'_> {
+    fn send(&self, request: Request) -> LocalBoxFuture<'_, Result<Response, HttpError>> {
+        let happens = if request.url.contains(self.1) { self.2.take() } else { None };
+        match happens.and_then(|happens| happens()) {
+            Some(response) => async move { Ok(response) }.boxed_local(),
+            None => self.0.send(request),
+        }
+    }
+}
+
+#[test]
+fn a_consent_for_another_company_loses_against_one_that_was_confirmed_while_the_ledger_was_asked() {
+    let company = Company::XeroUk;
+    let bench = unconnected(company);
+    let first = consent(&bench, company, &[company.id()]);
+    finish(&bench, &first).unwrap();
+    let second = consent(&bench, company, &[presets::XERO_AU]);
+    let confirms = || {
+        confirm(&bench, company.id()).unwrap();
+        None
+    };
+    let http = Meanwhile(SandboxHttp(&bench), "/connections", Cell::new(Some(Box::new(confirms))));
+    let late = bench.books(&http).finish_consent(&second).now_or_never().unwrap();
+    let Err(Declined::Refused(why)) = late else { panic!("{late:?}") };
+    assert!(why.contains(presets::company_name(company.id())), "{why}");
+    bench.tell(&Story::read("simple"));
+    bench.run();
+    assert_eq!(
+        (standing(&bench), bench.ledger(company).len()),
+        (Standing::Connected, 2),
+        "with the first one's tokens"
+    );
+}
+
+#[test]
+fn what_keeps_the_ledger_from_being_told_of_a_disconnection_is_said_and_the_tokens_are_forgotten_all_the_same() {
+    let broken: [(&str, fn(&mut Bench)); 2] = [
+        ("XERO_CLIENT_SECRET", |bench| drop(bench.variables.remove("XERO_CLIENT_SECRET"))),
+        ("TOKEN_KEY", |bench| {
+            let key = "HxwdHhsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA=";
+            bench.cipher = TokenCipher::new(key, SeededRandom::new(3)).unwrap();
+        }),
+    ];
+    for (named, damage) in broken {
+        let mut bench = unconnected(Company::XeroUk);
+        connect(&bench, Company::XeroUk);
+        damage(&mut bench);
+        let http = SandboxHttp(&bench);
+        let not_told = bench.books(&http).disconnect("main").now_or_never().unwrap().unwrap().unwrap();
+        assert!(not_told.contains(named) && not_told.contains("remove the app"), "{not_told}");
+        assert!(bench.rows("SELECT * FROM meta WHERE key = 'tokens'").is_empty(), "{named}");
+    }
+}
+
+#[test]
+fn the_ledger_is_told_of_a_disconnection_before_the_tokens_are_forgotten() {
+    let bench = unconnected(Company::QuickBooksUs);
+    connect(&bench, Company::QuickBooksUs);
+    let told = Cell::new(false);
+    let looks = || {
+        told.set(!bench.rows("SELECT * FROM meta WHERE key = 'tokens'").is_empty());
+        None
+    };
+    let http = Meanwhile(SandboxHttp(&bench), "revoke", Cell::new(Some(Box::new(looks))));
+    assert_eq!(bench.books(&http).disconnect("main").now_or_never().unwrap().unwrap(), None);
+    assert!(told.get(), "a crash in between leaves tokens that can be given back once more");
+}
+
+#[test]
+fn tokens_are_renewed_the_way_they_came_whichever_connection_asks() {
+    for (custom, asking) in [(true, "main"), (false, "second")] {
+        // Two shops in one set of books, of which the second has an app of its own: a Custom Connection.
+        let mut bench = unconnected(Company::XeroUk);
+        let mut beside = bench.variables["CONNECTION_MAIN"].clone();
+        (beside["shop"], beside["number_prefix"]) = ("second.myshopify.com".into(), "T-".into());
+        bench.variables.insert("CONNECTION_SECOND".into(), beside);
+        bench.variables.insert("XERO_CLIENT_ID_SECOND".into(), "sandbox-custom-uk".into());
+        bench.variables.insert("XERO_CLIENT_SECRET_SECOND".into(), presets::CUSTOM_SECRET.into());
+        if custom {
+            let http = SandboxHttp(&bench);
+            let begun = bench.books(&http).begin_consent("second", "xero", HOME).now_or_never().unwrap().unwrap();
+            assert!(matches!(begun, Consented::Unconfirmed(_)));
+            confirm(&bench, presets::XERO_UK).unwrap();
+        } else {
+            connect(&bench, Company::XeroUk);
+        }
+        bench.clock.advance(Duration::hours(2));
+        let http = SandboxHttp(&bench);
+        let report = bench.books(&http).preflight(asking).now_or_never().unwrap();
+        assert!(report.is_ok(), "{asking}: {:?}", report.err());
+    }
+}
+
+#[test]
+fn an_own_account_that_was_refused_once_is_asked_again() {
+    let company = Company::XeroUk;
+    let mut bench = unconnected(company);
+    bench.variables.insert("XERO_CLIENT_ID_MAIN".into(), "sandbox-custom-uk".into());
+    bench.variables.insert("XERO_CLIENT_SECRET_MAIN".into(), presets::CUSTOM_SECRET.into());
+    begin(&bench, company).unwrap();
+    confirm(&bench, presets::XERO_UK).unwrap();
+    bench.clock.advance(Duration::hours(2));
+    bench.tell(&Story::read("simple"));
+    let refuses = || Some(Response { status: 400, headers: Vec::new(), body: r#"{"error":"invalid_grant"}"#.into() });
+    let http = Meanwhile(SandboxHttp(&bench), "/connect/token", Cell::new(Some(Box::new(refuses))));
+    bench.books(&http).turn().now_or_never().unwrap();
+    assert_eq!(standing(&bench), Standing::Reconnect);
+    assert!(bench.rows("SELECT * FROM meta WHERE key = 'dead'").is_empty(), "there is no token that could be dead");
+    bench.run();
+    assert_eq!((standing(&bench), bench.ledger(company).len()), (Standing::Connected, 2));
 }

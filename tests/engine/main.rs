@@ -5,6 +5,7 @@ mod support;
 
 mod arrival;
 mod batches;
+mod claims;
 mod connect;
 mod cutover;
 mod drift;
@@ -14,6 +15,7 @@ mod healing;
 mod holds;
 mod large;
 mod limits;
+mod moved;
 mod news;
 mod notices;
 mod obstacles;

@@ -17,7 +17,7 @@ use crate::chance::Dice;
 use crate::life::Webhook;
 use crate::machine::{Disk, Power, RemoteJournal, WallClock, rows};
 use crate::network::Network;
-use crate::support::{Company, SHOP};
+use crate::support::{Company, CompanyObjects, SHOP};
 use crate::time::Timeline;
 use crate::trace::Trace;
 
@@ -34,6 +34,7 @@ pub struct Object {
     clock: WallClock,
     random: SeededRandom,
     cipher: TokenCipher<SeededRandom>,
+    companies: CompanyObjects,
     variables: RefCell<Variables>,
 }
 
@@ -65,6 +66,7 @@ impl Object {
             disk,
             network,
             pulse: Pulse::default(),
+            companies: CompanyObjects::default(),
             variables: RefCell::new(variables),
         }
     }
@@ -80,6 +82,7 @@ impl Object {
             pulse: &self.pulse,
             cipher: &self.cipher,
             http: &self.network,
+            companies: &self.companies,
         };
         Books::remember_id(disk, BOOKS)?;
         Books::open(platform, BOOKS, config::connections(variables), variables)

@@ -8,8 +8,9 @@ mod person;
 mod planted;
 mod story;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use chrono::{DateTime, Duration, Utc};
 use futures_util::FutureExt;
@@ -21,8 +22,8 @@ use serde_json::Value;
 use tillproof::config::{self, Variables};
 use tillproof::platform::cipher::TokenCipher;
 use tillproof::platform::native::{ManualClock, RecordedAlarm, SeededRandom, Sqlite, SqliteJournal};
-use tillproof::platform::{Clock, Http, HttpError, Platform, Pulse, Request, Response, Sql};
-use tillproof::posting::{Books, Incoming};
+use tillproof::platform::{Claim, Clock, Companies, Http, HttpError, Platform, Pulse, Request, Response, Sql, Unasked};
+use tillproof::posting::{Books, Incoming, claims};
 use tillproof::shopify::Delivery;
 
 pub use company::Company;
@@ -48,6 +49,9 @@ pub struct Bench {
     pub pulse: Pulse,
     pub cipher: TokenCipher<SeededRandom>,
     pub world: RefCell<World>,
+    pub companies: CompanyObjects,
+    /// The label of the books.
+    pub id: &'static str,
     pub variables: Variables,
     company: Company,
     deliveries: std::cell::Cell<u64>,
@@ -85,6 +89,8 @@ impl Bench {
             pulse: Pulse::default(),
             cipher: TokenCipher::new(key, SeededRandom::new(8)).unwrap(),
             world: RefCell::new(World::new()),
+            companies: CompanyObjects::default(),
+            id: "main",
             variables,
             company,
             deliveries: std::cell::Cell::new(0),
@@ -106,6 +112,7 @@ impl Bench {
             pulse: &Pulse::default(),
             cipher: &self.cipher,
             http: &Aside(RefCell::new(self.world.borrow().clone())),
+            companies: &self.companies,
         };
         let connections = config::connections(&self.variables);
         let ids: Vec<String> = connections.iter().map(|one| one.id.clone()).collect();
@@ -117,7 +124,8 @@ impl Bench {
             if books.preflight(&id).now_or_never().unwrap().is_err() {
                 continue;
             }
-            let statement = "SELECT key, value FROM meta WHERE key LIKE 'checked:%' OR key IN ('company_facts', ?)";
+            let statement =
+                "SELECT key, value FROM meta WHERE key LIKE 'checked:%' OR key IN ('company_facts', 'claim', ?)";
             for row in sql.exec(statement, &[format!("preflight:{id}").into()]).unwrap() {
                 let params = [row.text("key").unwrap().into(), row.text("value").unwrap().into()];
                 self.sql.exec("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", &params).unwrap();
@@ -136,8 +144,9 @@ impl Bench {
             pulse: &self.pulse,
             cipher: &self.cipher,
             http,
+            companies: &self.companies,
         };
-        Books::open(platform, "main", config::connections(&self.variables), &self.variables).unwrap()
+        Books::open(platform, self.id, config::connections(&self.variables), &self.variables).unwrap()
     }
 
     /// Delivers a body under a topic; the same number is the same delivery.
@@ -328,6 +337,27 @@ fn rows(sql: &dyn Sql, statement: &str) -> Vec<BTreeMap<String, String>> {
     };
     let rows = sql.exec(statement, &[]).unwrap();
     rows.into_iter().map(|row| row.0.into_iter().map(|(name, value)| (name, show(value))).collect()).collect()
+}
+
+/// The objects of the ledger companies, in memory; several benches may share them.
+#[derive(Default, Clone)]
+pub struct CompanyObjects {
+    objects: Rc<RefCell<BTreeMap<String, Sqlite>>>,
+    /// While true, none of them answers.
+    pub away: Rc<Cell<bool>>,
+    /// How often one of them was asked.
+    pub asked: Rc<Cell<usize>>,
+}
+
+impl Companies for CompanyObjects {
+    fn claim(&self, claim: Claim) -> LocalBoxFuture<'_, Result<String, Unasked>> {
+        self.asked.set(self.asked.get() + 1);
+        let mut objects = self.objects.borrow_mut();
+        let object = objects.entry(claim.object).or_insert_with(|| Sqlite::in_memory().unwrap());
+        let holder = claims::claim(object, &claim.books, &claim.configured).unwrap();
+        let answer = if self.away.get() { Err(Unasked("the object is away".into())) } else { Ok(holder) };
+        async move { answer }.boxed_local()
+    }
 }
 
 /// Nobody.

@@ -1,0 +1,93 @@
+//! Settings that change while orders wait: nothing is left behind in silence.
+
+use futures_util::FutureExt;
+use serde_json::json;
+use tillproof::journal;
+
+use crate::support::{Bench, Company, Story};
+
+/// Two shops in one set of books. Deliveries on the bench are the first one's.
+fn two_shops(company: Company) -> Bench {
+    let mut bench = Bench::new(company);
+    let mut second = company.settings();
+    (second["shop"], second["number_prefix"]) = (json!("second.myshopify.com"), json!("T-"));
+    bench.variables.insert("CONNECTION_SECOND".into(), second);
+    bench
+}
+
+#[test]
+fn the_end_of_a_contradiction_releases_the_orders_of_both_connections_whichever_was_corrected() {
+    let company = Company::XeroUk;
+    for corrected in ["CONNECTION_MAIN", "CONNECTION_SECOND"] {
+        let mut bench = two_shops(company);
+        bench.tell(&Story::read("simple"));
+        bench.run();
+        let set_prefix = |bench: &mut Bench, connection: &str, prefix: &str| {
+            bench.variables.get_mut(connection).unwrap()["number_prefix"] = json!(prefix);
+        };
+        set_prefix(&mut bench, "CONNECTION_SECOND", "S-");
+        bench.tell(&Story::read("free_shipping"));
+        bench.run();
+        assert_eq!(bench.rows("SELECT reason FROM orders WHERE state = 'held'")[0]["reason"], "settings_invalid");
+        set_prefix(&mut bench, corrected, "U-");
+        bench.clock.advance(chrono::Duration::minutes(5));
+        bench.poke();
+        bench.run();
+        let open = bench.rows("SELECT * FROM orders WHERE state <> 'synced'");
+        assert!(open.is_empty(), "{corrected}: {open:?}");
+    }
+}
+
+#[test]
+fn orders_that_wait_when_their_connections_label_changes_say_where_they_are_and_go_on_when_it_is_put_back() {
+    let company = Company::XeroUk;
+    for (remains, is) in [(true, "keeps the books `new` now"), (false, "is no longer configured")] {
+        let mut bench = Bench::new(company);
+        bench.tell(&Story::read("simple"));
+        bench.run();
+        bench.companies.away.set(true);
+        bench.forget("claim");
+        bench.tell(&Story::read("free_shipping"));
+        bench.turn();
+        let before = bench.variables.clone();
+        if remains {
+            bench.variables.get_mut("CONNECTION_MAIN").unwrap()["books"] = json!("new");
+        } else {
+            bench.variables.remove("CONNECTION_MAIN");
+        }
+        bench.poke();
+        bench.run();
+        let attention = bench.journal("SELECT state, remedy FROM needs_attention");
+        assert!(attention.len() == 1 && attention[0]["remedy"].contains(is), "{attention:?}");
+        let alerts = bench.journal("SELECT message FROM alerts WHERE kind = 'connection_left'");
+        assert!(alerts.len() == 1 && alerts[0]["message"].contains("books = \"main\""), "{alerts:?}");
+        let status = bench.open().status().unwrap();
+        assert_eq!((status.connections[0].id.as_str(), status.connections[0].orders["held"]), ("main", 1));
+        assert!(status.connections[0].problems[0].contains(is), "{:?}", status.connections[0].problems);
+        // Cron and the status find the books although no connection names them.
+        assert_eq!(journal::waiting_labels(&bench.journal).now_or_never().unwrap().unwrap(), ["main"]);
+        bench.variables = before;
+        bench.companies.away.set(false);
+        bench.poke();
+        bench.run();
+        assert!(bench.rows("SELECT * FROM orders WHERE state <> 'synced'").is_empty());
+        assert!(
+            bench.journal("SELECT * FROM alerts WHERE kind = 'connection_left' AND resolved_at IS NULL").is_empty()
+        );
+        assert_eq!(journal::waiting_labels(&bench.journal).now_or_never().unwrap().unwrap(), [""; 0]);
+        assert_eq!(journal::every_label(&bench.journal).now_or_never().unwrap().unwrap(), ["main"]);
+    }
+}
+
+#[test]
+fn a_connection_that_left_without_anything_that_waits_is_not_mentioned() {
+    let mut bench = two_shops(Company::XeroUk);
+    bench.tell(&Story::read("simple"));
+    bench.run();
+    bench.variables.remove("CONNECTION_MAIN");
+    bench.poke();
+    bench.run();
+    assert!(bench.journal("SELECT * FROM alerts").is_empty());
+    let ids: Vec<String> = bench.open().status().unwrap().connections.into_iter().map(|one| one.id).collect();
+    assert_eq!(ids, ["second"]);
+}
