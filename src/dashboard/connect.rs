@@ -16,6 +16,19 @@ pub struct ConnectPage {
     connections: Vec<Card>,
 }
 
+/// A connection whose books cannot be asked.
+pub struct Unreadable {
+    /// Its id.
+    pub id: String,
+    /// Its shop.
+    pub shop: String,
+    /// The label of its books.
+    pub books: String,
+    /// Why they cannot be asked.
+    pub why: String,
+}
+
+#[derive(Default)]
 struct Card {
     id: String,
     shop: String,
@@ -70,9 +83,19 @@ struct Fact {
 
 impl ConnectPage {
     /// The page at this moment. `origin` is the Worker's own address, to which consent pages lead back.
-    pub fn new(views: Vec<ConnectionView>, origin: &str, now: DateTime<Utc>) -> Self {
-        Self { path: "/connect", connections: views.into_iter().map(|view| card(view, origin, now)).collect() }
+    pub fn new(views: Vec<Result<ConnectionView, Unreadable>>, origin: &str, now: DateTime<Utc>) -> Self {
+        let card = |view: Result<_, _>| view.map_or_else(unreadable, |view| card(view, origin, now));
+        let mut connections: Vec<Card> = views.into_iter().map(card).collect();
+        connections.sort_by(|one, other| one.id.cmp(&other.id));
+        Self { path: "/connect", connections }
     }
+}
+
+/// What there is to say while the books give no answer; the other connections' cards are as they are.
+fn unreadable(one: Unreadable) -> Card {
+    let why = format!("The books cannot be read: {}. Deliveries are not lost; look again in a moment.", one.why);
+    let Unreadable { id, shop, books, .. } = one;
+    Card { id, shop, books, state: "Cannot be read", mark: "problem", problems: vec![why], ..Card::default() }
 }
 
 /// The state in words, and the colour that goes with it.
@@ -263,8 +286,21 @@ mod tests {
     }
 
     fn page(view: ConnectionView) -> String {
-        let now = "2026-11-02T09:00:00Z".parse().unwrap();
-        render(&ConnectPage::new(vec![view], "https://till.example", now))
+        pages(vec![Ok(view)])
+    }
+
+    fn pages(views: Vec<Result<ConnectionView, Unreadable>>) -> String {
+        render(&ConnectPage::new(views, "https://till.example", "2026-11-02T09:00:00Z".parse().unwrap()))
+    }
+
+    #[test]
+    fn books_that_cannot_be_read_have_a_card_that_says_so_beside_those_of_the_others() {
+        let (id, shop, books) = ("broken".into(), "broken.myshopify.com".into(), "two".into());
+        let broken = Unreadable { id, shop, books, why: "status 500".into() };
+        let html = pages(vec![Ok(view(Standing::NotConnected)), Err(broken)]);
+        assert!(html.contains("The books cannot be read: status 500.") && html.contains("Cannot be read"), "{html}");
+        assert!(html.contains("/oauth/xero/start?connection=main"), "the other one's card is as it is: {html}");
+        assert!(!html.contains("connection=broken") && !html.contains("connections/broken"), "no buttons: {html}");
     }
 
     #[test]

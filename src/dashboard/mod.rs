@@ -7,7 +7,7 @@ mod words;
 
 use askama::Template;
 
-pub use connect::ConnectPage;
+pub use connect::{ConnectPage, Unreadable};
 pub use overview::{Books, OverviewPage};
 
 /// A page of the navigation.

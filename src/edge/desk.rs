@@ -8,10 +8,10 @@ use worker::{Env, Headers, Method, Request, Response, Result};
 
 use super::answers::{page, problem, see_other};
 use super::clock::RuntimeClock;
-use super::queue::{AFTER, Question, ask};
+use super::queue::{AFTER, Question, all_books, ask, labels};
 use super::variables;
 use crate::config::{self, Connection, Variables, variable};
-use crate::dashboard::{Books, ConnectPage, Notice, OverviewPage};
+use crate::dashboard::{Books, ConnectPage, Notice, OverviewPage, Unreadable};
 use crate::platform::Clock;
 use crate::posting::{BooksStatus, Callback, ConnectionView, Consented, connection_of};
 use crate::reception::admin::{CLOSED, Entry, Guesses, Provenance, may_change};
@@ -119,7 +119,21 @@ async fn question<T: DeserializeOwned>(env: &Env, to: &Connection, path: &str, b
     let mut answer = ask(env, &question, Headers::new(), Some(body.to_string().as_bytes())).await?;
     match answer.status_code() {
         200 => Ok(Ok(answer.json().await?)),
-        status => Ok(Err((status, answer.json().await?))),
+        // What failed inside the object says nothing in JSON.
+        status => Ok(Err((status, answer.json().await.unwrap_or_default()))),
+    }
+}
+
+/// Asks one of several sets of books, for their answer or the reason why there is none: it keeps nobody from the others.
+async fn of_books<T: DeserializeOwned>(env: &Env, books: &str, path: &str) -> std::result::Result<T, String> {
+    let question = Question { books, connection: "", order: "", path };
+    let mut answer = ask(env, &question, Headers::new(), None).await.map_err(|error| error.to_string())?;
+    match answer.status_code() {
+        200 => answer.json().await.map_err(|error| error.to_string()),
+        status => Err(match answer.json::<Value>().await {
+            Ok(body) => message(&body).to_owned(),
+            Err(_) => format!("their object answered with status {status}"),
+        }),
     }
 }
 
@@ -127,33 +141,28 @@ fn message(body: &Value) -> &str {
     body["message"].as_str().unwrap_or("the books cannot be reached just now")
 }
 
-/// One connection of each set of books: what is asked of the books is asked once.
-fn one_of_each_books(variables: &Variables) -> Vec<Connection> {
-    let mut all = config::connections(variables);
-    all.sort_by(|one, other| one.books.cmp(&other.books));
-    all.dedup_by(|one, other| one.books == other.books);
-    all
-}
-
 async fn overview(env: &Env, variables: &Variables) -> Result<Response> {
     let mut all = Vec::new();
-    for one in one_of_each_books(variables) {
-        let told: Told<BooksStatus> = question(env, &one, "/status", &Value::Null).await?;
-        all.push(Books { id: one.books, status: told.map_err(|(_, body)| message(&body).to_owned()) });
+    for id in all_books(env, variables).await {
+        let status: std::result::Result<BooksStatus, String> = of_books(env, &id, "/status").await;
+        all.push(Books { id, status });
     }
     page(200, &OverviewPage::new(all, RuntimeClock.now()))
 }
 
 async fn connect(env: &Env, variables: &Variables, own: &str) -> Result<Response> {
     let mut views = Vec::new();
-    for one in one_of_each_books(variables) {
-        let told: Told<Vec<ConnectionView>> = question(env, &one, "/standing", &Value::Null).await?;
+    let connections = config::connections(variables);
+    for books in labels(&connections) {
+        let told: std::result::Result<Vec<ConnectionView>, String> = of_books(env, &books, "/standing").await;
         match told {
-            Ok(of_books) => views.extend(of_books),
-            Err((status, body)) => return page(status, &Notice::new("The books cannot be read", message(&body))),
+            Ok(of_books) => views.extend(of_books.into_iter().map(Ok)),
+            Err(why) => views.extend(connections.iter().filter(|one| one.books == books).map(|one| {
+                let (id, shop) = (one.id.clone(), one.shop.clone());
+                Err(Unreadable { id, shop, books: books.clone(), why: why.clone() })
+            })),
         }
     }
-    views.sort_by(|one, other| one.id.cmp(&other.id));
     page(200, &ConnectPage::new(views, own, RuntimeClock.now()))
 }
 
@@ -307,9 +316,9 @@ async fn of_connection(
 
 async fn status(env: &Env, variables: &Variables) -> Result<Response> {
     let mut books = Vec::new();
-    for one in one_of_each_books(variables) {
-        let question = Question { books: &one.books, connection: "", order: "", path: "/status" };
-        books.push(ask(env, &question, Headers::new(), None).await?.json::<Value>().await?);
+    for id in all_books(env, variables).await {
+        let told: std::result::Result<Value, String> = of_books(env, &id, "/status").await;
+        books.push(told.unwrap_or_else(|why| json!({"books": id, "unreachable": why})));
     }
     Response::from_json(&json!({"version": env!("CARGO_PKG_VERSION"), "books": books}))
 }
