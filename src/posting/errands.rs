@@ -1,4 +1,4 @@
-//! What a turn asks of Shopify, before it works on the books: are the subscriptions there, what changed while nothing was
+//! What a turn asks of Shopify, before it works on the books: what the shop says of itself, are the subscriptions there, what changed while nothing was
 //! heard, and the orders that are wanted whole. Trouble with Shopify never stops the books.
 
 use chrono::{DateTime, Utc};
@@ -13,7 +13,11 @@ impl Books<'_> {
     pub(super) fn errands_due(&self) -> Result<bool, SqlError> {
         let (sql, now) = (self.platform.sql, self.platform.clock.now());
         for one in &self.connections {
-            let asking = || Ok::<bool, SqlError>(self.check_is_due(one, now)? || self.catch_up_is_due(one)?);
+            let asking = || {
+                Ok::<bool, SqlError>(
+                    self.shop_is_unread(one, now)? || self.check_is_due(one, now)? || self.catch_up_is_due(one)?,
+                )
+            };
             if self.silence_is_due(one, now)? || (paused(sql, &one.id, now)?.is_none() && asking()?) {
                 return Ok(true);
             }
@@ -41,6 +45,9 @@ impl Books<'_> {
     }
 
     async fn ask_around(&self, connection: &Connection, now: DateTime<Utc>, calls: &Calls) -> Result<(), NoAnswer> {
+        if self.shop_is_unread(connection, now)? {
+            self.read_shop(connection, calls).await?;
+        }
         if self.check_is_due(connection, now)? {
             self.check_subscriptions(connection, calls).await?;
         }

@@ -39,6 +39,7 @@ mod round;
 mod schema;
 mod sending;
 mod shop;
+mod shop_facts;
 mod silence;
 mod standing;
 mod stopped;

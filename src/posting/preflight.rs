@@ -20,12 +20,13 @@ use super::claims;
 use super::inbox;
 use super::orders::{self, OrderRef};
 use super::schema::{meta, set_meta};
+use super::shop::{Calls, NoAnswer, SHOPIFY_CALLS};
 use super::tokens::{self, Refused};
 use crate::books::calendar::Calendar;
 use crate::books::hold::HoldReason;
 use crate::books::money::Currency;
 use crate::config::{ClosedPeriod, Connection, Settings};
-use crate::ledgers::preflight::{Choices, Finding, Known, Mark, choices, examine};
+use crate::ledgers::preflight::{Choices, Finding, Known, Mark, ShopSide, choices, examine};
 use crate::ledgers::survey::Survey;
 use crate::ledgers::{Ledger, Outcome};
 use crate::platform::time::iso;
@@ -38,6 +39,8 @@ const DAILY: Duration = Duration::hours(24);
 const AGAIN: Duration = Duration::minutes(15);
 /// What was read within this time is not doubted.
 const FRESH: Duration = Duration::minutes(5);
+/// How long an admin who waits for the check waits for Shopify.
+const SHOP_TIME: Duration = Duration::seconds(10);
 /// Problems that a hold names; the page names them all.
 const NAMED: usize = 3;
 
@@ -155,9 +158,10 @@ impl Books<'_> {
         Ok(json(self.platform.sql, FACTS)?.unwrap_or_default())
     }
 
-    /// An admin asks: reads the company now and checks a connection against it. `None` if its settings cannot be read.
+    /// An admin asks: reads the company and the shop now and checks a connection against them. `None` if its settings cannot be read.
     pub async fn preflight(&self, id: &str) -> Result<Option<Report>, Refused> {
         let Some(connection) = self.connection(id).filter(|one| one.settings.is_ok()) else { return Ok(None) };
+        self.ask_shop(connection).await?;
         match self.check(connection).await {
             // Somebody else is asking, or has just asked: what is known counts.
             Err(Refused::Busy) if self.has_verdict(connection)? => {}
@@ -165,6 +169,20 @@ impl Books<'_> {
         }
         self.arm(Some(self.platform.clock.now())).await?;
         Ok(report(self.platform.sql, connection)?)
+    }
+
+    /// Asks Shopify for an admin who waits: what the shop says, and its webhook subscriptions. What it does not answer is
+    /// among the findings.
+    async fn ask_shop(&self, connection: &Connection) -> Result<(), SqlError> {
+        let calls = Calls::new(SHOPIFY_CALLS, self.platform.clock.now() + SHOP_TIME);
+        let asked = match self.read_shop(connection, &calls).await {
+            Ok(()) => self.check_now(connection, &calls).await,
+            failed => failed,
+        };
+        match asked {
+            Err(NoAnswer::Sql(error)) => Err(error),
+            Ok(()) | Err(NoAnswer::NoCallsLeft | NoAnswer::Paused(..)) => Ok(()),
+        }
     }
 
     /// A connection that was never checked with its present settings; or, if `daily`, not for a day.
@@ -293,7 +311,13 @@ impl Books<'_> {
     ) -> Result<(), SqlError> {
         let sql = self.platform.sql;
         let now = self.platform.clock.now();
-        let known = Known { shop_currency: shop_currency(sql, connection)?, own_documents: own(sql, connection)? };
+        let shop = self.shop_side(connection)?;
+        // The shop itself knows best; else the newest order does.
+        let shop_currency = match &shop {
+            ShopSide::Answered(facts) => Some(facts.currency),
+            _ => shop_currency(sql, connection)?,
+        };
+        let known = Known { shop_currency, own_documents: own(sql, connection)?, shop, today: now.date_naive() };
         let mut examined = examine(written, survey, &known);
         examined.findings.splice(..0, of_others);
         let problems: Vec<&Finding> =

@@ -61,6 +61,16 @@ impl Books<'_> {
         Ok(asked || checked.is_none_or(|at| now - at >= EVERY))
     }
 
+    /// Looks at them now, where this program makes them; what the calls do not suffice for is done in the next turn.
+    pub(super) async fn check_now(&self, connection: &Connection, calls: &Calls) -> Result<(), NoAnswer> {
+        let ours = connection.settings.as_ref().is_ok_and(|settings| settings.subscriptions == Subscriptions::Api);
+        if !ours {
+            return Ok(());
+        }
+        self.ask_for_check(&connection.id)?;
+        self.check_subscriptions(connection, calls).await
+    }
+
     /// Looks at them and makes what is missing.
     pub(super) async fn check_subscriptions(&self, connection: &Connection, calls: &Calls) -> Result<(), NoAnswer> {
         let Some(shop) = self.shop(connection, calls)? else { return Ok(()) };

@@ -225,7 +225,7 @@ fn an_order_of_more_questions_than_a_turn_has_is_fetched_in_several_and_leaves_n
     bench.run();
     assert_eq!(bench.state(&story.order_id()).0, "synced", "{:?}", bench.rows("SELECT * FROM orders"));
     assert_eq!(bench.ledger(Company::XeroUk), told(Company::XeroUk, &story).ledger(Company::XeroUk));
-    assert_eq!(calls(&bench), 32, "one for the order, one for each refund, and none twice");
+    assert_eq!(calls(&bench), 33, "the day's look at the shop, one for the order, one for each refund, and none twice");
     assert!(bench.rows("SELECT * FROM meta WHERE key LIKE 'fetch:%'").is_empty());
 }
 
@@ -236,7 +236,7 @@ fn an_order_that_shopify_does_not_show_is_an_orphan_as_ever() {
     bench.deliver("refunds/create", &story.deliveries[2].1);
     bench.run();
     assert_eq!(bench.state(&story.order_id()), ("held".into(), "order_unknown".into()));
-    assert_eq!(calls(&bench), 1, "asked once, not again and again");
+    assert_eq!(calls(&bench), 2, "beside the day's look at the shop: asked once, not again and again");
     // Something new is heard of it, and by now Shopify shows it.
     happened(&bench, &story);
     bench.deliver("order_transactions/create", &story.deliveries[1].1);
@@ -278,6 +278,7 @@ fn what_a_person_has_to_do_is_said_once_and_done_with_by_itself() {
         bench.turn();
         bench.clock.advance(Duration::minutes(10));
     }
+    bench.turn();
     assert_eq!(alerts(&bench, true), ["shopify_admin"]);
     assert!(bench.journal("SELECT message FROM alerts")[0]["message"].contains("SHOPIFY_CLIENT_SECRET"));
     assert!(shop_status(&bench)["pause_reason"].as_str().unwrap().contains("SHOPIFY_CLIENT_SECRET"));

@@ -36,6 +36,15 @@ impl Company {
         }
     }
 
+    /// The currency that it keeps its books in.
+    pub fn home(self) -> &'static str {
+        match self {
+            Company::QuickBooksUs | Company::XeroUs => "USD",
+            Company::QuickBooksUk | Company::XeroUk => "GBP",
+            Company::XeroAu => "AUD",
+        }
+    }
+
     pub fn label(self) -> &'static str {
         match self {
             Company::QuickBooksUs => "quickbooks-us",

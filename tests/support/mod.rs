@@ -95,6 +95,7 @@ impl Bench {
             company,
             deliveries: std::cell::Cell::new(0),
         };
+        bench.world.borrow_mut().shopify.currency = company.home().into();
         bench.check_aside();
         bench
     }

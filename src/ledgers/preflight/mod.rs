@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -11,9 +12,11 @@ use super::survey::{Account, Survey};
 use crate::books::money::Currency;
 use crate::books::rules::LedgerName;
 use crate::config::Settings;
+use crate::shopify::admin::ShopFacts;
 
 mod company;
 mod names;
+mod shop;
 
 /// How a finding counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -80,6 +83,18 @@ pub struct Choices {
     pub tax_codes: Vec<Choice>,
 }
 
+/// What Shopify's side says.
+#[derive(Debug, Clone, Default)]
+pub enum ShopSide {
+    /// It cannot be asked: no credentials are set.
+    #[default]
+    NoAccess,
+    /// It gave no answer, for this reason.
+    Unanswered(String),
+    /// This.
+    Answered(ShopFacts),
+}
+
 /// What is known here of the shop and of what was posted already.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
@@ -87,6 +102,10 @@ pub struct Known {
     pub shop_currency: Option<Currency>,
     /// The ledger's ids of the documents that this connection posted.
     pub own_documents: BTreeSet<String>,
+    /// What Shopify says of the shop.
+    pub shop: ShopSide,
+    /// The present day.
+    pub today: NaiveDate,
 }
 
 /// The result: findings, and the ledger's ids of what the settings name, by key.
@@ -116,6 +135,7 @@ pub fn examine(settings: &Settings, survey: &Survey, known: &Known) -> Examined 
     findings.extend(company::gift_cards(settings, survey));
     findings.extend(company::unset_lines(settings));
     findings.extend(company::currency(settings, survey, known));
+    findings.extend(shop::shop(settings, survey, known));
     findings.push(company::time_zone(survey));
     findings.push(company::closed_period(settings, survey));
     findings.push(company::numbers(settings, survey, known));

@@ -1,9 +1,10 @@
-//! Shopify's Admin API (GraphQL), as far as the books need it: orders by id and by change, and the webhook
-//! subscriptions. Builds requests and reads answers; sends nothing and keeps nothing. What it reads of an order it hands
+//! Shopify's Admin API (GraphQL), as far as the books need it: orders by id and by change, the webhook
+//! subscriptions, and what the shop says of itself. Builds requests and reads answers; sends nothing and keeps nothing. What it reads of an order it hands
 //! on in the webhooks' own shape, so that the rest of the house knows one kind of order only.
 
 mod answer;
 mod budget;
+mod facts;
 mod rest;
 mod subscriptions;
 mod summaries;
@@ -16,12 +17,14 @@ use crate::platform::{Method, Request};
 pub use super::delivery::API_VERSION;
 pub use answer::{Token, Trouble, read, read_token};
 pub use budget::Budget;
+pub use facts::{ShopFacts, shop_facts};
 pub use rest::{OrderFetch, Step, keep_spelling};
 pub use subscriptions::{NEEDED, Subscription, created, listed, removed};
 pub use summaries::{Summary, summaries};
 
 const ORDERS: &str = include_str!("orders.graphql");
 const SUBSCRIPTIONS: &str = include_str!("subscriptions.graphql");
+const SHOP: &str = include_str!("shop.graphql");
 
 /// One shop's Admin API.
 #[derive(Debug, Clone)]
@@ -29,7 +32,7 @@ pub struct Admin {
     base: String,
 }
 
-/// Something to ask: an operation of one of the two documents, with its variables.
+/// Something to ask: an operation of one of the documents, with its variables.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Question {
     document: &'static str,
@@ -91,6 +94,11 @@ fn about(operation: &'static str, variables: Value) -> Question {
 /// The orders that changed from `since` on (ISO 8601), oldest change first, a hundred a page.
 pub fn orders_changed_since(since: &str, after: Option<&str>) -> Question {
     about("Orders", json!({ "filter": format!("updated_at:>='{since}'"), "after": after }))
+}
+
+/// The shop's currencies, and the scopes that it granted.
+pub fn shop() -> Question {
+    Question { document: SHOP, operation: "Shop", variables: json!({}) }
 }
 
 /// Every webhook subscription of this app in the shop; `after` is the last page's end.

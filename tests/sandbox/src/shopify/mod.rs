@@ -39,6 +39,11 @@ pub struct Shop {
     ids: Ids,
     /// The shop's offset from UTC today.
     pub offset_minutes: i32,
+    /// The shop's currency, and those that buyers may pay in.
+    pub currency: String,
+    pub sells_in: Vec<String>,
+    /// The scopes that the app was granted.
+    pub scopes: Vec<String>,
     /// Tokens given so far.
     pub tokens_given: u64,
     /// Orders that the app may not see, as those older than 60 days without `read_all_orders`.
@@ -54,6 +59,9 @@ impl Default for Shop {
             tokens: HashMap::new(),
             ids: Ids::starting_at(9_000_000),
             offset_minutes: 0,
+            currency: "USD".into(),
+            sells_in: vec!["USD".into()],
+            scopes: vec!["read_orders".into(), "read_all_orders".into()],
             tokens_given: 0,
             hidden: Vec::new(),
         }
@@ -140,8 +148,13 @@ impl Shop {
         let text = |key: &str| arguments.get(key).and_then(Value::as_str).unwrap_or_default();
         match field {
             "shop" => Ok(json!({
-                "myshopifyDomain": DOMAIN, "currencyCode": "USD", "timezoneOffsetMinutes": self.offset_minutes,
+                "myshopifyDomain": DOMAIN, "currencyCode": self.currency,
+                "enabledPresentmentCurrencies": self.sells_in, "timezoneOffsetMinutes": self.offset_minutes,
             })),
+            "currentAppInstallation" => {
+                let scopes: Vec<Value> = self.scopes.iter().map(|one| json!({ "handle": one })).collect();
+                Ok(json!({ "accessScopes": scopes }))
+            }
             "order" => Ok(self.order(text("id")).unwrap_or(Value::Null)),
             "refund" => Ok(self.refund(text("id")).unwrap_or(Value::Null)),
             "orders" => self.changed(text("query"), text("sortKey")),

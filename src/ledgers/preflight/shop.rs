@@ -1,0 +1,74 @@
+//! The settings held against Shopify's side: what the app may see there, and which currencies the shop sells in. None of
+//! it keeps the books from what deliveries bring.
+
+use chrono::Duration;
+
+use super::{Finding, Known, ShopSide};
+use crate::books::money::Currency;
+use crate::config::{CurrencySide, Settings};
+use crate::ledgers::survey::Survey;
+use crate::shopify::admin::ShopFacts;
+
+const ABOUT: &str = "Shopify's Admin API";
+/// Shopify shows an app orders of this age without `read_all_orders` (facts/shopify §4).
+const SHOWN: Duration = Duration::days(60);
+
+/// What is to be said of Shopify's side.
+pub fn shop(settings: &Settings, survey: &Survey, known: &Known) -> Vec<Finding> {
+    match &known.shop {
+        ShopSide::NoAccess => {
+            let found = "no credentials are set: orders that no delivery brought cannot be fetched, and the shop's \
+                         currency and the app's scopes are not checked";
+            let fix = "Set the secrets SHOPIFY_CLIENT_ID and SHOPIFY_CLIENT_SECRET, or SHOPIFY_ACCESS_TOKEN, each with \
+                       the connection's id behind it (…_MAIN) where there are several shops.";
+            vec![Finding::note(ABOUT, found, fix)]
+        }
+        ShopSide::Unanswered(why) => {
+            vec![Finding::note(ABOUT, format!("the shop was not asked: {why}"), "Put that right, then check again.")]
+        }
+        ShopSide::Answered(facts) => {
+            let mut findings = scopes(settings, known, facts);
+            findings.extend(currencies(settings, survey, facts));
+            findings
+        }
+    }
+}
+
+fn scopes(settings: &Settings, known: &Known, facts: &ShopFacts) -> Vec<Finding> {
+    let granted = |scope: &str| facts.scopes.iter().any(|one| one == scope);
+    let grant = |scope: &str| {
+        format!("Add `{scope}` to the app's scopes in Shopify, release the version and let the shop accept it.")
+    };
+    // Whoever may write orders may read them.
+    if !granted("read_orders") && !granted("write_orders") {
+        let found = "the app may not read orders: what no delivery brought cannot be fetched";
+        return vec![Finding::note("scope read_orders", found, grant("read_orders"))];
+    }
+    if !granted("read_all_orders") && settings.start_date < known.today - SHOWN {
+        let found = format!(
+            "start_date is {}, and orders older than {} days are not shown to the app",
+            settings.start_date,
+            SHOWN.num_days()
+        );
+        let fix = format!("{} Shopify has to approve this one.", grant("read_all_orders"));
+        return vec![Finding::note("scope read_all_orders", found, fix)];
+    }
+    vec![Finding::ok("scopes", "the app may read every order that the books need")]
+}
+
+/// Buyers' currencies matter where those are booked.
+fn currencies(settings: &Settings, survey: &Survey, facts: &ShopFacts) -> Option<Finding> {
+    let home = survey.home.filter(|_| settings.currency == CurrencySide::Presentment && survey.multicurrency)?;
+    let is_kept = |one: &Currency| *one == home || survey.currencies.as_ref().is_none_or(|all| all.contains(one));
+    let missing: Vec<&str> = facts.sells_in.iter().filter(|one| !is_kept(one)).map(|one| one.code()).collect();
+    if missing.is_empty() {
+        return Some(Finding::ok("currency", "the ledger keeps every currency that the shop sells in"));
+    }
+    let (title, list) = (settings.ledger.title(), missing.join(", "));
+    let found = format!("the shop sells in {list} too, which {title} does not keep: such orders will be held");
+    Some(Finding::note(
+        "currency",
+        found,
+        format!("Add {list} to the currencies in {title}, or set currency = \"shop\"."),
+    ))
+}
