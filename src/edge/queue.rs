@@ -67,6 +67,13 @@ impl DurableObject for LedgerQueue {
                 let body = request.bytes().await?;
                 deliver(&books, &request, &at.connection, &body).await
             }
+            "/erase" => {
+                let body = request.bytes().await?;
+                let headers = |name: &str| request.headers().get(name).ok().flatten();
+                let delivery = Delivery::from_headers(headers, &body_hash(&body));
+                books.erase(&delivery, &body).await.map_err(refused)?;
+                Response::ok("erased")
+            }
             "/status" => Response::from_json(&books.status().map_err(refused)?),
             "/order" => match books.order(&at).map_err(refused)? {
                 Some(view) => Response::from_json(&view),

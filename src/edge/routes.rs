@@ -6,11 +6,13 @@ use serde_json::json;
 use worker::{Context, Env, Headers, Method, Request, Response, Result};
 
 use super::answers::{file, problem, protected};
+use super::journal::D1Journal;
 use super::queue::{Question, ask};
 use super::refusals;
 use super::{desk, variables};
 use crate::config::{self, Connection};
 use crate::dashboard;
+use crate::journal::every_label;
 use crate::reception::{Admission, MOST_BYTES, admit};
 
 /// The headers of a delivery that go on to the books.
@@ -87,6 +89,11 @@ async fn read_body(request: &mut Request) -> Result<Option<Vec<u8>>> {
     Ok(Some(body))
 }
 
+fn topic(request: &Request) -> String {
+    let read = |name: &str| request.headers().get(name).ok().flatten();
+    read("x-shopify-topic").or_else(|| read("shopify-topic")).unwrap_or_default().trim().to_ascii_lowercase()
+}
+
 /// Hands the delivery to the books of each connection; all must have it before Shopify hears 200.
 async fn hand_over(env: &Env, request: &Request, connections: &[Connection], body: &[u8]) -> Result<Response> {
     let headers = || -> Result<Headers> {
@@ -100,12 +107,28 @@ async fn hand_over(env: &Env, request: &Request, connections: &[Connection], bod
         }
         Ok(passed)
     };
-    let deliveries = connections.iter().map(|one| async move {
-        let question = Question { books: &one.books, connection: &one.id, order: "", path: "/deliver" };
+    let store = |question: Question<'_>| async move {
         let answer = ask(env, &question, headers()?, Some(body)).await?;
         if answer.status_code() == 200 { Ok(()) } else { Err(worker::Error::RustError("not stored".into())) }
+    };
+    let deliveries = connections.iter().map(|one| async move {
+        store(Question { books: &one.books, connection: &one.id, order: "", path: "/deliver" }).await
     });
-    let durable = join_all(deliveries).await.into_iter().all(|stored: Result<()>| stored.is_ok());
+    let stored = |all: Vec<Result<()>>| all.into_iter().all(|one| one.is_ok());
+    let mut durable = stored(join_all(deliveries).await);
+    if durable && topic(request).ends_with("/redact") {
+        // What connections of the past left in other books is erased too.
+        match every_label(&D1Journal::new(env)).await {
+            Ok(labels) => {
+                let others = labels.iter().filter(|label| connections.iter().all(|one| one.books != **label));
+                let erased = others.map(|books| async move {
+                    store(Question { books, connection: "", order: "", path: "/erase" }).await
+                });
+                durable = stored(join_all(erased).await);
+            }
+            Err(_) => durable = false,
+        }
+    }
     if durable {
         Response::from_json(&json!({"ok": true}))
     } else {

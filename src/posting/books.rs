@@ -69,6 +69,7 @@ impl<'a> Books<'a> {
     pub async fn receive(&self, incoming: &Incoming<'_>) -> Result<Received, SqlError> {
         let now = self.platform.clock.now();
         let received = inbox::receive(self.platform.sql, now, incoming)?;
+        self.erase_what_was_left(&incoming.connection.shop, incoming.delivery, incoming.body)?;
         // Without an order that is due the journal still has to hear of it.
         let only_news =
             received == Received::Duplicate || !orders::any_due(self.platform.sql, &incoming.connection.id)?;

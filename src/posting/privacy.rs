@@ -13,12 +13,13 @@ use super::orders::{self, OrderRef};
 use super::personal::Personal;
 use super::published;
 use super::reduce::{Reduced, reduce};
+use crate::config::Connection;
 use crate::journal::{self, PrivacyRecord, Record};
 use crate::platform::time::iso;
 use crate::platform::{Row, Sql, SqlError, Value, transaction};
 use crate::shopify::News;
 use crate::shopify::compliance::Subject;
-use crate::shopify::delivery;
+use crate::shopify::delivery::{self, Delivery};
 
 /// Orders that one step erases: each may hold bodies of a megabyte.
 const ORDERS: i64 = 20;
@@ -255,7 +256,45 @@ fn close(
     orders::close_loose(sql, connection, seq, rule, now).map(|()| true)
 }
 
+/// True if a delivery asks to erase.
+fn erases(shop: &str, delivery: &Delivery, body: &[u8]) -> bool {
+    let may = matches!(delivery.topic.as_str(), "customers/redact" | "shop/redact");
+    may && matches!(delivery::read(&delivery.topic, shop, body), Ok(News::EraseCustomer(_) | News::EraseShop))
+}
+
+/// The connections of which anything of that shop is kept. The index is read in leaps, not row by row.
+fn connections_of(sql: &dyn Sql, shop: &str) -> Result<Vec<String>, SqlError> {
+    let statement = "WITH RECURSIVE leap (id) AS (
+             SELECT min(connection) FROM events
+             UNION ALL SELECT (SELECT min(connection) FROM events WHERE connection > leap.id) FROM leap WHERE id IS NOT NULL
+         ) SELECT id FROM leap WHERE id IS NOT NULL
+             AND EXISTS (SELECT 1 FROM events WHERE connection = leap.id AND shop = ?)";
+    sql.exec(statement, &[shop.into()])?.iter().map(|row| row.text("id")).collect()
+}
+
 impl Books<'_> {
+    /// A shop asks to erase: what these books keep of its connections that the settings no longer give them is erased as
+    /// well. The delivery was verified, and says the shop's name itself.
+    pub(super) fn erase_what_was_left(&self, shop: &str, delivery: &Delivery, body: &[u8]) -> Result<(), SqlError> {
+        let (sql, now) = (self.platform.sql, self.platform.clock.now());
+        if !erases(shop, delivery, body) {
+            return Ok(());
+        }
+        for id in connections_of(sql, shop)?.into_iter().filter(|id| self.connection(id).is_none()) {
+            let (shop, books) = (shop.to_owned(), self.id.to_owned());
+            let left = Connection { id, shop, books, version: String::new(), settings: Err(Vec::new()) };
+            inbox::receive(sql, now, &inbox::Incoming { connection: &left, delivery, body })?;
+        }
+        Ok(())
+    }
+
+    /// The same, for books that no connection of the shop has any more.
+    pub async fn erase(&self, delivery: &Delivery, body: &[u8]) -> Result<(), SqlError> {
+        self.erase_what_was_left(&delivery.shop, delivery, body)?;
+        let due = is_due(self.platform.sql)?;
+        self.arm(due.then(|| self.platform.clock.now())).await
+    }
+
     /// The requests of a connection, newest first.
     pub fn privacy_requests(&self, connection: &str) -> Result<Vec<Request>, SqlError> {
         let condition = "e.connection = ? ORDER BY r.event_seq DESC LIMIT 500";

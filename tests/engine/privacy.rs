@@ -2,8 +2,10 @@
 //! decoded, before and after. The books stay right, whatever comes later.
 
 use chrono::Duration;
+use futures_util::FutureExt;
 use sandbox::{Fault, FaultKind};
 use serde_json::{Value, json};
+use tillproof::shopify::Delivery;
 
 use crate::support::{Bench, Company, PLANTED, Story, everything, one_in, plant};
 
@@ -259,4 +261,52 @@ fn a_person_may_say_that_a_removed_app_does_not_matter() {
     bench.resume();
     bench.run();
     assert_eq!(bench.state(&story.order_id()).0, "synced");
+}
+
+#[test]
+fn what_connections_of_the_past_left_behind_is_erased_with_the_shops_request() {
+    let story = planted(&Story::read("simple"));
+    let company = Company::XeroUk;
+    let everything_of_the_shop = json!({"shop_id": 954889, "shop_domain": "example.myshopify.com"});
+    for (renamed, redact) in [(true, "customers/redact"), (true, "shop/redact"), (false, "shop/redact")] {
+        let mut bench = Bench::new(company);
+        bench.tell(&story);
+        bench.run();
+        assert!(!found(&bench).is_empty());
+        let mut settings = bench.variables.remove("CONNECTION_MAIN").unwrap();
+        if renamed {
+            // The same books, under another id.
+            bench.variables.insert("CONNECTION_OTHER".into(), settings);
+            match redact {
+                "shop/redact" => bench.deliver(redact, &everything_of_the_shop),
+                _ => redact_customer(&bench, &[&story.order_id()], Value::Null),
+            }
+        } else {
+            // The shop's connection has other books now: these are told all the same.
+            settings["books"] = json!("new");
+            bench.variables.insert("CONNECTION_MAIN".into(), settings);
+            let mut delivery = Delivery { topic: redact.into(), shop: "second.myshopify.com".into(), ..asked() };
+            let body = everything_of_the_shop.to_string();
+            bench.open().erase(&delivery, body.as_bytes()).now_or_never().unwrap().unwrap();
+            bench.run();
+            assert!(!found(&bench).is_empty(), "what another shop says erases nothing");
+            delivery.shop = "example.myshopify.com".into();
+            bench.open().erase(&delivery, body.as_bytes()).now_or_never().unwrap().unwrap();
+        }
+        bench.run();
+        assert!(found(&bench).is_empty(), "{redact}: {:?}", found(&bench));
+        let record = bench.journal("SELECT * FROM privacy_requests WHERE connection = 'main' AND state = 'erased'");
+        assert_eq!((record.len(), record[0]["orders"].as_str()), (1, "1"));
+    }
+}
+
+fn asked() -> Delivery {
+    Delivery {
+        topic: String::new(),
+        shop: String::new(),
+        webhook_id: "redact-1".into(),
+        event_id: String::new(),
+        api_version: "2026-10".into(),
+        triggered_at: String::new(),
+    }
 }
