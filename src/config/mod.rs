@@ -228,6 +228,8 @@ mod tests {
     use rust_decimal::Decimal;
     use serde_json::json;
 
+    const COMPANY: &str = "11111111-1111-4111-a111-111111111111";
+
     fn example() -> Value {
         json!({
             "shop": "Example.myshopify.com", "ledger": "xero", "number_prefix": "S-", "start_date": "2026-01-01",
@@ -269,6 +271,16 @@ mod tests {
         let both = json!([{"untaxed": true, "rate": "0", "code": "ZERO"}]);
         assert!(problem(|v| v["taxes"] = both.clone()).contains("CONNECTION_MAIN.taxes[0].untaxed"));
         assert!(problem(|v| v["shop"] = json!("example.com")).contains("myshopify.com"));
+        assert!(problem(|v| v["country"] = json!("UK of GB")).contains("CONNECTION_MAIN.country: `UK of GB` must be"));
+        assert!(problem(|v| v["taxes"][1]["country"] = json!("GBR")).contains("taxes[1].country: `GBR` must be"));
+        assert!(
+            problem(|v| v["company"] = json!("123"))
+                .contains("CONNECTION_MAIN.company: `123` must be the tenant's UUID")
+        );
+        assert!(
+            problem(|v| (v["ledger"], v["company"]) = (json!("quickbooks"), json!("12a")))
+                .contains("the realm's digits")
+        );
     }
 
     #[test]
@@ -322,8 +334,8 @@ mod tests {
         };
         both(
             problem(|one, other| {
-                one["company"] = json!("c");
-                other["company"] = json!("c");
+                one["company"] = json!(COMPANY);
+                other["company"] = json!(COMPANY);
             }),
             "give both the same `books`",
         );
@@ -337,7 +349,7 @@ mod tests {
         both(
             problem(|one, other| {
                 (one["books"], other["books"]) = (json!("one"), json!("one"));
-                (one["company"], other["company"]) = (json!("c"), json!("d"));
+                (one["company"], other["company"]) = (json!(COMPANY), json!(COMPANY.replace('1', "2")));
             }),
             "names another company",
         );

@@ -287,6 +287,30 @@ impl Settings {
         found.map(|entry| entry.code.as_str())
     }
 
+    /// Ids and codes that cannot be any.
+    fn malformed(&self, key: &str) -> Vec<ConfigError> {
+        let mut found = Vec::new();
+        let company = &self.company;
+        let (is_id, form) = match self.ledger {
+            LedgerName::QuickBooks => (company.bytes().all(|byte| byte.is_ascii_digit()), "the realm's digits"),
+            LedgerName::Xero => (is_uuid(company), "the tenant's UUID"),
+        };
+        if !company.is_empty() && !is_id {
+            let text = format!("`{company}` must be {form}, or be left out: /connect shows it once it is connected");
+            found.push(ConfigError::new(format!("{key}.company"), text));
+        }
+        let of_taxes =
+            self.taxes.iter().enumerate().map(|(at, entry)| (format!("taxes[{at}].country"), &entry.country));
+        for (name, country) in std::iter::once(("country".to_owned(), &self.country)).chain(of_taxes) {
+            let Some(country) = country else { continue };
+            if country.len() != 2 || !country.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+                let text = format!("`{country}` must be the country's two letters (ISO 3166), such as \"GB\"");
+                found.push(ConfigError::new(format!("{key}.{name}"), text));
+            }
+        }
+        found
+    }
+
     pub(super) fn contradictions(&self, key: &str) -> Vec<ConfigError> {
         let mut found = Vec::new();
         let prefix = &self.number_prefix;
@@ -296,6 +320,7 @@ impl Settings {
                 format!("`{prefix}` must be 1 to 6 ASCII characters without spaces, such as \"S-\""),
             ));
         }
+        found.extend(self.malformed(key));
         if self.payments.is_empty() {
             found.push(ConfigError::new(
                 format!("{key}.payments"),
@@ -348,4 +373,10 @@ impl Settings {
         }
         found
     }
+}
+
+fn is_uuid(text: &str) -> bool {
+    let is_hyphen = |at: usize| matches!(at, 8 | 13 | 18 | 23);
+    let fits = |(at, byte): (usize, u8)| if is_hyphen(at) { byte == b'-' } else { byte.is_ascii_hexdigit() };
+    text.len() == 36 && text.bytes().enumerate().all(fits)
 }

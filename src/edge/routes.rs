@@ -107,7 +107,7 @@ async fn hand_over(env: &Env, request: &Request, connections: &[Connection], bod
         }
         Ok(passed)
     };
-    let store = |question: Question<'_>| async move {
+    let store = &async |question: Question<'_>| -> Result<()> {
         let answer = ask(env, &question, headers()?, Some(body)).await?;
         if answer.status_code() == 200 { Ok(()) } else { Err(worker::Error::RustError("not stored".into())) }
     };
