@@ -336,6 +336,24 @@ fn shopify_is_asked_for_an_order_of_which_only_a_payment_was_told_and_for_the_su
 }
 
 #[test]
+fn a_token_key_that_is_replaced_opens_what_the_one_before_sealed_as_long_as_that_is_there_too() {
+    let mut stage = Stage::start("rotation").unwrap();
+    tell(&stage, "simple", 1);
+    stage.wait_until_quiet(SOON).unwrap();
+    let (old, new) = ("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "HxwdHhsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA=");
+    stage.set(&json!({"TOKEN_KEY": new, "TOKEN_KEY_PREVIOUS": old})).unwrap();
+    tell(&stage, "free_shipping", 10);
+    stage.wait_until_quiet(SOON).unwrap();
+    for company in [QUICKBOOKS, XERO] {
+        assert_eq!(stage.documents(company).len(), 4, "{:?}", stage.documents(company));
+    }
+    // Too early: the tokens in hand were sealed with the old one.
+    stage.set(&json!({"TOKEN_KEY_PREVIOUS": ""})).unwrap();
+    let page = stage.get("/connect", Some(ADMIN)).unwrap().body;
+    assert!(page.contains("put the earlier key into TOKEN_KEY_PREVIOUS"), "{page}");
+}
+
+#[test]
 fn an_error_in_the_middle_of_a_transaction_leaves_nothing_behind() {
     let stage = Stage::start_with("transaction", "build/checks", &json!({})).unwrap();
     let answer = stage.post("/checks/transaction").unwrap();

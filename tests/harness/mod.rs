@@ -229,6 +229,17 @@ impl Stage {
         self.restart()
     }
 
+    /// Sets variables anew, as a deployment does; the runtime is started again.
+    pub fn set(&mut self, more: &Value) -> io::Result<()> {
+        let path = self.folder.join("wrangler.json");
+        let mut config: Value = serde_json::from_str(&std::fs::read_to_string(&path)?)?;
+        for (name, value) in more.as_object().into_iter().flatten() {
+            config["vars"][name] = value.clone();
+        }
+        std::fs::write(path, config.to_string())?;
+        self.restart()
+    }
+
     /// Leaves the folder with state and log.
     pub fn keep(&mut self) -> &Path {
         self.keep = true;
