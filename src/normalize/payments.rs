@@ -350,9 +350,12 @@ pub(super) fn inferred(case: &mut Case<'_>, amount: Decimal) -> Result<Receipt, 
     let mut gateways: Vec<&String> =
         case.order.payment_gateway_names.iter().filter(|name| !name.trim().is_empty()).collect();
     gateways.dedup();
+    let is_booked = !case.input.booked.parts_of(&DocumentKey::payment(INFERRED)).is_empty();
     let gateway = match gateways.as_slice() {
         [] => String::new(),
         [one] => (*one).clone(),
+        // It was decided while there was one.
+        [first, ..] if is_booked => (*first).clone(),
         several => {
             let names: Vec<&str> = several.iter().map(|name| name.as_str()).collect();
             let text = format!("paid through {}; how much through each is not known", names.join(" and "));

@@ -37,11 +37,13 @@ pub(super) fn refunds(
     paid.sort_by_key(|one| case.input.booked.parts_of(&key_of(one)).is_empty());
     let mut owed = Owed::new(case, target, returns, lowered)?;
     let mut documents = Vec::new();
-    let mut cumulated = Decimal::ZERO;
+    let (mut cumulated, mut placed) = (Decimal::ZERO, Decimal::ZERO);
     for one in paid {
-        let before = share(case, target.booked, cumulated, target.presentment);
+        let before = placed;
         cumulated += one.money;
-        let amount = share(case, target.booked, cumulated, target.presentment) - before;
+        let upto = share(case, target.booked, cumulated, target.presentment);
+        let amount = booked_whole(case, one).unwrap_or(upto - before);
+        placed += amount;
         let goods = owed.claim(one.money - one.value);
         if !ours(&one.refund.id) || frozen(case, one, amount, &mut documents) || amount <= Decimal::ZERO {
             owed.settled(case, sale.tax_mode, one, &goods, amount)?;
@@ -53,6 +55,17 @@ pub(super) fn refunds(
         documents.extend(one_refund(case, sale, one, body, amount)?);
     }
     Ok(documents)
+}
+
+/// What a refund was booked as, where all of it is: what an edit, or another refund, changes later does not move it by the
+/// cent that converting anew would.
+fn booked_whole(case: &Case<'_>, one: &Returned<'_>) -> Option<Decimal> {
+    if case.is_one_to_one() {
+        return None;
+    }
+    let parts = case.input.booked.parts_of(&key_of(one));
+    let buyers = parts.iter().map(|one| one.buyer_total).sum::<Option<Decimal>>()?;
+    (!parts.is_empty() && buyers == one.money).then(|| parts.iter().map(|one| one.total).sum())
 }
 
 pub(super) fn key_of(one: &Returned<'_>) -> DocumentKey {

@@ -48,7 +48,7 @@ describe("Shopify", { concurrency: false }, () => {
   after(() => stage.stop());
 
   test("every query is valid, and asks for nothing that is going away", () => {
-    assert.equal(Object.keys(documents).length, 2);
+    assert.equal(Object.keys(documents).length, 3);
     for (const [name, text] of Object.entries(documents)) {
       const problems = validate(schema, parse(text), [...specifiedRules, NoDeprecatedCustomRule]);
       assert.deepEqual(problems.map(String), [], name);
@@ -94,6 +94,13 @@ describe("Shopify", { concurrency: false }, () => {
     assert.equal(webhookSubscriptions.nodes[0].apiVersion.handle, VERSION);
     const gone = await ask("subscriptions.graphql", "Unsubscribe", { id: webhookSubscriptions.nodes[0].id });
     assert.deepEqual(gone.webhookSubscriptionDelete.userErrors, []);
+  });
+
+  test("the shop says its currencies, and what this app may read", async () => {
+    const { shop, currentAppInstallation } = await ask("shop.graphql", "Shop", {});
+    assert.match(shop.currencyCode, /^[A-Z]{3}$/);
+    assert.ok(shop.enabledPresentmentCurrencies.includes(shop.currencyCode));
+    assert.ok(currentAppInstallation.accessScopes.some(({ handle }) => handle === "read_orders"));
   });
 
   test("no operation was left out", () => {

@@ -1,5 +1,7 @@
 //! Deliveries in any order, late, twice, under two topics: the books come out the same.
 
+use serde_json::json;
+
 use crate::support::{Bench, Company, Story, one_in};
 use crate::told;
 
@@ -115,7 +117,8 @@ fn two_topics_of_one_change_make_one_set_of_documents() {
 
 #[test]
 fn money_made_after_an_order_said_what_was_paid_is_none_of_that() {
-    for company in Company::ALL {
+    // Also through another gateway: what was inferred is decided.
+    for (company, gateway) in Company::ALL.into_iter().flat_map(|one| [(one, "manual"), (one, "paypal")]) {
         let story = Story::read("bank_transfer_arrives_later");
         let order = |at: &str, status: &str, outstanding: &str| {
             let mut body = story.deliveries[0].1.clone();
@@ -139,9 +142,14 @@ fn money_made_after_an_order_said_what_was_paid_is_none_of_that() {
         bench.run();
         let payments = "SELECT document_key, ledger_total FROM documents WHERE kind = 'payment' ORDER BY rowid";
         assert_eq!(bench.journal(payments).len(), 1, "{company:?}: 20.00 that nobody told us the transaction of");
-        bench.deliver("order_transactions/create", &transaction(6_700_000_010_802, second, "45.88"));
+        let mut other = transaction(6_700_000_010_802, second, "45.88");
+        other["gateway"] = gateway.into();
+        bench.deliver("order_transactions/create", &other);
         bench.run();
-        bench.deliver("orders/paid", &order(second, "paid", "0.00"));
+        let mut paid = order(second, "paid", "0.00");
+        paid["payment_gateway_names"] =
+            if gateway == "manual" { json!(["manual"]) } else { json!(["manual", gateway]) };
+        bench.deliver("orders/paid", &paid);
         bench.deliver("order_transactions/create", &transaction(6_700_000_010_801, first, "20.00"));
         bench.run();
         let booked: Vec<_> = bench
@@ -149,6 +157,7 @@ fn money_made_after_an_order_said_what_was_paid_is_none_of_that() {
             .into_iter()
             .map(|row| (row["document_key"].clone(), row["ledger_total"].clone()))
             .collect();
+        assert_eq!(bench.state("5600000001080").0, "synced", "{company:?}, {gateway}");
         let expected = [("payment:inferred", "20.00"), ("payment:6700000010802", "45.88")];
         assert_eq!(booked, expected.map(|(key, total)| (key.to_owned(), total.to_owned())), "{company:?}");
     }

@@ -81,11 +81,29 @@ fn without_detours<'a>(number: &str, live: Vec<&'a DocumentView>) -> Vec<&'a Doc
     live.into_iter().filter(|one| !is_part(one)).collect()
 }
 
-/// Where a payment was inferred from an order of which goods had left already, those were invoiced only once its
-/// transaction was told: the sale then is an invoice and its adjustment, which together are what is expected of it.
+/// A sale whose goods all seemed to have left before they were paid for is voided, and written anew under a further number
+/// once its payment is told. It counts under the number that it had.
+fn revived<'a>(void: Vec<&'a DocumentView>, live: &[&DocumentView]) -> (Vec<&'a DocumentView>, Vec<DocumentView>) {
+    let mut live: Vec<DocumentView> = live.iter().map(|one| (*one).clone()).collect();
+    let mut left = Vec::new();
+    for one in void {
+        let again = format!("{}-v2", one.number);
+        match live.iter_mut().find(|other| !one.number.is_empty() && other.number == again) {
+            Some(other) => other.number.clone_from(&one.number),
+            None => left.push(one),
+        }
+    }
+    (left, live)
+}
+
+/// Goods that had left already when a payment was inferred, or whose payment was told only after a refund of them, are
+/// invoiced once its transaction is told: the sale then is an invoice and its adjustment, which together are what is
+/// expected of it.
 fn in_one(order: &Order, books: &Books, live: &[&DocumentView]) -> Option<Vec<DocumentView>> {
     let number = format!("S-{}", order.number);
-    live.iter().find(|one| one.reference == order.id.to_string())?;
+    if order.refunds.is_empty() && !live.iter().any(|one| one.reference == order.id.to_string()) {
+        return None;
+    }
     let is_sale = |one: &&&DocumentView| one.kind == "Invoice" && one.number.starts_with(&number);
     let parts: Vec<&DocumentView> = live.iter().filter(|one| is_sale(one)).copied().collect();
     let total = parts.iter().map(|one| one.total).sum();
@@ -111,6 +129,8 @@ fn one_set_of_documents_to_the_cent(
     let books = oracle::books(order, company);
     let (void, live): (Vec<_>, Vec<_>) =
         documents.iter().filter(|one| belongs(order, one)).partition(|one| is_void(one));
+    let (void, revived) = revived(void, &live);
+    let live = revived.iter().collect();
     let live = without_detours(&format!("S-{}", order.number), live);
     let whole = in_one(order, &books, &live);
     let live = whole.as_ref().map_or(live, |whole| whole.iter().collect());

@@ -78,7 +78,7 @@ pub struct Run<'a> {
     /// Ticks of cron since anything else happened.
     ticks: Cell<usize>,
     /// Refused orders that a person released once.
-    refused: RefCell<BTreeSet<String>>,
+    refused: RefCell<BTreeMap<String, u32>>,
     reconnected_at: Cell<Option<DateTime<Utc>>>,
 }
 
@@ -349,8 +349,13 @@ impl<'a> Run<'a> {
         }
         let held = "SELECT order_id, reason FROM orders WHERE reason IN ('crashed', 'refused')";
         let mut crashed = rows(&self.object.disk.sqlite, held);
-        // What is refused again is refused for good.
-        crashed.retain(|row| row["reason"] == "crashed" || self.refused.borrow_mut().insert(row["order_id"].clone()));
+        // What is refused again and again is refused for good; once is not enough, for the release may be lost with the power.
+        crashed.retain(|row| {
+            let mut refused = self.refused.borrow_mut();
+            let times = refused.entry(row["order_id"].clone()).or_insert(0);
+            *times += u32::from(row["reason"] == "refused");
+            *times <= 3
+        });
         if crashed.is_empty() {
             self.queue.borrow_mut().clear();
             return Ok(());

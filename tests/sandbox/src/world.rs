@@ -146,7 +146,10 @@ impl World {
             }
             Some(Kind::LeftOut) => {
                 let mut reply = self.dispatch(now, ledger, request, None);
-                leave_first_out(&mut reply.body);
+                // No list was ever seen to leave out what stands.
+                if request.method != "GET" {
+                    leave_first_out(&mut reply.body);
+                }
                 reply
             }
             Some(Kind::Blocked) if is_quickbooks => {
