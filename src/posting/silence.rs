@@ -108,17 +108,26 @@ pub fn heard(sql: &dyn Sql, now: DateTime<Utc>, connection: &str) -> Result<(), 
     let pulse: Option<Pulse> = read(sql, "pulse", connection)?;
     let pulse = pulse.map_or(Pulse { last: now, pauses: Vec::new() }, |pulse| pulse.beat(now));
     write(sql, "pulse", connection, &pulse)?;
-    if read::<Silence>(sql, "silence", connection)?.is_some() {
+    if let Some(silence) = read::<Silence>(sql, "silence", connection)? {
+        // What was told last before this delivery may have been given up after the last look.
+        catch_up_since(sql, connection, parse_iso(&silence.since).unwrap_or(now))?;
         clear_meta(sql, &key("silence", connection))?;
         alerts::close(sql, now, connection, ALERT)?;
     }
     Ok(())
 }
 
-/// Looks through the orders that changed since shortly before the last delivery.
-pub fn catch_up_since_last(sql: &dyn Sql, now: DateTime<Utc>, connection: &str) -> Result<(), SqlError> {
-    let last = read::<Pulse>(sql, "pulse", connection)?.map_or(now, |pulse| pulse.last);
-    write(sql, "catch_up", connection, &CatchUp { since: iso(last - OVERLAP), after: None })
+/// When the last delivery came, if one did.
+pub fn last_heard(sql: &dyn Sql, connection: &str) -> Result<Option<DateTime<Utc>>, SqlError> {
+    Ok(read::<Pulse>(sql, "pulse", connection)?.map(|pulse| pulse.last))
+}
+
+/// Looks through the orders that changed since shortly before then; a look that is under way goes back as far as it did.
+pub fn catch_up_since(sql: &dyn Sql, connection: &str, since: DateTime<Utc>) -> Result<(), SqlError> {
+    let under_way = read::<CatchUp>(sql, "catch_up", connection)?.map(|one| one.since);
+    let since = iso(since - OVERLAP);
+    let since = under_way.map_or(since.clone(), |earlier| earlier.min(since));
+    write(sql, "catch_up", connection, &CatchUp { since, after: None })
 }
 
 impl Books<'_> {
@@ -152,7 +161,7 @@ impl Books<'_> {
             let silence = Silence { since: iso(pulse.last), look_again: iso(now + AGAIN) };
             write(sql, "silence", &connection.id, &silence)?;
             if can_ask {
-                catch_up_since_last(sql, now, &connection.id)?;
+                catch_up_since(sql, &connection.id, pulse.last)?;
             }
             self.ask_for_check(&connection.id)?;
             let usual = pulse.usual().unwrap_or_default().num_minutes();

@@ -112,7 +112,7 @@ impl Books<'_> {
             () if settings.is_none() => Standing::SettingsInvalid,
             () if !waiting.is_empty() => Standing::Unconfirmed,
             () if disconnected == Some(true) => Standing::NotConnected,
-            () if why.is_some() && (pinned.is_some() || works) => Standing::Reconnect,
+            () if why.is_some() && (pinned.is_some() || works || held.is_err()) => Standing::Reconnect,
             () if works => Standing::Connected,
             () => Standing::NotConnected,
         };

@@ -10,6 +10,7 @@ use super::inbox::Incoming;
 use super::orders;
 use super::schema::{clear_meta, meta, set_meta};
 use super::shop;
+use super::silence;
 use crate::books::hold::{Hold, HoldReason};
 use crate::platform::time::iso;
 use crate::platform::{Sql, SqlError, transaction};
@@ -85,6 +86,8 @@ pub fn resume(sql: &dyn Sql, now: DateTime<Utc>, connection: &str) -> Result<(),
     let Some(stopped) = stopped(sql, connection)? else { return Ok(()) };
     clear_meta(sql, &key(connection))?;
     alerts::close(sql, now, connection, ALERT)?;
+    // Nobody told of what happened while the app was away.
+    silence::catch_up_since(sql, connection, stopped.since)?;
     orders::close_loose(sql, connection, stopped.event, INSTALLED_AGAIN, now)?;
     orders::release_held(sql, connection, HoldReason::AppUninstalled, now)
 }

@@ -85,23 +85,26 @@ impl Books<'_> {
                 "set the variable PUBLIC_URL to this Worker's address (https://…), so that Shopify can be told where to deliver".into(),
             ),
         }
-        self.record_check(connection, before.is_some(), check)?;
+        self.record_check(connection, before.as_ref(), check)?;
         Ok(())
     }
 
-    fn record_check(&self, connection: &Connection, looked_before: bool, mut check: Check) -> Result<(), SqlError> {
+    fn record_check(&self, connection: &Connection, before: Option<&Check>, mut check: Check) -> Result<(), SqlError> {
         let now = self.platform.clock.now();
         check.checked_at = iso(now);
         let text = serde_json::to_string(&check).map_err(|error| SqlError(error.to_string()))?;
         transaction(self.platform.sql, |sql| {
             set_meta(sql, &check_key(&connection.id), &text)?;
             clear_meta(sql, &asked_key(&connection.id))?;
-            let lost = looked_before && !check.made.is_empty();
-            if !lost && check.problems.is_empty() {
+            let lost = before.filter(|_| !check.made.is_empty());
+            if lost.is_none() && check.problems.is_empty() {
                 return alerts::close(sql, now, &connection.id, ALERT);
             }
-            if lost {
-                silence::catch_up_since_last(sql, now, &connection.id)?;
+            if let Some(before) = lost {
+                // Other topics may have been heard of all the time: these were there at the last look.
+                let seen = parse_iso(&before.checked_at).unwrap_or(now);
+                let heard = silence::last_heard(sql, &connection.id)?.unwrap_or(now);
+                silence::catch_up_since(sql, &connection.id, seen.min(heard))?;
             }
             alerts::open(sql, now, &connection.id, ALERT, &message(connection, &check))
         })

@@ -214,7 +214,13 @@ impl Books<'_> {
                 match self.look_first(&mut tried).await? {
                     Looked::Before => {}
                     Looked::Now => {
-                        // What is needed is decided anew, by the verdict.
+                        // What is needed is decided anew, by the verdict and with the ids of what the settings name.
+                        let all = crate::config::connections(self.variables);
+                        let anew = Books::open(self.platform, self.id, all, self.variables)?;
+                        let calls = calls.saturating_sub(ledger.survey_size());
+                        return Box::pin(anew.rounds(needs.rows(), calls)).await;
+                    }
+                    Looked::InVain => {
                         calls = calls.saturating_sub(ledger.survey_size());
                         active = needs.rows();
                         continue;
@@ -279,7 +285,7 @@ impl Books<'_> {
             Err(Refused::Sql(error)) => Err(error),
             Err(_) if known => {
                 *tried = true;
-                Ok(Looked::Now)
+                Ok(Looked::InVain)
             }
             Err(refused) => self.without_token(refused).map(|()| Looked::Never),
         }
@@ -352,6 +358,8 @@ enum Looked {
     Before,
     /// In this round.
     Now,
+    /// Not in this turn, for the company could not be read; but they passed before.
+    InVain,
     /// Not yet, and not now: the connection pauses.
     Never,
 }

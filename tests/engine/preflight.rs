@@ -97,6 +97,22 @@ fn names_serve_as_well_as_ids_and_are_looked_up_once() {
 }
 
 #[test]
+fn names_hold_from_the_very_first_order_on() {
+    let named = bench(Company::XeroUk, |settings| {
+        settings["lines"]["sales"] = json!("sales");
+        settings["taxes"] = json!([{"rate": "0.2", "code": "20% (VAT on Income)"}]);
+    });
+    let plain = bench(Company::XeroUk, |_| {});
+    for bench in [&named, &plain] {
+        bench.forget("checked:main");
+        bench.tell(&Story::read("simple"));
+        bench.run();
+    }
+    assert_eq!(named.ledger(Company::XeroUk), plain.ledger(Company::XeroUk));
+    assert!(named.journal("SELECT * FROM alerts").is_empty(), "{:?}", named.journal("SELECT * FROM alerts"));
+}
+
+#[test]
 fn every_name_that_the_ledger_does_not_have_is_a_problem_that_says_what_to_do() {
     let found = problem(Company::XeroUk, |settings| settings["lines"]["sales"] = json!("2OO"));
     assert_eq!((found.about.as_str(), found.found.as_str()), ("lines.sales", "Xero has no account \"2OO\""));

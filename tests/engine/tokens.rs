@@ -160,6 +160,12 @@ fn a_rotated_key_opens_what_the_one_before_sealed_and_is_alone_afterwards() {
     assert_eq!(standing(&bench), Standing::Reconnect);
     bench.cipher = cipher(new);
     assert_eq!(standing(&bench), Standing::Connected);
+    // So it does where nobody ever confirmed a company.
+    let mut by_secret = Bench::new(company);
+    by_secret.tell(&Story::read("simple"));
+    by_secret.run();
+    by_secret.cipher = cipher(new);
+    assert_eq!(standing(&by_secret), Standing::Reconnect);
 }
 
 #[test]

@@ -81,7 +81,10 @@ fn a_subscription_that_shopify_removed_is_made_again_within_a_day_and_what_was_m
         body["updated_at"] = json!("2026-11-03T08:30:00Z");
     }
     [&told, &missed].into_iter().for_each(|story| happened(&bench, story));
-    bench.clock.advance(Duration::hours(2));
+    // What is still subscribed to goes on coming.
+    bench.clock.advance(Duration::minutes(100));
+    bench.deliver("carts/update", &json!({"id": 1}));
+    bench.clock.advance(Duration::minutes(20));
     cron(&bench);
     assert_eq!(topics(&bench).len(), 9);
     assert_eq!(alerts(&bench, true), ["subscriptions"]);
@@ -190,4 +193,39 @@ fn without_access_a_silence_is_told_with_what_to_do() {
     assert_eq!(alerts(&bench, true), ["silence"]);
     let message = &bench.journal("SELECT message FROM alerts")[0]["message"];
     assert!(message.contains(DOMAIN) && message.contains("SHOPIFY_CLIENT_ID"), "{message}");
+}
+
+#[test]
+fn what_was_told_in_vain_at_the_end_of_a_silence_is_fetched_once_the_shop_is_heard_again() {
+    let bench = managed();
+    cron(&bench);
+    hours_of_news(&bench, 80);
+    hours_of_silence(&bench, 5);
+    assert_eq!(alerts(&bench, true), ["silence"]);
+    let mut missed = Story::read("simple");
+    missed.deliveries[0].1["updated_at"] = json!(bench.clock.now().to_rfc3339());
+    happened(&bench, &missed);
+    bench.clock.advance(Duration::hours(1));
+    bench.deliver("carts/update", &json!({"id": 1}));
+    bench.run();
+    cron(&bench);
+    assert!(alerts(&bench, true).is_empty());
+    assert_eq!(bench.state(&missed.order_id()).0, "synced");
+}
+
+#[test]
+fn what_happened_while_the_app_was_away_is_fetched_once_it_is_installed_again() {
+    let bench = connected(Company::XeroUk, Company::XeroUk.settings());
+    let removed = json!({"id": 1, "myshopify_domain": "example.myshopify.com", "name": "x"});
+    bench.deliver_at("app/uninstalled", &removed, "2026-11-02T09:00:00Z");
+    bench.run();
+    bench.clock.advance(Duration::hours(30));
+    let mut missed = Story::read("simple");
+    missed.deliveries[0].1["updated_at"] = json!("2026-11-02T20:00:00Z");
+    happened(&bench, &missed);
+    let next = Story::read("free_shipping");
+    bench.deliver_at("orders/create", &next.deliveries[0].1, "2026-11-03T15:00:00Z");
+    bench.run();
+    cron(&bench);
+    assert_eq!(bench.state(&missed.order_id()).0, "synced");
 }
