@@ -4,13 +4,13 @@
 use rust_decimal::Decimal;
 
 use super::Case;
-use super::currency::{booked_amount, conversions};
-use super::lines::sum;
+use super::currency::{booked_amount, buyers_amount, conversions};
+use super::lines::{sum, tax_mode};
 use super::refunds::again;
 use super::returns::{Returned, Returns, Taken, taken};
 use super::rounding::bound;
 use super::sale::Target;
-use crate::books::document::{Line, TaxMode};
+use crate::books::document::{Line, LineRole, TaxMode};
 use crate::books::hold::Hold;
 use crate::shopify::money::Side;
 
@@ -54,13 +54,14 @@ impl<'a, 'b> Owed<'a, 'b> {
         Ok(Self { goods, lowered, overpaid, unexplained: Decimal::ZERO })
     }
 
-    /// The goods that a refund pays for by `beyond`, its money beyond its own lines: those that it pays in full; else the
-    /// first of which half is paid by now, the rest being kept back or still to come.
-    pub fn claim(&mut self, beyond: Decimal) -> Vec<Goods<'a, 'b>> {
-        let mut left = beyond;
+    /// The goods taken off before a refund that its money beyond its own lines pays for: those that it pays in full; else
+    /// the first of which half is paid by now, the rest being kept back or still to come.
+    pub fn claim(&mut self, one: &Returned<'a>) -> Vec<Goods<'a, 'b>> {
+        let mut left = one.money - one.value;
+        let is_later = |goods: &Goods<'_, '_>| goods.returned.is_some_and(|other| other.refund.at() > one.refund.at());
         let (mut claimed, mut others) = (Vec::new(), Vec::new());
         for one in std::mem::take(&mut self.goods) {
-            if one.value <= left {
+            if one.value <= left && !is_later(&one) {
                 left -= one.value;
                 claimed.push(one);
             } else {
@@ -70,7 +71,7 @@ impl<'a, 'b> Owed<'a, 'b> {
         self.unexplained += left.max(Decimal::ZERO);
         let paid = self.unexplained;
         if left > Decimal::ZERO
-            && let Some(at) = others.iter().position(|one| paid + paid >= one.value)
+            && let Some(at) = others.iter().position(|one| paid + paid >= one.value && !is_later(one))
         {
             let one = others.remove(at);
             self.unexplained = (paid - one.value).max(Decimal::ZERO);
@@ -108,22 +109,33 @@ impl<'a, 'b> Owed<'a, 'b> {
         part
     }
 
-    /// A refund that is booked already, whose own lines and `goods` came off `amount`: it settled what it would now.
-    pub fn settled(
-        &mut self,
-        case: &Case<'a>,
-        mode: TaxMode,
-        one: &Returned<'a>,
-        goods: &[Goods<'a, 'b>],
-        amount: Decimal,
-    ) -> Result<(), Hold> {
+    /// A refund that is booked already settled what its `booked` lines say: what came to be owed after it is none of it.
+    pub fn settled(&mut self, case: &Case<'a>, one: &Returned<'a>, booked: &[&Line]) -> Result<(), Hold> {
+        let with_tax = |line: &Line| line.amount(case.currency) + on_top(case, line);
+        let of =
+            |role: LineRole| booked.iter().filter(|line| line.role == role).map(|line| with_tax(line)).sum::<Decimal>();
+        let (overpaid, unexplained) = (of(LineRole::Overpayments), of(LineRole::RefundDifferences));
+        let all: Decimal = booked.iter().map(|line| with_tax(line)).sum();
         let own = taken(case, one.refund, one.reading, Side::Presentment)?;
-        let lines = own.iter().chain(goods.iter().flat_map(|goods| &goods.taken));
-        let explained: Decimal = lines.map(|line| booked_amount(case, line.with_tax)).sum();
-        let lowered = self.lowered(case, mode, amount - explained);
-        if explained.is_zero() && lowered.is_empty() {
-            self.overpaid(amount);
+        let own: Decimal = own.iter().map(|line| booked_amount(case, line.with_tax)).sum();
+        let crumbs = bound(case, booked.len() + 1 + conversions(case));
+        let mut beyond = all - overpaid - unexplained - of(LineRole::Rounding) - own;
+        self.goods.retain(|goods| {
+            let value = booked_amount(case, goods.value);
+            let is_in = value <= beyond + crumbs;
+            beyond -= if is_in { value } else { Decimal::ZERO };
+            !is_in
+        });
+        if beyond > crumbs {
+            self.lowered(case, tax_mode(case), beyond);
         }
+        self.overpaid(overpaid);
+        self.unexplained += buyers_amount(case, unexplained).max(Decimal::ZERO);
         Ok(())
     }
+}
+
+/// The tax that a line bears on top of its amount.
+fn on_top(case: &Case<'_>, line: &Line) -> Decimal {
+    if tax_mode(case) == TaxMode::Inclusive { Decimal::ZERO } else { line.tax.amount }
 }

@@ -44,9 +44,15 @@ pub(super) fn refunds(
         let upto = share(case, target.booked, cumulated, target.presentment);
         let amount = booked_whole(case, one).unwrap_or(upto - before);
         placed += amount;
-        let goods = owed.claim(one.money - one.value);
-        if !ours(&one.refund.id) || frozen(case, one, amount, &mut documents) || amount <= Decimal::ZERO {
-            owed.settled(case, sale.tax_mode, one, &goods, amount)?;
+        let parts = case.input.booked.parts_of(&key_of(one));
+        if frozen(case, one, amount, &mut documents) {
+            let lines: Vec<&Line> =
+                parts.iter().filter_map(|one| one.itemised()).flat_map(|body| &body.lines).collect();
+            owed.settled(case, one, &lines)?;
+            continue;
+        }
+        let goods = owed.claim(one);
+        if !ours(&one.refund.id) || amount <= Decimal::ZERO {
             continue;
         }
         let whole = before.is_zero() && cumulated == target.presentment;
