@@ -64,36 +64,38 @@ pub(super) fn receipts(case: &mut Case<'_>, returns: &Returns<'_>) -> Result<Rec
     let amounts = amounts(case, &known)?;
     let received: Decimal = amounts.iter().sum();
     let said = said_to_be_paid(case, returns);
-    let mut awaits_transactions = false;
-    if case.stamp.inferred.is_none() && said > received + inexact(case) {
-        if case.input.may_infer {
-            infer(case, said - received);
-        } else {
-            awaits_transactions = true;
-        }
-    }
-    let mut list = Vec::new();
-    if let Some(amount) = case.stamp.inferred {
-        list.push(inferred(case, amount)?);
-    }
-    let mut covered = case.stamp.inferred.unwrap_or_default();
-    let mut beyond = inferred_beyond(case, &known, &amounts);
-    for (one, amount) in known.into_iter().zip(amounts) {
-        let already = if is_besides(case, one) { amount.min(beyond) } else { amount.min(covered) };
-        if is_besides(case, one) {
-            beyond -= already
-        } else {
-            covered -= already
-        }
-        if amount > already {
-            let date = one.at().map_or(case.date, |at| case.day(at));
-            list.push(Receipt::of(one, date, amount, already));
-        }
+    let mut list = listed(case, &known, &amounts)?;
+    let shown: Decimal = list.iter().map(|one| one.amount).sum();
+    let is_more = said > shown.max(received) + inexact(case);
+    let awaits_transactions = is_more && !case.input.may_infer;
+    if is_more && case.input.may_infer {
+        infer(case, said - shown);
+        list = listed(case, &known, &amounts)?;
     }
     // A receipt that is booked keeps its place: an older one that is heard of later does not move it.
     list.sort_by_key(|one| case.input.booked.parts_of(&one.key).is_empty());
     let total = list.iter().map(|one| one.amount).sum();
     Ok(Receipts { list, total, awaits_transactions, said })
+}
+
+/// What was inferred, and what each transaction brought beyond that.
+fn listed(case: &mut Case<'_>, known: &[&Transaction], amounts: &[Decimal]) -> Result<Vec<Receipt>, Hold> {
+    let mut list = Vec::new();
+    if let Some(amount) = case.stamp.inferred {
+        list.push(inferred(case, amount)?);
+    }
+    let mut covered = case.stamp.inferred.unwrap_or_default();
+    let mut beyond = inferred_beyond(case, known, amounts);
+    for (one, amount) in known.iter().zip(amounts) {
+        let left = if is_besides(case, one) { &mut beyond } else { &mut covered };
+        let already = (*amount).min(*left);
+        *left -= already;
+        if *amount > already {
+            let date = one.at().map_or(case.date, |at| case.day(at));
+            list.push(Receipt::of(one, date, *amount, already));
+        }
+    }
+    Ok(list)
 }
 
 /// What each transaction brought, in the buyer's currency. Cash is rounded at the till: its amount is read with or without
@@ -280,11 +282,15 @@ pub(super) fn said_to_be_paid(case: &Case<'_>, returns: &Returns<'_>) -> Decimal
     said(case.order, returns.paid.iter().filter(|one| known(&one.refund.id)).map(|one| one.money).sum())
 }
 
-/// Decides that so much was received besides the transactions that are known now.
+/// Decides that so much more was received besides the transactions that are known now. Those that account for what was
+/// inferred before go on doing so.
 pub(super) fn infer(case: &mut Case<'_>, amount: Decimal) {
-    case.stamp.inferred = Some(amount);
+    let is_first = case.stamp.inferred.is_none();
+    let known = case.input.state.receipts().into_iter().filter(|one| is_first || is_besides(case, one));
+    let known: Vec<String> = known.map(|one| one.id.0.clone()).collect();
+    case.stamp.inferred = Some(case.stamp.inferred.unwrap_or_default() + amount);
     case.stamp.said_at = case.order.updated_at;
-    case.stamp.known = case.input.state.receipts().iter().map(|one| one.id.0.clone()).collect();
+    case.stamp.known = known;
 }
 
 /// How much of a transaction's money was inferred before it became known, of `covered` that no other one accounts for.

@@ -163,3 +163,45 @@ fn money_made_after_an_order_said_what_was_paid_is_none_of_that() {
         assert_eq!(booked, expected.map(|(key, total)| (key.to_owned(), total.to_owned())), "{company:?}");
     }
 }
+
+#[test]
+fn money_that_only_the_order_tells_of_is_booked_each_time_that_it_tells_more() {
+    for company in Company::ALL {
+        let story = Story::read("bank_transfer_arrives_later");
+        let bench = Bench::new(company);
+        for (at, status, outstanding) in
+            [("2026-11-02T12:00:00-05:00", "partially_paid", "45.88"), ("2026-11-03T12:00:00-05:00", "paid", "0.00")]
+        {
+            let mut body = story.deliveries[0].1.clone();
+            body["updated_at"] = at.into();
+            body["financial_status"] = status.into();
+            body["total_outstanding"] = outstanding.into();
+            bench.deliver("orders/updated", &body);
+            bench.run();
+        }
+        let payments = "SELECT document_key, ledger_total FROM documents WHERE kind = 'payment' ORDER BY rowid";
+        let booked = |bench: &Bench| -> Vec<String> {
+            bench
+                .journal(payments)
+                .iter()
+                .map(|row| format!("{} {}", row["document_key"], row["ledger_total"]))
+                .collect()
+        };
+        let expected = ["payment:inferred 20.00", "payment:inferred/2 45.88"];
+        assert_eq!(booked(&bench), expected, "{company:?}: {:?}", bench.rows("SELECT state, detail FROM orders"));
+        // The transactions come after all: nothing changes.
+        for (id, at, amount) in [
+            (6_700_000_010_802_u64, "2026-11-03T12:00:00-05:00", "45.88"),
+            (6_700_000_010_801, "2026-11-02T12:00:00-05:00", "20.00"),
+        ] {
+            let mut body = story.deliveries[2].1.clone();
+            body["id"] = id.into();
+            body["created_at"] = at.into();
+            body["processed_at"] = at.into();
+            body["amount"] = amount.into();
+            bench.deliver("order_transactions/create", &body);
+            bench.run();
+        }
+        assert_eq!(booked(&bench), expected, "{company:?}");
+    }
+}
