@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 
 use super::currency::conversions;
 use super::lines::{sum, tax_mode};
-use super::tax::{is_mapped, line_taxes, sold_untaxed};
+use super::tax::{is_mapped, line_taxes, sold_untaxed, zero_code};
 use super::{Case, missing};
 use crate::books::document::{Line, LineRole, LineTax};
 use crate::books::hold::Hold;
@@ -54,7 +54,10 @@ pub(super) fn bands(case: &Case<'_>, line: &Line, taxes: &[TaxLine]) -> Result<O
         |(base, tax): &&mut (Decimal, LineTax)| (case.round((*base + left) * tax.rate) - tax.amount).is_zero();
     match bands.iter_mut().find(takes_rest) {
         Some((base, _)) if left <= slack.max(cent) => *base += left,
-        _ if left > cent => bands.push((left, sold_untaxed(case, LineRole::Shipping))),
+        _ if left > cent => {
+            let zero_rated = taxes.iter().find_map(|tax| zero_code(case, tax)).map(LineTax::none);
+            bands.push((left, zero_rated.unwrap_or_else(|| sold_untaxed(case, LineRole::Shipping))));
+        }
         _ => bands.last_mut().into_iter().for_each(|(base, _)| *base += left),
     }
     Ok((bands.len() > 1).then_some(bands))

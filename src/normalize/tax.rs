@@ -78,7 +78,8 @@ pub(super) fn line_taxes(case: &Case<'_>, role: LineRole, lines: &[TaxLine]) -> 
     let own = if borne.is_empty() {
         match lines.iter().find_map(|line| zero_code(case, line)) {
             Some(zero_rated) => LineTax::none(zero_rated),
-            None if lines.is_empty() => sold_untaxed(case, role),
+            // A tax that is listed and not charged: the sale is exempt from it.
+            None if marketplace.is_zero() => sold_untaxed(case, role),
             None => untaxed(case),
         }
     } else {
@@ -162,7 +163,7 @@ pub(super) fn is_mapped(case: &Case<'_>, taxes: &[TaxLine]) -> bool {
 }
 
 /// The code of a tax of 0 %, where the settings name one for it: to a tax return, zero-rated is not untaxed.
-fn zero_code<'a>(case: &Case<'a>, line: &TaxLine) -> Option<&'a str> {
+pub(super) fn zero_code<'a>(case: &Case<'a>, line: &TaxLine) -> Option<&'a str> {
     if !codes(case) || !rate(line).is_zero() || line.channel_liable == Some(true) {
         return None;
     }
