@@ -356,7 +356,9 @@ pub(super) fn inferred(case: &mut Case<'_>, amount: Decimal) -> Result<Receipt, 
     let mut gateways: Vec<&String> =
         case.order.payment_gateway_names.iter().filter(|name| !name.trim().is_empty()).collect();
     gateways.dedup();
-    let is_booked = !case.input.booked.parts_of(&DocumentKey::payment(INFERRED)).is_empty();
+    let parts = case.input.booked.parts_of(&DocumentKey::payment(INFERRED));
+    let booked = parts.iter().map(|one| buyers(case, one)).sum::<Option<Decimal>>();
+    let is_booked = booked.is_some_and(|booked| booked >= amount);
     let gateway = match gateways.as_slice() {
         [] => String::new(),
         [one] => (*one).clone(),
