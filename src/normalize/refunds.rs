@@ -44,15 +44,14 @@ pub(super) fn refunds(
         let upto = share(case, target.booked, cumulated, target.presentment);
         let amount = booked_whole(case, one).unwrap_or(upto - before);
         placed += amount;
-        let parts = case.input.booked.parts_of(&key_of(one));
-        if frozen(case, one, amount, &mut documents) {
-            let lines: Vec<&Line> =
-                parts.iter().filter_map(|one| one.itemised()).flat_map(|body| &body.lines).collect();
-            owed.settled(case, one, &lines)?;
+        let is_ours = ours(&one.refund.id);
+        if is_ours && frozen(case, one, amount, &mut documents) {
+            let parts = case.input.booked.parts_of(&key_of(one)).into_iter().filter_map(Document::itemised);
+            owed.settled(case, one, &parts.flat_map(|body| &body.lines).collect::<Vec<_>>())?;
             continue;
         }
         let goods = owed.claim(one);
-        if !ours(&one.refund.id) || amount <= Decimal::ZERO {
+        if !is_ours || amount <= Decimal::ZERO {
             continue;
         }
         let whole = before.is_zero() && cumulated == target.presentment;
