@@ -8,6 +8,7 @@ pub mod foreign;
 pub mod hold;
 pub mod key;
 pub mod line;
+pub mod listed;
 pub mod money;
 pub mod rules;
 pub mod text;

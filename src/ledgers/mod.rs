@@ -4,14 +4,15 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Duration, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use self::faults::Concerns;
-use crate::books::document::{Document, DocumentKey, Party};
+use crate::books::document::{Document, DocumentKey, DocumentKind, Party};
 use crate::books::foreign::ForeignSale;
 use crate::books::hold::HoldReason;
+use crate::books::listed::Listed;
 use crate::books::money::Currency;
 use crate::books::rules::{LedgerName, LedgerRules};
 use crate::config::{Settings, Variables};
@@ -281,6 +282,13 @@ pub trait Ledger: LedgerRules {
     /// What the question of that place (from 0) found; voided ones and drafts included.
     fn read_foreign(&self, place: usize, response: &Response) -> Outcome<Vec<ForeignSale>>;
 
+    /// The kinds of documents that are listed, each on its own.
+    fn listed_kinds(&self) -> &'static [DocumentKind];
+    /// The question for a page (from 1) of what the company holds of a kind.
+    fn list(&self, kind: DocumentKind, span: &Span, page: usize) -> WireRequest;
+    /// What that page holds, voided ones and drafts included.
+    fn read_list(&self, kind: DocumentKind, span: &Span, response: &Response) -> Outcome<ListedPage>;
+
     /// Which other requests this one may travel with; `None` if it goes alone.
     fn group(&self, request: &WireRequest) -> Option<Group>;
     /// Several requests of one group as one. `key` is the whole's own idempotency key.
@@ -292,6 +300,32 @@ pub trait Ledger: LedgerRules {
 
     /// What to do about a write that was first sent at `first_sent` and whose outcome is unknown.
     fn recovery(&self, first_sent: DateTime<Utc>, now: DateTime<Utc>) -> Recovery;
+}
+
+/// Which documents are asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Span {
+    /// Those of an accounting date from the first to the second, both included.
+    Dated(NaiveDate, NaiveDate),
+    /// Those that were made or changed since then, voided ones included as far as the ledger tells of them.
+    ChangedSince(DateTime<Utc>),
+    /// Those of these ids, at most [`MOST_NAMED`].
+    Ids(Vec<String>),
+    /// Those of these numbers (of payments: these references), at most [`MOST_NAMED`].
+    Numbers(Vec<String>),
+}
+
+/// How many documents one question may name.
+pub const MOST_NAMED: usize = 40;
+
+/// One page of a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListedPage {
+    /// What it holds.
+    pub documents: Vec<Listed>,
+    /// True if there may be another page behind it.
+    pub more: bool,
 }
 
 /// Requests that may travel together as one.

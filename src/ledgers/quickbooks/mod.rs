@@ -4,11 +4,11 @@
 use chrono::{DateTime, Duration, Utc};
 
 use super::{
-    Counted, FoundParty, Group, Ledger, Outcome, Posted, RateLimit, Recovery, Reference, ReferenceKind, WireRequest,
-    Write,
+    Counted, FoundParty, Group, Ledger, ListedPage, Outcome, Posted, RateLimit, Recovery, Reference, ReferenceKind,
+    Span, WireRequest, Write,
 };
 use crate::books::computation::Computation;
-use crate::books::document::{Document, Itemised, Line, Party, TaxMode};
+use crate::books::document::{Document, DocumentKind, Itemised, Line, Party, TaxMode};
 use crate::books::foreign::ForeignSale;
 use crate::books::money::Currency;
 use crate::books::rules::{LedgerName, LedgerRules, RefundStyle, TaxModel};
@@ -245,6 +245,16 @@ impl Ledger for QuickBooks {
 
     fn read_foreign(&self, place: usize, response: &Response) -> Outcome<Vec<ForeignSale>> {
         foreign::read(place, response)
+    }
+
+    fn listed_kinds(&self) -> &'static [DocumentKind] {
+        unimplemented!()
+    }
+    fn list(&self, _kind: DocumentKind, _span: &Span, _page: usize) -> WireRequest {
+        unimplemented!()
+    }
+    fn read_list(&self, _kind: DocumentKind, _span: &Span, _response: &Response) -> Outcome<ListedPage> {
+        unimplemented!()
     }
 
     fn group(&self, request: &WireRequest) -> Option<Group> {

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Duration, Utc};
 
 use super::{
-    Counted, FoundParty, Group, Ledger, Outcome, Posted, RateLimit, Recovery, Reference, ReferenceKind, WireRequest,
-    Write,
+    Counted, FoundParty, Group, Ledger, ListedPage, Outcome, Posted, RateLimit, Recovery, Reference, ReferenceKind,
+    Span, WireRequest, Write,
 };
 use crate::books::computation::Computation;
 use crate::books::document::{Document, DocumentKind, Itemised, Line, Party, TaxMode};
@@ -209,6 +209,16 @@ impl Ledger for Xero {
 
     fn read_foreign(&self, _place: usize, response: &Response) -> Outcome<Vec<ForeignSale>> {
         foreign::read(response)
+    }
+
+    fn listed_kinds(&self) -> &'static [DocumentKind] {
+        unimplemented!()
+    }
+    fn list(&self, _kind: DocumentKind, _span: &Span, _page: usize) -> WireRequest {
+        unimplemented!()
+    }
+    fn read_list(&self, _kind: DocumentKind, _span: &Span, _response: &Response) -> Outcome<ListedPage> {
+        unimplemented!()
     }
 
     fn group(&self, request: &WireRequest) -> Option<Group> {
