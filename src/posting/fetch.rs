@@ -139,7 +139,7 @@ impl Books<'_> {
     }
 
     /// The order in the webhooks' shape; nothing if Shopify does not know it.
-    async fn fetch_order(&self, shop: &Shop<'_>, at: &OrderRef) -> Result<Option<Vec<u8>>, NoAnswer> {
+    pub(super) async fn fetch_order(&self, shop: &Shop<'_>, at: &OrderRef) -> Result<Option<Vec<u8>>, NoAnswer> {
         let sql = self.platform.sql;
         let mut begun = begun(sql, at)?;
         loop {

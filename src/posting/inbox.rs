@@ -362,6 +362,16 @@ pub fn state_of(sql: &dyn Sql, connection: &Connection, order: &OrderRef) -> Res
     Ok(Known { state, newest, newest_at, stale: edited > snapshot && snapshot > 0 })
 }
 
+/// What a whole order as Shopify shows it says; nothing if it cannot be read.
+pub fn state_of_body(connection: &Connection, body: &[u8]) -> Option<OrderState> {
+    let mut state = OrderState::default();
+    match delivery::read(FETCHED, &connection.shop, body) {
+        Ok(News::Order(order)) => state.add_order(*order),
+        _ => return None,
+    }
+    Some(state)
+}
+
 /// The bodies that an order's state is made of.
 pub fn bodies(sql: &dyn Sql, order: &OrderRef) -> Result<Vec<Json>, SqlError> {
     let statement = "SELECT DISTINCT event_seq FROM order_parts WHERE connection = ? AND order_id = ?";

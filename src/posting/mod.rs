@@ -7,6 +7,7 @@
 
 mod alerts;
 mod apply;
+mod beside;
 mod books;
 mod breaker;
 mod budget;
@@ -50,9 +51,11 @@ mod turn;
 mod view;
 mod writes;
 
+pub use beside::{Called, NoReply};
 pub use books::Books;
 pub use consent::{Callback, Consented, Declined, connection_of};
 pub use cutover::{Answer, Answered};
+pub use documents::{PostedState, Record as DocumentRecord};
 pub use grant::Source;
 pub use inbox::{Incoming, Received};
 pub use obstacles::ObstacleView;
@@ -60,6 +63,7 @@ pub use orders::OrderRef;
 pub use plan::{PostedDocuments, Step, plan};
 pub use preflight::{CompanyFacts, Report};
 pub use privacy::Request as PrivacyRequest;
+pub use shop::Calls;
 pub use silence::Hearing;
 pub use standing::{ConnectionView, Standing};
 pub use subscriptions::Check;

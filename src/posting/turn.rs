@@ -338,7 +338,7 @@ impl Books<'_> {
     }
 
     /// Sends what waits for D1. Returns when to try again, if something is left.
-    async fn flush_journal(&self) -> Option<DateTime<Utc>> {
+    pub(super) async fn flush_journal(&self) -> Option<DateTime<Utc>> {
         let source = self.source().ok()?;
         for _ in 0..FLUSHES {
             self.at_work();

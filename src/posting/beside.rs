@@ -1,0 +1,251 @@
+//! What work beside posting may use: a ledger and a shop that can be asked within what live orders leave over, and what
+//! the engine knows of an order and would write for it. Nothing here writes to a ledger.
+
+use chrono::{DateTime, Duration, Utc};
+use serde_json::Value as Json;
+
+use super::books::Books;
+use super::breaker;
+use super::budget::{self, Cost};
+use super::cutover;
+use super::documents;
+use super::fetch;
+use super::inbox;
+use super::orders::{self, Heard, OrderRef};
+use super::plan::PostedDocuments;
+use super::shop::{Calls, NoAnswer};
+use super::tokens::{self, Refused};
+use crate::books::hold::Hold;
+use crate::config::{Connection, Settings};
+use crate::ledgers::{self, Ledger, RateLimit, WireRequest};
+use crate::normalize::{self, Cutover, Desired, Input};
+use crate::platform::{Response, SqlError, transaction};
+use crate::shopify::OrderState;
+use crate::shopify::admin::Question;
+
+/// Of every window of a ledger's limits, work beside posting leaves this share (one in so many) to live orders.
+const LEFT_TO_LIVE: usize = 2;
+/// How long it waits where the books cannot be asked for another reason.
+const A_WHILE: Duration = Duration::minutes(5);
+/// Questions to Shopify in a piece of work.
+const SHOP_CALLS: usize = 12;
+/// After so long no further question goes out in a piece of work.
+const SHOP_TIME: Duration = Duration::seconds(15);
+
+/// Why there is no answer just now.
+#[derive(Debug, thiserror::Error)]
+pub enum NoReply {
+    /// Ask again then.
+    #[error("{1}")]
+    Later(DateTime<Utc>, String),
+    /// The object's own database.
+    #[error(transparent)]
+    Sql(#[from] SqlError),
+}
+
+/// What is known of an order, and what it calls for.
+pub struct Called {
+    /// All that Shopify told of it.
+    pub state: OrderState,
+    /// What ought to stand.
+    pub desired: Result<Desired, Hold>,
+    /// What was written.
+    pub posted: PostedDocuments,
+    /// Where it stands in the engine (`pending`, `held` …); nothing if the engine never heard of it.
+    pub standing: Option<(String, Option<String>)>,
+}
+
+impl Books<'_> {
+    /// When posting goes on: work beside it waits for that. What was looked up afterwards does not count.
+    pub fn posting_is_due(&self) -> Result<bool, SqlError> {
+        let now = self.platform.clock.now();
+        Ok(!orders::due(self.platform.sql, now, 1, true)?.is_empty())
+    }
+
+    /// A piece of work begins: the object is woken should nothing be heard of it again.
+    pub async fn begin_beside(&self) -> Result<(), SqlError> {
+        self.begin(self.platform.clock.now()).await
+    }
+
+    /// It ended; the alarm is set to whatever is due next, `at` among it.
+    pub async fn end_beside(&self, at: Option<DateTime<Utc>>) -> Result<(), SqlError> {
+        self.platform.pulse.stop();
+        self.arm(at).await
+    }
+
+    /// Sends what waits for the journal.
+    pub async fn flush_beside(&self) -> Option<DateTime<Utc>> {
+        self.flush_journal().await
+    }
+
+    /// Asks the ledger something that changes nothing.
+    pub async fn ask_ledger(
+        &self,
+        connection: &Connection,
+        ledger: &dyn Ledger,
+        question: &WireRequest,
+    ) -> Result<Response, NoReply> {
+        let sql = self.platform.sql;
+        let now = self.platform.clock.now();
+        let health = breaker::health(sql)?;
+        if let Some(until) = health.pause_until.filter(|until| *until > now) {
+            return Err(NoReply::Later(until, health.why.unwrap_or_default()));
+        }
+        if let Some(until) = budget::backfill_waits(sql)?.filter(|until| *until > now) {
+            return Err(NoReply::Later(until, "the last calls of the day are kept for live orders".into()));
+        }
+        let mut renew = false;
+        loop {
+            let token = match tokens::access_token(self, connection, renew).await {
+                Ok(token) => token,
+                Err(Refused::Sql(error)) => return Err(error.into()),
+                Err(Refused::Busy) => {
+                    return Err(self.later(Duration::seconds(3), "the ledger is being asked just now"));
+                }
+                Err(why @ (Refused::Person(_) | Refused::Later(_))) => {
+                    return Err(self.later(A_WHILE, &why.to_string()));
+                }
+            };
+            let sent_at = self.platform.clock.now();
+            let halved: Vec<RateLimit> = ledger.limits().iter().map(halved).collect();
+            if let Some(until) = budget::wait(&self.platform, &halved, sent_at, Cost::of(1))? {
+                return Err(NoReply::Later(until, "live orders have the ledger's calls first".into()));
+            }
+            if !budget::take(&self.platform, ledger.limits(), sent_at, Cost::of(1))? {
+                return Err(self.later(Duration::seconds(1), "live orders have the ledger's calls first"));
+            }
+            self.still_at_work();
+            let answer = self.platform.http.send(ledger.address(question, &token)).await;
+            let header = |name: &str| answer.as_ref().ok().and_then(|answer| answer.header(name)?.trim().parse().ok());
+            if let Some(left) = header("x-daylimit-remaining") {
+                budget::day_left(sql, self.platform.clock.now(), left)?;
+            }
+            let call = (sent_at, self.platform.clock.now(), Cost::of(1));
+            budget::answered(&self.platform, ledger.limits(), call, header("x-minlimit-remaining"))?;
+            let answer = answer.map_err(|error| self.later(A_WHILE, &error.to_string()))?;
+            if answer.status == 401 && !renew {
+                renew = true;
+                continue;
+            }
+            return Ok(answer);
+        }
+    }
+
+    /// Later, for that reason.
+    pub fn later(&self, wait: Duration, why: &str) -> NoReply {
+        NoReply::Later(self.platform.clock.now() + wait, why.to_owned())
+    }
+
+    /// What a piece of work may ask of Shopify.
+    pub fn calls_beside(&self) -> Calls {
+        Calls::new(SHOP_CALLS, self.platform.clock.now() + SHOP_TIME)
+    }
+
+    /// True if the connection's shop can be asked.
+    pub fn can_ask_shop(&self, connection: &Connection) -> Result<bool, SqlError> {
+        Ok(self.admin_access(connection)?.is_some())
+    }
+
+    /// Asks the shop.
+    pub async fn ask_the_shop(
+        &self,
+        connection: &Connection,
+        calls: &Calls,
+        question: &Question,
+    ) -> Result<Json, NoReply> {
+        let Some(shop) = self.shop(connection, calls)? else {
+            return Err(
+                self.later(A_WHILE, "the shop cannot be asked: set SHOPIFY_CLIENT_ID and SHOPIFY_CLIENT_SECRET")
+            );
+        };
+        shop.ask(question).await.map_err(|why| self.not_now(why))
+    }
+
+    fn not_now(&self, why: NoAnswer) -> NoReply {
+        match why {
+            NoAnswer::Sql(error) => NoReply::Sql(error),
+            NoAnswer::Paused(until, why) => NoReply::Later(until, why),
+            NoAnswer::NoCallsLeft => self.later(Duration::zero(), "this turn's questions are used up"),
+        }
+    }
+
+    /// The whole order as Shopify has it now, without anything being kept of it; nothing if Shopify does not know it.
+    pub async fn look_up(
+        &self,
+        connection: &Connection,
+        calls: &Calls,
+        order_id: &str,
+    ) -> Result<Option<OrderState>, NoReply> {
+        let Some(shop) = self.shop(connection, calls)? else {
+            return Err(
+                self.later(A_WHILE, "the shop cannot be asked: set SHOPIFY_CLIENT_ID and SHOPIFY_CLIENT_SECRET")
+            );
+        };
+        let at = OrderRef { connection: connection.id.clone(), order_id: order_id.to_owned() };
+        let body = self.fetch_order(&shop, &at).await.map_err(|why| self.not_now(why))?;
+        let Some(body) = body else { return Ok(None) };
+        Ok(inbox::state_of_body(connection, &body))
+    }
+
+    /// What is known of an order, and what it calls for now. With `state`, as if that were all that Shopify told of it.
+    /// `settings` are the connection's, or as they would be.
+    pub fn called(
+        &self,
+        connection: &Connection,
+        settings: &Settings,
+        order_id: &str,
+        state: Option<OrderState>,
+    ) -> Result<Called, SqlError> {
+        let sql = self.platform.sql;
+        let at = OrderRef { connection: connection.id.clone(), order_id: order_id.to_owned() };
+        let row = orders::load(sql, &at)?;
+        let known = inbox::state_of(sql, connection, &at)?;
+        let posted = documents::posted(sql, &at)?;
+        let booked = documents::booked(&posted);
+        let calendar = self.company_facts()?.calendar(settings);
+        let ledger = self.ledger_with(settings);
+        let cutover = Cutover {
+            looked: cutover::look(sql, &at, known.newest)?.taken,
+            may_fetch: false,
+            answers: cutover::answers(sql, &at)?,
+        };
+        let state = state.unwrap_or(known.state);
+        let input = Input {
+            state: &state,
+            settings,
+            rules: ledger.as_ref(),
+            calendar: &calendar,
+            shop: &connection.shop,
+            stamp: row.as_ref().and_then(|row| row.stamp.as_ref()),
+            booked: &booked,
+            may_infer: true,
+            cutover: &cutover,
+        };
+        let desired = normalize::desired(&input);
+        let statement = "SELECT state, reason FROM orders WHERE connection = ? AND order_id = ?";
+        let rows = sql.exec(statement, &at.params())?;
+        let standing = rows.first().map(|row| Ok::<_, SqlError>((row.text("state")?, row.text_or_null("reason")?)));
+        Ok(Called { state, desired, posted, standing: standing.transpose()? })
+    }
+
+    /// The ledger company as settings that are not the connection's own would see it.
+    pub fn ledger_with(&self, settings: &Settings) -> Box<dyn Ledger> {
+        let home = self.company_facts().ok().and_then(|facts| facts.home_currency?.parse().ok());
+        ledgers::open(settings, &settings.company, home, self.variables)
+    }
+
+    /// Has an order fetched whole and worked on, behind the live ones.
+    pub fn want_again(&self, connection: &Connection, order_id: &str, name: Option<&str>) -> Result<(), SqlError> {
+        let now = self.platform.clock.now();
+        let at = OrderRef { connection: connection.id.clone(), order_id: order_id.to_owned() };
+        let can_ask = self.can_ask_shop(connection)?;
+        transaction(self.platform.sql, |sql| {
+            orders::wake(sql, &at, name, Heard::Afterwards, now, now)?;
+            if can_ask { fetch::want(sql, &at) } else { Ok(()) }
+        })
+    }
+}
+
+fn halved(limit: &RateLimit) -> RateLimit {
+    RateLimit { most: (limit.most / LEFT_TO_LIVE).max(1), ..*limit }
+}
