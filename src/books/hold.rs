@@ -66,11 +66,15 @@ pub enum HoldReason {
     CancelledNotRefunded,
     /// Shopify deleted an order whose documents stand in the books.
     DeletedAfterPosting,
+    /// Somebody voided or deleted a posted document in the ledger.
+    RemovedInLedger,
+    /// Somebody changed a posted document in the ledger.
+    ChangedInLedger,
 }
 
 impl HoldReason {
     /// Every reason, for catalogues and tests.
-    pub const ALL: [HoldReason; 30] = [
+    pub const ALL: [HoldReason; 32] = [
         HoldReason::Unreadable,
         HoldReason::TopicMismatch,
         HoldReason::OrderInconsistent,
@@ -101,6 +105,8 @@ impl HoldReason {
         HoldReason::Disputed,
         HoldReason::CancelledNotRefunded,
         HoldReason::DeletedAfterPosting,
+        HoldReason::RemovedInLedger,
+        HoldReason::ChangedInLedger,
     ];
 
     /// True if something waits because of it; else a person is told, and the books are as they ought to be.
@@ -276,6 +282,16 @@ impl HoldReason {
                 "deleted_after_posting",
                 "The order was deleted in Shopify after its documents were posted. They stay: nothing posted is deleted because Shopify forgets it.",
                 "Check in the ledger whether the documents named here should stand, and void those that should not. Then release the order, and this goes.",
+            ),
+            HoldReason::RemovedInLedger => (
+                "removed_in_ledger",
+                "Somebody voided or deleted a document of the order in the ledger after it was posted.",
+                "If it was a mistake, release the order: the document is posted again, under a number that ends in -v2. If it was meant, cancel or refund the order in Shopify, so that both sides agree.",
+            ),
+            HoldReason::ChangedInLedger => (
+                "changed_in_ledger",
+                "Somebody changed a document of the order in the ledger after it was posted, and money is attached to it or it cannot be written anew.",
+                "Put it right in the ledger as named here, then release the order. If the change was meant, release the order: the document stays as it is, and the next reconciliation names it again.",
             ),
         }
     }

@@ -111,6 +111,21 @@ pub enum DifferencesTax {
     AsSold,
 }
 
+/// How often Shopify and the ledger are compared by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reconcile {
+    /// Weekly until three times in a row nothing was found, then monthly; and the last 48 hours every night.
+    #[default]
+    Auto,
+    /// Weekly, and the last 48 hours every night.
+    Weekly,
+    /// Monthly, and the last 48 hours every night.
+    Monthly,
+    /// Only when somebody asks.
+    Never,
+}
+
 /// Which exchange rate a document in a foreign currency carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -193,9 +208,19 @@ pub struct Settings {
     /// How many days personal data of settled orders is kept, 1 to 3650.
     #[serde(default = "retention_days")]
     pub retention_days: u16,
+    /// How often both sides are compared.
+    #[serde(default)]
+    pub reconcile: Reconcile,
+    /// True if what a scheduled comparison finds is repaired by itself; else its plan waits for approval.
+    #[serde(default = "yes")]
+    pub reconcile_repair: bool,
     /// The most lines of one document, where it ought to be fewer than the ledger takes.
     #[serde(default)]
     pub most_lines: Option<usize>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Long enough for most returns and for a look back at a quarter; the money facts stay in any case.

@@ -4,6 +4,7 @@
 use chrono::{DateTime, Duration, Utc};
 use serde_json::Value as Json;
 
+use super::alerts;
 use super::books::Books;
 use super::breaker;
 use super::budget::{self, Cost};
@@ -13,6 +14,7 @@ use super::fetch;
 use super::inbox;
 use super::orders::{self, Heard, OrderRef};
 use super::plan::PostedDocuments;
+use super::schema::{meta, set_meta};
 use super::shop::{Calls, NoAnswer};
 use super::tokens::{self, Refused};
 use crate::books::hold::Hold;
@@ -20,8 +22,11 @@ use crate::config::{Connection, Settings};
 use crate::ledgers::{self, Ledger, RateLimit, WireRequest};
 use crate::normalize::{self, Cutover, Desired, Input};
 use crate::platform::{Response, SqlError, transaction};
+use crate::shopify::money::{MoneySet, Side};
+use crate::shopify::transaction::Transaction;
 use crate::shopify::OrderState;
-use crate::shopify::admin::Question;
+use rust_decimal::Decimal;
+use crate::shopify::admin::{Question, Summary};
 
 /// Of every window of a ledger's limits, work beside posting leaves this share (one in so many) to live orders.
 const LEFT_TO_LIVE: usize = 2;
@@ -71,6 +76,47 @@ impl Books<'_> {
     pub async fn end_beside(&self, at: Option<DateTime<Utc>>) -> Result<(), SqlError> {
         self.platform.pulse.stop();
         self.arm(at).await
+    }
+
+    /// Has the object woken at that time, or earlier if something else is due before.
+    pub async fn wake_beside(&self, at: DateTime<Utc>) -> Result<(), SqlError> {
+        self.arm(Some(at)).await
+    }
+
+    /// A line of the object's notebook.
+    pub fn note(&self, key: &str) -> Result<Option<String>, SqlError> {
+        meta(self.platform.sql, key)
+    }
+
+    /// Writes one.
+    pub fn set_note(&self, key: &str, text: &str) -> Result<(), SqlError> {
+        set_meta(self.platform.sql, key, text)
+    }
+
+    /// Opens an alert on a connection, unless one of that kind is open.
+    pub fn alert(&self, connection: &str, kind: &str, message: &str) -> Result<(), SqlError> {
+        alerts::open(self.platform.sql, self.platform.clock.now(), connection, kind, message)
+    }
+
+    /// Closes it.
+    pub fn close_alert(&self, connection: &str, kind: &str) -> Result<(), SqlError> {
+        alerts::close(self.platform.sql, self.platform.clock.now(), connection, kind)
+    }
+
+    /// True if the engine knows an order in the state that Shopify lists, with all the money that moved.
+    pub fn knows(&self, connection: &Connection, listed: &Summary) -> Result<bool, SqlError> {
+        let at = OrderRef { connection: connection.id.clone(), order_id: listed.order_id.clone() };
+        if !inbox::knows_snapshot(self.platform.sql, &at, listed.updated_at)? {
+            return Ok(false);
+        }
+        let state = inbox::state_of(self.platform.sql, connection, &at)?.state;
+        let moved = |counts: fn(&Transaction) -> bool| -> Decimal {
+            let counted = state.transactions.values().filter(|one| counts(one));
+            counted.map(|one| one.amount.0).sum()
+        };
+        let (received, returned) = (moved(Transaction::is_receipt), moved(Transaction::is_refund));
+        let buyers = |set: &MoneySet| set.on(Side::Presentment);
+        Ok(received == buyers(&listed.total_received) && returned == buyers(&listed.total_refunded))
     }
 
     /// Sends what waits for the journal.

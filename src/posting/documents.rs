@@ -208,6 +208,23 @@ pub fn cannot_be_corrected(sql: &dyn Sql, order: &OrderRef, key: &DocumentKey) -
     sql.exec(statement, &[connection, order_id, key.as_str().into()]).map(drop)
 }
 
+/// The ledger no longer has it, or it was voided there.
+pub fn gone(sql: &dyn Sql, order: &OrderRef, key: &DocumentKey) -> Result<(), SqlError> {
+    let [connection, order_id] = order.params();
+    let statement = "UPDATE documents SET state = 'deleted'
+         WHERE connection = ? AND order_id = ? AND document_key = ? AND state IN ('posted', 'updated')";
+    sql.exec(statement, &[connection, order_id, key.as_str().into()])?;
+    publish(sql, order, key)
+}
+
+/// What the ledger holds of it is not what was written: its proof no longer holds until it is written anew.
+pub fn doubt(sql: &dyn Sql, order: &OrderRef, key: &DocumentKey) -> Result<(), SqlError> {
+    let [connection, order_id] = order.params();
+    let statement = "UPDATE documents SET proof = 'differs', updates = 0
+         WHERE connection = ? AND order_id = ? AND document_key = ?";
+    sql.exec(statement, &[connection, order_id, key.as_str().into()]).map(drop)
+}
+
 /// The ledger's newer word on a document that is about to be written again: above all its version.
 pub fn refresh(sql: &dyn Sql, order: &OrderRef, key: &DocumentKey, posted: &Posted) -> Result<(), SqlError> {
     let json = serde_json::to_string(posted).map_err(|error| SqlError(error.to_string()))?;

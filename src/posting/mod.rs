@@ -11,6 +11,7 @@ mod beside;
 mod books;
 mod breaker;
 mod budget;
+mod by_hand;
 mod call;
 mod changes;
 pub mod claims;
@@ -53,6 +54,7 @@ mod writes;
 
 pub use beside::{Called, NoReply};
 pub use books::Books;
+pub use by_hand::ByHand;
 pub use consent::{Callback, Consented, Declined, connection_of};
 pub use cutover::{Answer, Answered};
 pub use documents::{PostedState, Record as DocumentRecord};

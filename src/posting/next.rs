@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::books::Books;
+use super::by_hand;
 use super::call::Call;
 use super::documents;
 use super::fetch::{self, Fetching};
@@ -116,6 +117,9 @@ impl Desk<'_> {
             return Ok(action);
         }
         if let Some(hold) = stopped::hold(self.books.platform.sql, &self.connection.id)? {
+            return self.end(Ending::Held(hold));
+        }
+        if let Some(hold) = by_hand::hold(self.books.platform.sql, &self.row.at)? {
             return self.end(Ending::Held(hold));
         }
         let waited = self.now() - self.row.first_seen_at;

@@ -236,6 +236,7 @@ pub fn release(sql: &dyn Sql, at: &OrderRef, now: DateTime<Utc>) -> Result<bool,
     )?;
     super::documents::retire(sql, at)?;
     super::cutover::forget_look(sql, at)?;
+    super::by_hand::forget(sql, at)?;
     publish(sql, at)?;
     Ok(!changed.is_empty())
 }

@@ -68,6 +68,7 @@ CREATE TABLE IF NOT EXISTS documents (
     generation INTEGER NOT NULL DEFAULT 1, updates INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (connection, order_id, document_key)
 );
+CREATE INDEX IF NOT EXISTS documents_by_ledger_id ON documents (json_extract(posted, '$.ledger_id'));
 
 -- The write log: every change as it goes over the wire, recorded before it is sent.
 CREATE TABLE IF NOT EXISTS writes (
@@ -109,6 +110,12 @@ CREATE TABLE IF NOT EXISTS cutover_looks (
 CREATE TABLE IF NOT EXISTS cutover_questions (
     connection TEXT NOT NULL, order_id TEXT NOT NULL, document_key TEXT NOT NULL, amount TEXT NOT NULL,
     decision TEXT, why TEXT, answered_at TEXT, PRIMARY KEY (connection, order_id, document_key)
+);
+
+-- What somebody did in the ledger to a document that was posted, until a person releases the order.
+CREATE TABLE IF NOT EXISTS by_hand (
+    connection TEXT NOT NULL, order_id TEXT NOT NULL, document_key TEXT NOT NULL, how TEXT NOT NULL, detail TEXT NOT NULL,
+    PRIMARY KEY (connection, order_id, document_key)
 );
 
 -- What a person was told of an order that waits for nothing, and has seen.

@@ -1,0 +1,80 @@
+//! What somebody did in the ledger to documents that were posted: a document is gone, or says something else. Such an order
+//! waits for a person; what can be put right without one is written anew.
+
+use super::books::Books;
+use super::documents;
+use super::orders::{self, Heard, OrderRef};
+use crate::books::document::DocumentKey;
+use crate::books::hold::{Hold, HoldReason};
+use crate::platform::{Sql, SqlError, transaction};
+
+/// What was done to a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ByHand {
+    /// It was voided or deleted.
+    Removed,
+    /// It says something else.
+    Changed,
+}
+
+impl ByHand {
+    fn as_str(self) -> &'static str {
+        match self {
+            ByHand::Removed => "removed",
+            ByHand::Changed => "changed",
+        }
+    }
+}
+
+/// Why the order waits, if something of it was removed or changed by hand and nobody has released it since.
+pub fn hold(sql: &dyn Sql, at: &OrderRef) -> Result<Option<Hold>, SqlError> {
+    let statement =
+        "SELECT how, detail FROM by_hand WHERE connection = ? AND order_id = ? ORDER BY how DESC, document_key";
+    let rows = sql.exec(statement, &at.params())?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let removed = first.text("how")? == ByHand::Removed.as_str();
+    let reason = if removed { HoldReason::RemovedInLedger } else { HoldReason::ChangedInLedger };
+    let details: Vec<String> = rows.iter().map(|row| row.text("detail")).collect::<Result<_, _>>()?;
+    Ok(Some(Hold::new(reason, details.join("; "))))
+}
+
+/// A person has seen it: what was removed is posted again, what was changed stays as it is.
+pub fn forget(sql: &dyn Sql, at: &OrderRef) -> Result<(), SqlError> {
+    sql.exec("DELETE FROM by_hand WHERE connection = ? AND order_id = ?", &at.params()).map(drop)
+}
+
+impl Books<'_> {
+    /// Somebody removed or changed a document: the order waits for a person. `detail` says what, and names nobody.
+    pub fn done_by_hand(&self, at: &OrderRef, key: &DocumentKey, how: ByHand, detail: &str) -> Result<(), SqlError> {
+        let now = self.platform.clock.now();
+        transaction(self.platform.sql, |sql| {
+            let [connection, order_id] = at.params();
+            sql.exec(
+                "INSERT INTO by_hand (connection, order_id, document_key, how, detail) VALUES (?, ?, ?, ?, ?)
+                 ON CONFLICT (connection, order_id, document_key) DO UPDATE SET how = excluded.how, detail = excluded.detail",
+                &[connection, order_id, key.as_str().into(), how.as_str().into(), detail.into()],
+            )?;
+            if how == ByHand::Removed {
+                documents::gone(sql, at, key)?;
+            }
+            orders::wake(sql, at, None, Heard::Afterwards, now, now)
+        })
+    }
+
+    /// The ledger's document says something else than was written, and nothing settles it: it is written anew in full.
+    /// False if it is not ours, or something settles it.
+    pub fn correct(&self, at: &OrderRef, key: &DocumentKey) -> Result<bool, SqlError> {
+        let now = self.platform.clock.now();
+        transaction(self.platform.sql, |sql| {
+            let posted = documents::posted(sql, at)?;
+            let booked = documents::booked(&posted);
+            let ours = posted.get(key).is_some_and(|record| record.state == documents::PostedState::Posted);
+            let is_plain = posted.get(key).is_some_and(|record| record.document.itemised().is_some());
+            if !ours || !is_plain || booked.is_settled(key) {
+                return Ok(false);
+            }
+            documents::doubt(sql, at, key)?;
+            orders::wake(sql, at, None, Heard::Afterwards, now, now).map(|()| true)
+        })
+    }
+}

@@ -1,0 +1,274 @@
+//! Order by order: what it calls for, what was written for it, and what the ledger listed. What does not fit at the first
+//! look is looked up and held against the answer; an order that is being posted just then is looked at again later.
+
+use chrono::Duration;
+
+use super::listing::keep;
+use super::tables::{Run, Stage};
+use super::{Kind, Next, Phase, Piece};
+use crate::books::document::DocumentKind;
+use crate::books::listed::Listed;
+use crate::config::{Connection, Settings};
+use crate::ledgers::Ledger;
+use crate::platform::{Row, Sql, SqlError, Value, transaction};
+use crate::posting::{Books, Called, PostedState};
+use crate::reconcile::compare::{Case, Finding, Written, compare as differences};
+use crate::reconcile::expectation::{Calls, Expectation, Expected};
+use crate::reconcile::features::Features;
+use crate::shopify::OrderState;
+
+/// Orders in a piece of work.
+const ORDERS: i64 = 100;
+/// How long orders that are still being posted are waited for.
+const PATIENCE: Duration = Duration::minutes(15);
+/// How often they are looked at meanwhile.
+const AGAIN: Duration = Duration::minutes(1);
+
+/// The settings by which a run judges. An audit is of books that somebody else fills: every order counts there, however
+/// old it is.
+fn settings_for(connection: &Connection, run: &Run) -> Option<Settings> {
+    let mut settings = connection.settings.as_ref().ok()?.clone();
+    if run.kind == Kind::Audit {
+        settings.start_date = chrono::NaiveDate::MIN;
+    }
+    Some(settings)
+}
+
+/// What the engine knows of an order and what it calls for; with `state`, as Shopify shows it.
+pub fn called(
+    books: &Books<'_>,
+    connection: &Connection,
+    run: &Run,
+    order_id: &str,
+    state: Option<OrderState>,
+) -> Result<Called, SqlError> {
+    let settings = settings_for(connection, run).ok_or_else(|| SqlError("the settings cannot be read".into()))?;
+    books.called(connection, &settings, order_id, state)
+}
+
+/// The same, reduced to what is compared.
+pub fn expectation(
+    books: &Books<'_>,
+    connection: &Connection,
+    run: &Run,
+    order_id: &str,
+    name: &str,
+    called: &Called,
+) -> Expectation {
+    let rules = settings_for(connection, run).map(|settings| books.ledger_with(&settings));
+    let calls = rules.map_or(Calls::Waiting, |rules| Calls::of(called.desired.as_ref(), rules.as_ref()));
+    let updated_at = called.state.snapshot.as_ref().map(|order| order.updated_at.to_rfc3339()).unwrap_or_default();
+    Expectation {
+        order_id: order_id.to_owned(),
+        name: name.to_owned(),
+        updated_at,
+        calls,
+        features: Features::of(&called.state),
+    }
+}
+
+/// An order of the run, with all that belongs to it.
+struct Open {
+    expectation: Expectation,
+    written: Vec<Written>,
+    found: Vec<Listed>,
+    hold: Option<String>,
+    /// True while the engine has something to do for it.
+    is_moving: bool,
+}
+
+impl Open {
+    fn read(books: &Books<'_>, connection: &Connection, run: &Run, row: &Row) -> Result<Self, SqlError> {
+        let sql = books.platform.sql;
+        let (order_id, name) = (row.text("order_id")?, row.text("name")?);
+        let known = called(books, connection, run, &order_id, None)?;
+        let kept: Option<Expectation> = match row.text("source")?.as_str() {
+            "fetched" => row.text_or_null("expectation")?.and_then(|text| serde_json::from_str(&text).ok()),
+            _ => None,
+        };
+        let ours = expectation(books, connection, run, &order_id, &name, &known);
+        // What was fetched counts until something newer was delivered.
+        let expectation = kept.filter(|kept| kept.updated_at >= ours.updated_at).unwrap_or(ours);
+        let ledger = connection.settings.as_ref().ok().map(|settings| books.ledger_with(settings));
+        let written: Vec<Written> = ledger.map_or_else(Vec::new, |ledger| written(&known, ledger.as_ref()));
+        let found = found(sql, run, &order_id, &expectation, &written)?;
+        let (state, reason) = known.standing.unwrap_or_default();
+        Ok(Self {
+            expectation,
+            written,
+            found,
+            hold: reason.filter(|_| state == "held"),
+            is_moving: matches!(state.as_str(), "pending" | "retrying"),
+        })
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        differences(&Case {
+            order: &self.expectation,
+            written: &self.written,
+            found: &self.found,
+            hold: self.hold.as_deref(),
+        })
+    }
+}
+
+fn written(called: &Called, ledger: &dyn Ledger) -> Vec<Written> {
+    let one = |record: &crate::posting::DocumentRecord| Written {
+        expected: Expected::of(&record.document, ledger),
+        ledger_id: record.posted.ledger_id.clone(),
+        party_id: record.posted.party_id.clone(),
+        stands: matches!(record.state, PostedState::Posted | PostedState::Foreign),
+        foreign: record.state == PostedState::Foreign,
+    };
+    called.posted.values().map(one).collect()
+}
+
+/// What the ledger listed that belongs to an order: written for it, under a number of it, or naming it.
+fn found(
+    sql: &dyn Sql,
+    run: &Run,
+    order_id: &str,
+    expectation: &Expectation,
+    written: &[Written],
+) -> Result<Vec<Listed>, SqlError> {
+    let expected: &[Expected] = if let Calls::Documents(documents) = &expectation.calls { documents } else { &[] };
+    let mut numbers: Vec<&str> = expected.iter().chain(written.iter().map(|one| &one.expected)).map(|one| one.number.as_str()).collect();
+    numbers.retain(|number| !number.is_empty());
+    numbers.sort_unstable();
+    numbers.dedup();
+    let ids: Vec<&str> = written.iter().map(|one| one.ledger_id.as_str()).collect();
+    let list = |texts: &[&str]| serde_json::to_string(texts).map_err(|error| SqlError(error.to_string()));
+    let rows = sql.exec(
+        "SELECT kind, ledger_id, listed FROM run_documents WHERE run = ?1 AND (order_id = ?2 OR (order_id IS NULL AND (
+             number IN (SELECT value FROM json_each(?3)) OR ledger_id IN (SELECT value FROM json_each(?4))
+             OR (kind, ledger_id) IN (SELECT kind, ledger_id FROM run_words WHERE run = ?1 AND word = ?2))))
+         ORDER BY kind, ledger_id",
+        &[run.id.as_str().into(), order_id.into(), list(&numbers)?.into(), list(&ids)?.into()],
+    )?;
+    let mut found = Vec::new();
+    for row in &rows {
+        sql.exec(
+            "UPDATE run_documents SET order_id = ? WHERE run = ? AND kind = ? AND ledger_id = ?",
+            &[order_id.into(), run.id.as_str().into(), row.text("kind")?.into(), row.text("ledger_id")?.into()],
+        )?;
+        found.extend(serde_json::from_str::<Listed>(&row.text("listed")?).ok());
+    }
+    Ok(found)
+}
+
+fn at_stage(sql: &dyn Sql, run: &Run, stage: Stage) -> Result<Vec<Row>, SqlError> {
+    sql.exec(
+        "SELECT order_id, name, source, expectation FROM run_orders WHERE run = ? AND stage = ? ORDER BY order_id LIMIT ?",
+        &[run.id.as_str().into(), stage.into(), ORDERS.into()],
+    )
+}
+
+fn any_at(sql: &dyn Sql, run: &Run, stage: Stage) -> Result<bool, SqlError> {
+    let statement = "SELECT 1 AS found FROM run_orders WHERE run = ? AND stage = ? LIMIT 1";
+    Ok(!sql.exec(statement, &[run.id.as_str().into(), stage.into()])?.is_empty())
+}
+
+/// The first look. What fits is done with; what does not is to be looked up.
+pub fn compare(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Piece {
+    let sql = books.platform.sql;
+    let rows = at_stage(sql, run, Stage::Ready)?;
+    if rows.is_empty() {
+        return Ok(Next::Then(Phase::LookUp));
+    }
+    for row in &rows {
+        let order_id = row.text("order_id")?;
+        transaction(sql, |sql| {
+            let open = Open::read(books, connection, run, row)?;
+            // What somebody else posted is matched when all of ours is known.
+            let of_others = run.kind == Kind::Audit && open.written.is_empty();
+            let fits = of_others || (open.findings().is_empty() && !open.is_moving);
+            if !fits {
+                want_lookups(sql, run, &open)?;
+            }
+            keep(sql, run, &order_id, &open.expectation, if fits { Stage::Compared } else { Stage::Doubtful })
+        })?;
+    }
+    Ok(Next::More)
+}
+
+/// Says how far an order is.
+pub fn set_stage(sql: &dyn Sql, run: &Run, order_id: &str, stage: Stage) -> Result<(), SqlError> {
+    let statement = "UPDATE run_orders SET stage = ? WHERE run = ? AND order_id = ?";
+    sql.exec(statement, &[stage.into(), run.id.as_str().into(), order_id.into()]).map(drop)
+}
+
+/// Everything that is or ought to be of the order is asked for anew.
+fn want_lookups(sql: &dyn Sql, run: &Run, open: &Open) -> Result<(), SqlError> {
+    let put = |kind: DocumentKind, by_id: bool, value: &str| {
+        let kind = if kind == DocumentKind::RefundPayment { DocumentKind::Payment } else { kind };
+        if kind == DocumentKind::Application || value.is_empty() {
+            return Ok(());
+        }
+        sql.exec(
+            "INSERT OR IGNORE INTO run_lookups (run, kind, by_id, value) VALUES (?, ?, ?, ?)",
+            &[run.id.as_str().into(), kind.as_str().into(), Value::Int(by_id.into()), value.into()],
+        )
+        .map(drop)
+    };
+    for one in &open.written {
+        put(one.expected.kind, true, &one.ledger_id)?;
+    }
+    for one in &open.found {
+        put(one.kind, true, &one.ledger_id)?;
+    }
+    let Calls::Documents(expected) = &open.expectation.calls else { return Ok(()) };
+    let is_written = |key| open.written.iter().any(|one| one.stands && one.expected.key == *key);
+    expected.iter().filter(|one| !is_written(&one.key)).try_for_each(|one| put(one.kind, false, &one.number))
+}
+
+/// The second look: what does not fit now is a finding.
+pub fn judge(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Piece {
+    let sql = books.platform.sql;
+    let now = books.platform.clock.now();
+    let patience = *run.patience_until.get_or_insert(now + PATIENCE);
+    let rows = at_stage(sql, run, Stage::Doubtful)?;
+    for row in &rows {
+        let order_id = row.text("order_id")?;
+        transaction(sql, |sql| {
+            let open = Open::read(books, connection, run, row)?;
+            if open.is_moving && now < patience {
+                // Another time: its documents are being written.
+                return set_stage(sql, run, &order_id, Stage::Ready);
+            }
+            record(sql, run, &order_id, &open.findings())?;
+            keep(sql, run, &order_id, &open.expectation, Stage::Compared)
+        })?;
+    }
+    if !rows.is_empty() {
+        return Ok(Next::More);
+    }
+    if any_at(sql, run, Stage::Ready)? {
+        run.phase = Phase::Compare;
+        run.cursor.clear();
+        return Err(books.later(AGAIN, "orders that are still being posted"));
+    }
+    Ok(Next::Then(Phase::Left))
+}
+
+/// Keeps the findings on an order.
+pub fn record(sql: &dyn Sql, run: &Run, order_id: &str, findings: &[Finding]) -> Result<(), SqlError> {
+    sql.exec(
+        "DELETE FROM run_findings WHERE run = ? AND round = ? AND order_id = ?",
+        &[run.id.as_str().into(), run.round().into(), order_id.into()],
+    )?;
+    for (n, finding) in (0i64..).zip(findings) {
+        let text = serde_json::to_string(finding).map_err(|error| SqlError(error.to_string()))?;
+        sql.exec(
+            "INSERT INTO run_findings (run, round, order_id, n, class, finding) VALUES (?, ?, ?, ?, ?, ?)",
+            &[
+                run.id.as_str().into(),
+                run.round().into(),
+                order_id.into(),
+                n.into(),
+                finding.class.as_str().into(),
+                text.into(),
+            ],
+        )?;
+    }
+    Ok(())
+}

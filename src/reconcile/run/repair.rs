@@ -1,0 +1,120 @@
+//! Repair: what is missing or stale goes to the engine like any news of the order, so that nothing can be posted twice; what
+//! somebody changed or removed by hand waits for a person, unless nothing is attached to it and it can be written anew.
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::listing::put_order;
+use super::tables::{Run, Stage};
+use super::{Next, Phase, Piece};
+use crate::config::Connection;
+use crate::platform::SqlError;
+use crate::posting::{Books, ByHand, OrderRef};
+use crate::reconcile::compare::{Class, Finding, Repair};
+
+/// Orders in a piece of work.
+const ORDERS: i64 = 50;
+/// How long the engine is waited for: what it cannot post by then is still missing.
+const PATIENCE: Duration = Duration::hours(24);
+/// How often it is looked at.
+const AGAIN: Duration = Duration::minutes(1);
+
+/// Hands the next orders to the engine.
+pub fn hand_over(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Piece {
+    let sql = books.platform.sql;
+    let rows = sql.exec(
+        "SELECT DISTINCT order_id FROM run_findings WHERE run = ? AND round = 1 AND repair IS NULL ORDER BY order_id LIMIT ?",
+        &[run.id.as_str().into(), ORDERS.into()],
+    )?;
+    if rows.is_empty() {
+        return Ok(Next::Then(Phase::Repairing));
+    }
+    for row in &rows {
+        let order_id = row.text("order_id")?;
+        one(books, connection, run, &order_id)?;
+    }
+    Ok(Next::More)
+}
+
+/// What is done about the findings on one order. Everything in it may be done a second time.
+fn one(books: &Books<'_>, connection: &Connection, run: &Run, order_id: &str) -> Result<(), SqlError> {
+    let sql = books.platform.sql;
+    let at = OrderRef { connection: connection.id.clone(), order_id: order_id.to_owned() };
+    let rows = sql.exec(
+        "SELECT n, finding FROM run_findings WHERE run = ? AND round = 1 AND order_id = ? ORDER BY n",
+        &[run.id.as_str().into(), order_id.into()],
+    )?;
+    let mut wanted = false;
+    for row in &rows {
+        let Ok(finding) = serde_json::from_str::<Finding>(&row.text("finding")?) else { continue };
+        let done = match finding.repair {
+            Repair::Post | Repair::Update => {
+                wanted = true;
+                "handed_over"
+            }
+            Repair::Correct => match &finding.document_key {
+                Some(key) if books.correct(&at, key)? => "handed_over",
+                Some(key) => held(books, &at, key, &finding)?,
+                None => "nothing",
+            },
+            Repair::Ask => match (&finding.document_key, finding.class) {
+                (Some(key), Class::Missing | Class::Wrong) => held(books, &at, key, &finding)?,
+                _ => "nothing",
+            },
+            Repair::None => "nothing",
+        };
+        sql.exec(
+            "UPDATE run_findings SET repair = ? WHERE run = ? AND round = 1 AND order_id = ? AND n = ?",
+            &[done.into(), run.id.as_str().into(), order_id.into(), row.int("n")?.into()],
+        )?;
+    }
+    if wanted {
+        books.want_again(connection, order_id, None)?;
+    }
+    put_order(sql, run, order_id, order_id, "", "known", Stage::Compared)?;
+    let name = "UPDATE run_orders SET name = coalesce((SELECT name FROM orders WHERE connection = ?1 AND order_id = ?2), name)
+                WHERE run = ?3 AND order_id = ?2";
+    sql.exec(name, &[connection.id.as_str().into(), order_id.into(), run.id.as_str().into()]).map(drop)
+}
+
+/// The order waits for a person.
+fn held(
+    books: &Books<'_>,
+    at: &OrderRef,
+    key: &crate::books::document::DocumentKey,
+    finding: &Finding,
+) -> Result<&'static str, SqlError> {
+    let how = if finding.class == Class::Missing { ByHand::Removed } else { ByHand::Changed };
+    let field = finding.field.map(|field| format!("{}: ", field.in_words())).unwrap_or_default();
+    let values = if finding.ledger_value.is_empty() {
+        finding.shopify_value.clone()
+    } else {
+        format!("{} expected, the ledger says {}", finding.shopify_value, finding.ledger_value)
+    };
+    let detail = format!("{} {}: {field}{values} ({})", key, finding.number, finding.cause);
+    books.done_by_hand(at, key, how, &detail)?;
+    Ok("held")
+}
+
+/// Waits until the engine has nothing left to do for the orders, and has them compared again.
+pub fn wait(books: &Books<'_>, run: &mut Run) -> Piece {
+    let sql = books.platform.sql;
+    let now = books.platform.clock.now();
+    let until: DateTime<Utc> = *run.patience_until.insert(match run.cursor.is_empty() {
+        true => now + PATIENCE,
+        false => run.patience_until.unwrap_or(now),
+    });
+    let moving = sql.exec(
+        "SELECT COUNT(*) AS n FROM run_orders r JOIN orders o ON o.connection = ?2 AND o.order_id = r.order_id
+         WHERE r.run = ?1 AND o.state IN ('pending', 'retrying')",
+        &[run.id.as_str().into(), run.connection.as_str().into()],
+    )?;
+    let moving = moving.first().map_or(Ok(0), |row| row.int("n"))?;
+    if moving > 0 && now < until {
+        run.cursor = "waiting".into();
+        return Err(books.later(AGAIN, &format!("{moving} orders that are being posted")));
+    }
+    run.patience_until = None;
+    let ready = "UPDATE run_orders SET stage = ?2, source = 'known', expectation = NULL WHERE run = ?1";
+    sql.exec(ready, &[run.id.as_str().into(), Stage::Ready.into()])?;
+    Ok(Next::Then(Phase::Compare))
+}

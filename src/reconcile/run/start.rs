@@ -1,0 +1,171 @@
+//! How a run begins, is approved, and is cancelled.
+
+use chrono::{DateTime, Duration, NaiveDate, Utc};
+use serde::Deserialize;
+
+use super::tables::{self, Kind, Phase, Run};
+use crate::config::Connection;
+use crate::platform::{SqlError, transaction};
+use crate::posting::Books;
+
+/// What is asked for: the body of `POST /api/reconciliations`, which names the connection besides.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// The connection's id.
+    pub connection: String,
+    /// The beginning of the window: a day or an instant.
+    pub from: String,
+    /// Its end; now, if it is not given.
+    #[serde(default)]
+    pub to: Option<String>,
+    /// True if what can be repaired is to be repaired at once; else the plan waits for approval.
+    #[serde(default)]
+    pub repair: bool,
+    /// True if the books were filled by another integration: its documents are matched, and nothing is changed.
+    #[serde(default)]
+    pub audit: bool,
+    /// Only the newest so many orders of the window.
+    #[serde(default)]
+    pub sample: Option<i64>,
+}
+
+/// Why a run does not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// What was asked makes no sense; the text names the key.
+    #[error("{0}")]
+    Asked(String),
+    /// Not now.
+    #[error("{0}")]
+    Busy(String),
+    /// The object's own database.
+    #[error(transparent)]
+    Sql(#[from] SqlError),
+}
+
+/// A day, or an instant with its offset.
+fn instant(text: &str, key: &str, end_of_day: bool) -> Result<DateTime<Utc>, Refused> {
+    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+        return Ok(at.with_timezone(&Utc));
+    }
+    let day: NaiveDate = text.parse().map_err(|_| {
+        Refused::Asked(format!("`{key}` is \"{text}\": give a day (2026-11-01) or an instant (2026-11-01T00:00:00Z)"))
+    })?;
+    let day = if end_of_day { day.succ_opt().unwrap_or(day) } else { day };
+    day.and_hms_opt(0, 0, 0).map(|at| at.and_utc()).ok_or_else(|| Refused::Asked(format!("`{key}` is no day")))
+}
+
+impl Asked {
+    /// The window.
+    fn window(&self, now: DateTime<Utc>) -> Result<(DateTime<Utc>, DateTime<Utc>), Refused> {
+        let from = instant(&self.from, "from", false)?;
+        let to = self.to.as_deref().map_or(Ok(now), |text| instant(text, "to", true))?.min(now);
+        if from >= to {
+            return Err(Refused::Asked("`from` has to be before `to`, and in the past".into()));
+        }
+        Ok((from, to))
+    }
+}
+
+/// Begins a run that somebody asks for. Returns its id.
+pub async fn start(books: &Books<'_>, asked: &Asked) -> Result<String, Refused> {
+    let (from, to) = asked.window(books.platform.clock.now())?;
+    if asked.audit && asked.repair {
+        return Err(Refused::Asked("`repair` cannot be true in an audit: it changes nothing".into()));
+    }
+    if asked.sample.is_some_and(|sample| sample < 1) {
+        return Err(Refused::Asked("`sample` has to be at least 1".into()));
+    }
+    let Some(connection) = books.connections.iter().find(|one| one.id == asked.connection) else {
+        return Err(Refused::Asked(format!("`connection`: there is none called `{}`", asked.connection)));
+    };
+    let kind = if asked.audit { Kind::Audit } else { Kind::Asked };
+    let id = begin(books, connection, kind, (from, to), asked.repair, asked.sample)?;
+    books.wake_beside(books.platform.clock.now()).await?;
+    Ok(id)
+}
+
+/// Begins a run.
+pub fn begin(
+    books: &Books<'_>,
+    connection: &Connection,
+    kind: Kind,
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    repair: bool,
+    sample: Option<i64>,
+) -> Result<String, Refused> {
+    let sql = books.platform.sql;
+    let now = books.platform.clock.now();
+    let company = connection.settings.as_ref().map(|settings| settings.company.is_empty());
+    match company {
+        Err(_) => return Err(Refused::Busy("the connection's settings cannot be read: see /connect".into())),
+        Ok(true) => return Err(Refused::Busy("no company is connected yet: see /connect".into())),
+        Ok(false) => {}
+    }
+    tables::create(sql)?;
+    if let Some(running) = Run::all(sql, &connection.id, 20)?.into_iter().find(|run| run.due_at.is_some()) {
+        return Err(Refused::Busy(format!("reconciliation {} is under way: wait for it, or cancel it", running.id)));
+    }
+    let run = Run {
+        id: format!("{}.{}", connection.id, now.format("%Y%m%dT%H%M%S%3f")),
+        connection: connection.id.clone(),
+        kind,
+        from,
+        to,
+        repair,
+        sample,
+        phase: Phase::Shop,
+        cursor: String::new(),
+        due_at: Some(now),
+        waits_for: None,
+        patience_until: None,
+        started_at: now,
+        finished_at: None,
+        shopify_count: 0,
+        ledger_count: 0,
+        before: None,
+        after: None,
+    };
+    transaction(sql, |sql| run.insert(sql))?;
+    Ok(run.id)
+}
+
+/// A person approves the plan of a run that has ended. False if there is nothing to approve.
+pub async fn approve(books: &Books<'_>, id: &str) -> Result<bool, SqlError> {
+    let sql = books.platform.sql;
+    let now = books.platform.clock.now();
+    let Some(mut run) = Run::load(sql, id)? else { return Ok(false) };
+    let waits = run.phase == Phase::Done && run.after.is_none() && run.before.is_some_and(|counts| counts.drift() > 0);
+    if !waits || run.kind == Kind::Audit || run.repair {
+        return Ok(false);
+    }
+    run.repair = true;
+    run.phase = Phase::Repair;
+    run.cursor.clear();
+    run.due_at = Some(now);
+    run.finished_at = None;
+    transaction(sql, |sql| run.store(sql))?;
+    books.wake_beside(now).await?;
+    Ok(true)
+}
+
+/// Stops a run. False if it is not under way.
+pub fn cancel(books: &Books<'_>, id: &str) -> Result<bool, SqlError> {
+    let sql = books.platform.sql;
+    let Some(mut run) = Run::load(sql, id)?.filter(|run| run.due_at.is_some()) else { return Ok(false) };
+    run.due_at = None;
+    run.phase = Phase::Done;
+    run.waits_for = Some("it was cancelled".into());
+    run.finished_at = Some(books.platform.clock.now());
+    transaction(sql, |sql| {
+        run.forget_lists(sql)?;
+        run.store(sql)
+    })?;
+    Ok(true)
+}
+
+/// How far back a regular run looks: a week, and two days more for what is late.
+pub const REGULAR_WINDOW: Duration = Duration::days(9);
+/// How far back the nightly one looks.
+pub const LIGHT_WINDOW: Duration = Duration::hours(48);

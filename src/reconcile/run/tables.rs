@@ -1,0 +1,366 @@
+//! What a reconciliation under way has found so far, in the object's own database: a run goes on after a restart where it
+//! was, and its memory does not grow with its window. When it has ended only the findings and the figures stay.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::platform::time::{iso, parse_iso};
+use crate::platform::{Row, Sql, SqlError, Value};
+
+const TABLES: &[&str] = &[
+    // `phase` says what is done next, `cursor` how far that is; `due_at` when it goes on, empty once the run has ended.
+    "CREATE TABLE IF NOT EXISTS runs (
+        id TEXT PRIMARY KEY, connection TEXT NOT NULL, kind TEXT NOT NULL, from_at TEXT NOT NULL, to_at TEXT NOT NULL,
+        repair INTEGER NOT NULL, sample INTEGER, phase TEXT NOT NULL, cursor TEXT NOT NULL DEFAULT '', due_at TEXT,
+        waits_for TEXT, patience_until TEXT, started_at TEXT NOT NULL, finished_at TEXT, shopify_count INTEGER NOT NULL DEFAULT 0,
+        ledger_count INTEGER NOT NULL DEFAULT 0, before TEXT, after TEXT, patterns TEXT NOT NULL DEFAULT '[]')",
+    "CREATE INDEX IF NOT EXISTS runs_by_due ON runs (due_at) WHERE due_at IS NOT NULL",
+    // The orders of a run. `stage`: see [`Stage`]. `source`: `known` if the engine's own state says what it calls for,
+    // `fetched` if Shopify was asked.
+    "CREATE TABLE IF NOT EXISTS run_orders (
+        run TEXT NOT NULL, order_id TEXT NOT NULL, name TEXT NOT NULL, made_at TEXT NOT NULL, source TEXT NOT NULL,
+        stage INTEGER NOT NULL, expectation TEXT, features TEXT, PRIMARY KEY (run, order_id))",
+    "CREATE INDEX IF NOT EXISTS run_orders_by_stage ON run_orders (run, stage, order_id)",
+    // What the ledger listed; `order_id` is the order that it was found to belong to.
+    "CREATE TABLE IF NOT EXISTS run_documents (
+        run TEXT NOT NULL, kind TEXT NOT NULL, ledger_id TEXT NOT NULL, number TEXT NOT NULL, date TEXT NOT NULL,
+        total TEXT NOT NULL, listed TEXT NOT NULL, order_id TEXT, PRIMARY KEY (run, kind, ledger_id))",
+    "CREATE INDEX IF NOT EXISTS run_documents_by_number ON run_documents (run, number)",
+    "CREATE INDEX IF NOT EXISTS run_documents_by_order ON run_documents (run, order_id)",
+    "CREATE INDEX IF NOT EXISTS run_documents_by_total ON run_documents (run, total, date) WHERE order_id IS NULL",
+    // The numbers in the text of a document: one of them may be an order's id, or its name.
+    "CREATE TABLE IF NOT EXISTS run_words (
+        run TEXT NOT NULL, word TEXT NOT NULL, kind TEXT NOT NULL, ledger_id TEXT NOT NULL,
+        PRIMARY KEY (run, word, kind, ledger_id)) WITHOUT ROWID",
+    // What is looked up before it is called missing or wrong.
+    "CREATE TABLE IF NOT EXISTS run_lookups (
+        run TEXT NOT NULL, kind TEXT NOT NULL, by_id INTEGER NOT NULL, value TEXT NOT NULL,
+        PRIMARY KEY (run, kind, by_id, value)) WITHOUT ROWID",
+    // `round` 1 is before the repair, 2 after it.
+    "CREATE TABLE IF NOT EXISTS run_findings (
+        run TEXT NOT NULL, round INTEGER NOT NULL, order_id TEXT NOT NULL, n INTEGER NOT NULL, class TEXT NOT NULL,
+        finding TEXT NOT NULL, repair TEXT, PRIMARY KEY (run, round, order_id, n))",
+];
+
+/// Makes the tables that are missing.
+pub fn create(sql: &dyn Sql) -> Result<(), SqlError> {
+    TABLES.iter().try_for_each(|statement| sql.exec(statement, &[]).map(drop))
+}
+
+/// True once the tables are there: nothing was ever reconciled before.
+pub fn exist(sql: &dyn Sql) -> Result<bool, SqlError> {
+    let rows = sql.exec("SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = 'runs'", &[])?;
+    Ok(!rows.is_empty())
+}
+
+/// What made a run begin, and how far it looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Somebody asked for it.
+    Asked,
+    /// The weekly (later monthly) one.
+    Regular,
+    /// The nightly one, of the last 48 hours.
+    Light,
+    /// The books are somebody else's: what another integration filled is held against Shopify, and nothing is changed.
+    Audit,
+}
+
+impl Kind {
+    /// The name in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Asked => "asked",
+            Kind::Regular => "regular",
+            Kind::Light => "light",
+            Kind::Audit => "audit",
+        }
+    }
+
+    fn parse(text: &str) -> Self {
+        [Kind::Regular, Kind::Light, Kind::Audit].into_iter().find(|kind| kind.as_str() == text).unwrap_or(Kind::Asked)
+    }
+}
+
+/// What a run does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Lists Shopify's orders.
+    Shop,
+    /// Fetches the orders that the engine does not know in their present state.
+    Fetch,
+    /// Lists the ledger's documents.
+    Ledger,
+    /// Holds every order against what was listed.
+    Compare,
+    /// Looks up what does not fit.
+    LookUp,
+    /// Holds what did not fit against what was looked up.
+    Judge,
+    /// Takes what is left in the ledger.
+    Left,
+    /// Finds what the findings have in common.
+    Diagnose,
+    /// Tells the journal.
+    Publish,
+    /// Waits for a person to approve the repair, or for none at all: the run has ended.
+    Done,
+    /// Hands what is to be repaired to the engine.
+    Repair,
+    /// Waits until the engine has done it.
+    Repairing,
+}
+
+impl Phase {
+    const ALL: [Phase; 12] = [
+        Phase::Shop,
+        Phase::Fetch,
+        Phase::Ledger,
+        Phase::Compare,
+        Phase::LookUp,
+        Phase::Judge,
+        Phase::Left,
+        Phase::Diagnose,
+        Phase::Publish,
+        Phase::Done,
+        Phase::Repair,
+        Phase::Repairing,
+    ];
+
+    /// The name in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Phase::Shop => "shop",
+            Phase::Fetch => "fetch",
+            Phase::Ledger => "ledger",
+            Phase::Compare => "compare",
+            Phase::LookUp => "look_up",
+            Phase::Judge => "judge",
+            Phase::Left => "left",
+            Phase::Diagnose => "diagnose",
+            Phase::Publish => "publish",
+            Phase::Done => "done",
+            Phase::Repair => "repair",
+            Phase::Repairing => "repairing",
+        }
+    }
+
+    /// What is going on, for people.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Phase::Shop => "listing Shopify's orders",
+            Phase::Fetch => "fetching orders from Shopify",
+            Phase::Ledger => "listing the ledger's documents",
+            Phase::Compare => "comparing order by order",
+            Phase::LookUp | Phase::Judge => "looking up what does not fit",
+            Phase::Left => "looking at what is left in the ledger",
+            Phase::Diagnose | Phase::Publish => "finding what the differences have in common",
+            Phase::Done => "finished",
+            Phase::Repair | Phase::Repairing => "repairing",
+        }
+    }
+}
+
+/// How far an order of a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// It is to be fetched from Shopify.
+    Unfetched = 1,
+    /// It can be compared.
+    Ready = 2,
+    /// It did not fit, and what belongs to it is being looked up.
+    Doubtful = 3,
+    /// It is done with.
+    Compared = 4,
+}
+
+impl From<Stage> for Value {
+    fn from(stage: Stage) -> Self {
+        Value::Int(stage as i64)
+    }
+}
+
+/// A reconciliation.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Its id: the connection's, a dot, and the moment when it began.
+    pub id: String,
+    /// The connection.
+    pub connection: String,
+    /// What made it begin.
+    pub kind: Kind,
+    /// The window.
+    pub from: DateTime<Utc>,
+    /// Its end.
+    pub to: DateTime<Utc>,
+    /// True if what can be repaired is to be repaired.
+    pub repair: bool,
+    /// Only the newest so many orders.
+    pub sample: Option<i64>,
+    /// What is done next.
+    pub phase: Phase,
+    /// How far that is.
+    pub cursor: String,
+    /// When it goes on.
+    pub due_at: Option<DateTime<Utc>>,
+    /// What it waits for, if it waits.
+    pub waits_for: Option<String>,
+    /// Until when orders that are still being posted are waited for.
+    pub patience_until: Option<DateTime<Utc>>,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Orders.
+    pub shopify_count: i64,
+    /// Documents.
+    pub ledger_count: i64,
+    /// The counts of findings before the repair, and after it.
+    pub before: Option<Counts>,
+    /// After it.
+    pub after: Option<Counts>,
+}
+
+/// Findings by class.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Documents that ought to stand and do not.
+    pub missing: i64,
+    /// Documents with another value.
+    pub wrong: i64,
+    /// Documents of an earlier state of their order.
+    pub stale: i64,
+    /// Documents that are there twice.
+    pub duplicate: i64,
+    /// Documents that nothing calls for.
+    pub unexpected: i64,
+}
+
+impl Counts {
+    /// All of them: the drift.
+    pub fn drift(&self) -> i64 {
+        self.missing + self.wrong + self.stale + self.duplicate + self.unexpected
+    }
+}
+
+fn json<T: for<'a> Deserialize<'a>>(text: Option<String>) -> Option<T> {
+    text.and_then(|text| serde_json::from_str(&text).ok())
+}
+
+fn read(row: &Row) -> Result<Run, SqlError> {
+    let at = |column: &str| -> Result<DateTime<Utc>, SqlError> {
+        parse_iso(&row.text(column)?).ok_or_else(|| SqlError(format!("runs.{column} holds no instant")))
+    };
+    let maybe = |column: &str| Ok::<_, SqlError>(row.text_or_null(column)?.as_deref().and_then(parse_iso));
+    let phase = row.text("phase")?;
+    Ok(Run {
+        id: row.text("id")?,
+        connection: row.text("connection")?,
+        kind: Kind::parse(&row.text("kind")?),
+        from: at("from_at")?,
+        to: at("to_at")?,
+        repair: row.int("repair")? != 0,
+        sample: row.text_or_null("sample").ok().flatten().and_then(|text| text.parse().ok()),
+        phase: Phase::ALL.into_iter().find(|one| one.as_str() == phase).unwrap_or(Phase::Done),
+        cursor: row.text("cursor")?,
+        due_at: maybe("due_at")?,
+        waits_for: row.text_or_null("waits_for")?,
+        patience_until: maybe("patience_until")?,
+        started_at: at("started_at")?,
+        finished_at: maybe("finished_at")?,
+        shopify_count: row.int("shopify_count")?,
+        ledger_count: row.int("ledger_count")?,
+        before: json(row.text_or_null("before")?),
+        after: json(row.text_or_null("after")?),
+    })
+}
+
+const COLUMNS: &str = "id, connection, kind, from_at, to_at, repair, CAST(sample AS TEXT) AS sample, phase, cursor, due_at,
+    waits_for, patience_until, started_at, finished_at, shopify_count, ledger_count, before, after";
+
+impl Run {
+    /// The run of that id.
+    pub fn load(sql: &dyn Sql, id: &str) -> Result<Option<Self>, SqlError> {
+        if !exist(sql)? {
+            return Ok(None);
+        }
+        sql.exec(&format!("SELECT {COLUMNS} FROM runs WHERE id = ?"), &[id.into()])?.first().map(read).transpose()
+    }
+
+    /// The connection's runs, the newest first.
+    pub fn all(sql: &dyn Sql, connection: &str, most: i64) -> Result<Vec<Self>, SqlError> {
+        if !exist(sql)? {
+            return Ok(Vec::new());
+        }
+        let statement = format!("SELECT {COLUMNS} FROM runs WHERE connection = ? ORDER BY started_at DESC, id DESC LIMIT ?");
+        sql.exec(&statement, &[connection.into(), most.into()])?.iter().map(read).collect()
+    }
+
+    /// The run that goes on first, if any is under way.
+    pub fn next(sql: &dyn Sql) -> Result<Option<Self>, SqlError> {
+        if !exist(sql)? {
+            return Ok(None);
+        }
+        let statement = format!("SELECT {COLUMNS} FROM runs WHERE due_at IS NOT NULL ORDER BY due_at, id LIMIT 1");
+        sql.exec(&statement, &[])?.first().map(read).transpose()
+    }
+
+    /// Writes down a new one.
+    pub fn insert(&self, sql: &dyn Sql) -> Result<(), SqlError> {
+        sql.exec(
+            "INSERT INTO runs (id, connection, kind, from_at, to_at, repair, sample, phase, due_at, started_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            &[
+                self.id.as_str().into(),
+                self.connection.as_str().into(),
+                self.kind.as_str().into(),
+                iso(self.from).into(),
+                iso(self.to).into(),
+                Value::Int(self.repair.into()),
+                self.sample.into(),
+                self.phase.as_str().into(),
+                self.due_at.map(iso).into(),
+                iso(self.started_at).into(),
+            ],
+        )
+        .map(drop)
+    }
+
+    /// Writes down how far it is.
+    pub fn store(&self, sql: &dyn Sql) -> Result<(), SqlError> {
+        let counts = |counts: &Option<Counts>| counts.as_ref().and_then(|counts| serde_json::to_string(counts).ok());
+        sql.exec(
+            "UPDATE runs SET repair = ?2, phase = ?3, cursor = ?4, due_at = ?5, waits_for = ?6, patience_until = ?7,
+                 finished_at = ?8, shopify_count = ?9, ledger_count = ?10, before = ?11, after = ?12 WHERE id = ?1",
+            &[
+                self.id.as_str().into(),
+                Value::Int(self.repair.into()),
+                self.phase.as_str().into(),
+                self.cursor.as_str().into(),
+                self.due_at.map(iso).into(),
+                self.waits_for.as_deref().into(),
+                self.patience_until.map(iso).into(),
+                self.finished_at.map(iso).into(),
+                self.shopify_count.into(),
+                self.ledger_count.into(),
+                counts(&self.before).into(),
+                counts(&self.after).into(),
+            ],
+        )
+        .map(drop)
+    }
+
+    /// Which look this is: 1 before the repair, 2 after it.
+    pub fn round(&self) -> i64 {
+        if self.before.is_some() { 2 } else { 1 }
+    }
+
+    /// Forgets what was listed; the findings stay.
+    pub fn forget_lists(&self, sql: &dyn Sql) -> Result<(), SqlError> {
+        for table in ["run_orders", "run_documents", "run_words", "run_lookups"] {
+            sql.exec(&format!("DELETE FROM {table} WHERE run = ?"), &[self.id.as_str().into()])?;
+        }
+        Ok(())
+    }
+}
