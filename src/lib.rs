@@ -7,6 +7,7 @@
 //! | [`edge`](self) | Cloudflare: requests in, calls out, the durable object (wasm32 only) |
 //! | [`dashboard`] | the pages, rendered from plain data |
 //! | [`reception`] | is the delivery genuine, is this person the admin |
+//! | [`reconcile`] | both sides record by record: what differs, what it has in common, what is to be done |
 //! | [`posting`] | the engine: takes news in, plans, writes it down, sends, proves |
 //! | [`ledgers`] | how QuickBooks and Xero want things said, and what their answers mean |
 //! | [`journal`] | what goes to D1 for people to query |
@@ -30,4 +31,5 @@ pub mod normalize;
 pub mod platform;
 pub mod posting;
 pub mod reception;
+pub mod reconcile;
 pub mod shopify;

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::computation::Computation;
-use super::document::{Itemised, Line, TaxMode};
+use super::document::{DocumentKind, Itemised, Line, TaxMode};
+use super::listed::ListedLine;
 use super::money::Currency;
 use super::text::{Field, TextRule};
 
@@ -76,4 +77,6 @@ pub trait LedgerRules {
     fn decimals(&self, currency: Currency) -> u32;
     /// How this ledger will add the document up: a model of its own arithmetic.
     fn compute(&self, document: &Itemised, currency: Currency) -> Computation;
+    /// The lines that this ledger will show of the document once it is written.
+    fn shown(&self, kind: DocumentKind, document: &Itemised, currency: Currency) -> Vec<ListedLine>;
 }

@@ -8,11 +8,15 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
 use crate::books::document::{Content, Document, DocumentKind, Itemised, Line, Party, Settlement, TaxMode};
+use crate::books::listed::ListedLine;
 use crate::books::money::{Currency, json_number, parse_amount, round_half_up};
 use crate::ledgers::{Operation, Reference, ReferenceKind, Write};
 
 /// Decimals of an exchange rate: enough for a hundred million yen to come out to the cent.
 const RATE_DECIMALS: u32 = 10;
+
+/// The text of a line that is another line's discount.
+const DISCOUNT: &str = "Discount";
 
 /// How the company's lines say their tax.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,10 +174,8 @@ fn line(write: &Write<'_>, line: &Line, mode: TaxMode, tax: TaxCodes, currency: 
         let mut detail = Map::new();
         detail.insert("ItemRef".into(), item.clone());
         detail.insert("TaxCodeRef".into(), reference(code));
-        let mut shown = amount;
         if mode == TaxMode::Inclusive {
             // The amount is stated without tax beside the one with tax; quantity and price would contradict it (6070).
-            shown = net(amount, line.tax.rate);
             detail.insert("TaxInclusiveAmt".into(), json_number(amount));
         } else if priced {
             detail.insert("Qty".into(), json_number(line.quantity));
@@ -182,25 +184,49 @@ fn line(write: &Write<'_>, line: &Line, mode: TaxMode, tax: TaxCodes, currency: 
         json!({
             "DetailType": "SalesItemLineDetail",
             "Description": description,
-            "Amount": json_number(shown),
+            "Amount": json_number(stated(amount, line, mode)),
             "SalesItemLineDetail": detail,
         })
     };
-    let description = if mode == TaxMode::Inclusive && line.quantity != Decimal::ONE {
-        format!("{} × {}", line.quantity.normalize(), line.description)
-    } else {
-        line.description.clone()
-    };
-    let mut lines = vec![entry(&description, gross, true)];
+    let mut lines = vec![entry(&described(line, mode), gross, true)];
     lines.extend(
         line.more
             .iter()
             .map(|text| json!({ "DetailType": "DescriptionOnly", "Description": text, "DescriptionLineDetail": {} })),
     );
     if !line.discount.is_zero() {
-        lines.push(entry("Discount", -line.discount, false));
+        lines.push(entry(DISCOUNT, -line.discount, false));
     }
     lines
+}
+
+/// What a line says; how many it was, where it cannot state that otherwise.
+fn described(line: &Line, mode: TaxMode) -> String {
+    if mode == TaxMode::Inclusive && line.quantity != Decimal::ONE {
+        format!("{} × {}", line.quantity.normalize(), line.description)
+    } else {
+        line.description.clone()
+    }
+}
+
+/// The `Amount` of a line: never with its tax.
+fn stated(amount: Decimal, line: &Line, mode: TaxMode) -> Decimal {
+    if mode == TaxMode::Inclusive { net(amount, line.tax.rate) } else { amount }
+}
+
+/// The lines that QuickBooks will show of a document.
+pub fn shown(document: &Itemised, currency: Currency) -> Vec<ListedLine> {
+    let mode = document.tax_mode;
+    let of_one = |line: &Line| {
+        let row = |text: String, amount| ListedLine { text, amount: stated(amount, line, mode) };
+        let mut rows = vec![row(described(line, mode), line.gross(currency))];
+        rows.extend(line.more.iter().map(|text| row(text.clone(), Decimal::ZERO)));
+        if !line.discount.is_zero() {
+            rows.push(row(DISCOUNT.into(), -line.discount));
+        }
+        rows
+    };
+    document.lines.iter().flat_map(of_one).collect()
 }
 
 /// An amount that contains its tax, without it.

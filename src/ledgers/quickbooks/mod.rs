@@ -10,6 +10,7 @@ use super::{
 use crate::books::computation::Computation;
 use crate::books::document::{Document, DocumentKind, Itemised, Line, Party, TaxMode};
 use crate::books::foreign::ForeignSale;
+use crate::books::listed::ListedLine;
 use crate::books::money::Currency;
 use crate::books::rules::{LedgerName, LedgerRules, RefundStyle, TaxModel};
 use crate::books::text::{Field, TextRule};
@@ -122,6 +123,10 @@ impl LedgerRules for QuickBooks {
 
     fn compute(&self, document: &Itemised, currency: Currency) -> Computation {
         arithmetic::compute(document, currency, self.tax)
+    }
+
+    fn shown(&self, _kind: DocumentKind, document: &Itemised, currency: Currency) -> Vec<ListedLine> {
+        documents::shown(document, currency)
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::arithmetic;
 use crate::books::document::{Content, Document, DocumentKind, Itemised, Line, Party, Settlement, TaxMode};
+use crate::books::listed::ListedLine;
 use crate::books::money::{Currency, json_number, round_half_up};
 use crate::config::TaxAmounts;
 use crate::ledgers::{Operation, Reference, ReferenceKind, WireRequest, Write};
@@ -137,20 +138,14 @@ fn insert_rate(body: &mut Value, document: &Document) {
 fn line(line: &Line, currency: Currency, discounts: bool, states_tax: bool) -> Value {
     let mut row = Map::new();
     let amount = line.amount(currency);
-    if arithmetic::is_stated_by_quantity(line) && (discounts || line.discount.is_zero()) {
-        row.insert("Description".into(), line.description.as_str().into());
+    row.insert("Description".into(), described(line, discounts).into());
+    if is_by_quantity(line, discounts) {
         row.insert("Quantity".into(), json_number(line.quantity));
         row.insert("UnitAmount".into(), json_number(line.unit_price));
         if !line.discount.is_zero() {
             row.insert("DiscountAmount".into(), json_number(line.discount));
         }
     } else {
-        let description = if line.quantity == Decimal::ONE {
-            line.description.clone()
-        } else {
-            format!("{} × {}", line.quantity.normalize(), line.description)
-        };
-        row.insert("Description".into(), description.into());
         row.insert("Quantity".into(), json_number(Decimal::ONE));
         row.insert("UnitAmount".into(), json_number(amount));
     }
@@ -160,6 +155,31 @@ fn line(line: &Line, currency: Currency, discounts: bool, states_tax: bool) -> V
         row.insert("TaxAmount".into(), json_number(line.tax.amount));
     }
     Value::Object(row)
+}
+
+/// True if the line states how many of what price it was.
+fn is_by_quantity(line: &Line, discounts: bool) -> bool {
+    arithmetic::is_stated_by_quantity(line) && (discounts || line.discount.is_zero())
+}
+
+/// What a line says; how many it was, where it cannot state that otherwise.
+fn described(line: &Line, discounts: bool) -> String {
+    if is_by_quantity(line, discounts) || line.quantity == Decimal::ONE {
+        line.description.clone()
+    } else {
+        format!("{} × {}", line.quantity.normalize(), line.description)
+    }
+}
+
+/// The lines that Xero will show of a document.
+pub fn shown(kind: DocumentKind, document: &Itemised, currency: Currency) -> Vec<ListedLine> {
+    let discounts = kind == DocumentKind::Invoice;
+    let of_one = |line: &Line| {
+        let first = ListedLine { text: described(line, discounts), amount: line.amount(currency) };
+        let more = line.more.iter().map(|text| ListedLine { text: text.clone(), amount: Decimal::ZERO });
+        std::iter::once(first).chain(more).collect::<Vec<_>>()
+    };
+    document.lines.iter().flat_map(of_one).collect()
 }
 
 fn linked(write: &Write<'_>, key: &crate::books::DocumentKey) -> String {

@@ -9,6 +9,7 @@ use super::{
 use crate::books::computation::Computation;
 use crate::books::document::{Document, DocumentKind, Itemised, Line, Party, TaxMode};
 use crate::books::foreign::ForeignSale;
+use crate::books::listed::ListedLine;
 use crate::books::money::Currency;
 use crate::books::rules::{LedgerName, LedgerRules, RefundStyle, TaxModel};
 use crate::books::text::{Field, TextRule};
@@ -100,6 +101,10 @@ impl LedgerRules for Xero {
 
     fn compute(&self, document: &Itemised, currency: Currency) -> Computation {
         arithmetic::compute(document, currency, self.tax_amounts)
+    }
+
+    fn shown(&self, kind: DocumentKind, document: &Itemised, currency: Currency) -> Vec<ListedLine> {
+        documents::shown(kind, document, currency)
     }
 }
 
