@@ -3,12 +3,14 @@
 
 mod connect;
 mod overview;
+mod reconciliations;
 mod words;
 
 use askama::Template;
 
 pub use connect::{ConnectPage, Unreadable};
 pub use overview::{Books, OverviewPage};
+pub use reconciliations::{OfConnection, ReconciliationPage, ReconciliationsPage};
 
 /// A page of the navigation.
 pub struct Link {
@@ -19,7 +21,11 @@ pub struct Link {
 }
 
 /// The pages, in the order of the navigation.
-pub const PAGES: &[Link] = &[Link { path: "/", title: "Overview" }, Link { path: "/connect", title: "Connect" }];
+pub const PAGES: &[Link] = &[
+    Link { path: "/", title: "Overview" },
+    Link { path: "/reconciliations", title: "Reconciliations" },
+    Link { path: "/connect", title: "Connect" },
+];
 
 /// The style sheet of every page.
 pub const STYLE: &str = include_str!("../../templates/style.css");

@@ -8,6 +8,7 @@ use worker::{Env, Headers, Method, Request, Response, Result};
 
 use super::answers::{page, problem, see_other};
 use super::clock::RuntimeClock;
+use super::reconciliations;
 use super::queue::{AFTER, Question, all_books, ask, labels};
 use super::variables;
 use crate::config::{self, Connection, Variables, variable};
@@ -45,6 +46,14 @@ pub async fn answer(mut request: Request, env: &Env, method: Method, path: &str)
         (false, [""]) => overview(env, &variables).await,
         (false, ["connect"]) => connect(env, &variables, &own).await,
         (false, ["oauth", ledger, "start"]) => begin(&request, env, &variables, ledger, &own).await,
+        (false, ["reconciliations"]) => reconciliations::overview(env, &variables).await,
+        (false, ["reconciliations", id]) => reconciliations::details(env, &variables, id).await,
+        (false, ["api", "reconciliations"]) => reconciliations::list(env, &variables).await,
+        (true, ["api", "reconciliations"]) => reconciliations::start(&mut request, env, &variables).await,
+        (false, ["api", "reconciliations", id]) => reconciliations::one(env, &variables, id).await,
+        (true, ["api", "reconciliations", id, action @ ("approve" | "cancel")]) => {
+            reconciliations::act(&request, env, &variables, id, action).await
+        }
         (false, ["api", "status"]) => status(env, &variables).await,
         (false, ["api", "orders", connection, order]) => about(env, &variables, connection, order, "/order", &[]).await,
         // The body of a release may answer what the order waits for.

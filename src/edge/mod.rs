@@ -12,6 +12,8 @@ mod desk;
 mod http;
 mod journal;
 mod queue;
+mod reconciliations;
+mod reconciling;
 mod refusals;
 mod routes;
 mod sql;

@@ -15,6 +15,7 @@ use crate::journal::waiting_labels;
 use crate::platform::cipher::{NoCipher, TokenCipher};
 use crate::platform::{Cipher, Claim, Platform, Pulse, SqlError};
 use crate::posting::{Answer, Answered, Books, Incoming, OrderRef, Received, claims};
+use crate::reconcile::run;
 use crate::shopify::Delivery;
 use crate::shopify::delivery::body_hash;
 
@@ -60,6 +61,12 @@ impl DurableObject for LedgerQueue {
         if let Some(response) = super::connecting::answer(&books, &path, &at.connection, &mut request).await? {
             return Ok(response);
         }
+        let of = at.order_id.as_str();
+        if let Some(response) =
+            super::reconciling::answer(&books, &path, &at.connection, of, &mut request).await?
+        {
+            return Ok(response);
+        }
         match path.as_str() {
             #[cfg(feature = "checks")]
             "/deliver" if super::checks::refuses(&stand.variables, &at.connection) => Response::error("refused", 500),
@@ -96,7 +103,7 @@ impl DurableObject for LedgerQueue {
                 let found = books.resume_connection(&at.connection).await.map_err(refused)?;
                 accepted(found, "the connection is not stopped")
             }
-            "/poke" => books.poke().await.map_err(refused).and_then(|()| Response::empty()),
+            "/poke" => run::poke(&books).await.map_err(refused).and_then(|()| Response::empty()),
             #[cfg(feature = "checks")]
             "/checks/transaction" => super::checks::transaction_check(&self.sql()),
             _ => Response::error("unknown path", 404),
@@ -159,7 +166,7 @@ impl LedgerQueue {
     async fn ring(&self) -> Result<()> {
         let Some(id) = self.remembered()? else { return Ok(()) };
         let stand = Stand::new(&self.state, &self.env);
-        stand.books(&id, &self.pulse)?.turn().await;
+        run::turn(&stand.books(&id, &self.pulse)?).await;
         Ok(())
     }
 

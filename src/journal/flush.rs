@@ -11,9 +11,10 @@ pub const MIGRATIONS: &[(&str, &str)] = &[
     ("0002_alerts.sql", include_str!("../../migrations/0002_alerts.sql")),
     ("0003_privacy.sql", include_str!("../../migrations/0003_privacy.sql")),
     ("0004_notices.sql", include_str!("../../migrations/0004_notices.sql")),
+    ("0005_reconciliations.sql", include_str!("../../migrations/0005_reconciliations.sql")),
 ];
 
-/// Records per flush: with seven tables a flush is seven statements, far below a turn's bound.
+/// Records per flush: with nine tables a flush is nine statements, far below a turn's bound.
 const RECORDS: i64 = 500;
 /// Bytes per flush: D1 takes parameters of up to 2 MB; half of it leaves room for JSON's escapes.
 const BYTES: usize = 900_000;
@@ -147,6 +148,44 @@ const TABLES: &[Table] = &[
             "finished_at",
         ],
         key: &["connection", "request_id"],
+    },
+    Table {
+        name: "reconciliations",
+        columns: &[
+            "id",
+            "connection",
+            "kind",
+            "from_at",
+            "to_at",
+            "started_at",
+            "finished_at",
+            "shopify_count",
+            "ledger_count",
+            "missing",
+            "wrong",
+            "stale",
+            "duplicate",
+            "unexpected",
+            "repaired",
+            "drift_after",
+        ],
+        key: &["id"],
+    },
+    Table {
+        name: "discrepancies",
+        columns: &[
+            "reconciliation_id",
+            "order_id",
+            "class",
+            "document_key",
+            "number",
+            "field",
+            "shopify_value",
+            "ledger_value",
+            "likely_cause",
+            "repair",
+        ],
+        key: &[],
     },
 ];
 

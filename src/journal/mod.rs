@@ -11,6 +11,6 @@ pub use flush::{FlushError, Flushed, MIGRATIONS, flush, migrate};
 pub use labels::{every_label, waiting_labels};
 pub use outbox::{Outbox, SCHEMA, append, backlog};
 pub use records::{
-    AdjustmentRecord, AlertRecord, AttemptRecord, DocumentRecord, EventRecord, OrderRecord, PrivacyRecord, Record,
-    RefusalRecord,
+    AdjustmentRecord, AlertRecord, AttemptRecord, DiscrepancyRecord, DocumentRecord, EventRecord, OrderRecord,
+    PrivacyRecord, ReconciliationRecord, Record, RefusalRecord,
 };

@@ -21,6 +21,10 @@ pub enum Record {
     Alert(AlertRecord),
     /// `privacy_requests`
     Privacy(PrivacyRecord),
+    /// `reconciliations`
+    Reconciliation(ReconciliationRecord),
+    /// `discrepancies`
+    Discrepancy(DiscrepancyRecord),
 }
 
 impl Record {
@@ -34,6 +38,8 @@ impl Record {
             Record::Attempt(_) => "attempts",
             Record::Alert(_) => "alerts",
             Record::Privacy(_) => "privacy_requests",
+            Record::Reconciliation(_) => "reconciliations",
+            Record::Discrepancy(_) => "discrepancies",
         }
     }
 }
@@ -154,6 +160,44 @@ pub struct PrivacyRecord {
     pub bodies: i64,
     pub documents: i64,
     pub finished_at: Option<String>,
+}
+
+/// A comparison of both sides, with its counts before the repair, and what the repair left.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct ReconciliationRecord {
+    pub id: String,
+    pub connection: String,
+    pub kind: String,
+    pub from_at: String,
+    pub to_at: String,
+    pub started_at: String,
+    pub finished_at: Option<String>,
+    pub shopify_count: i64,
+    pub ledger_count: i64,
+    pub missing: i64,
+    pub wrong: i64,
+    pub stale: i64,
+    pub duplicate: i64,
+    pub unexpected: i64,
+    pub repaired: Option<i64>,
+    pub drift_after: Option<i64>,
+}
+
+/// One difference that it found.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct DiscrepancyRecord {
+    pub reconciliation_id: String,
+    pub order_id: String,
+    pub class: String,
+    pub document_key: Option<String>,
+    pub number: String,
+    pub field: Option<String>,
+    pub shopify_value: String,
+    pub ledger_value: String,
+    pub likely_cause: String,
+    pub repair: String,
 }
 
 /// Deliveries that were turned away in one minute.

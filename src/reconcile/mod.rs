@@ -6,6 +6,7 @@
 pub mod compare;
 pub mod expectation;
 pub mod features;
+pub mod run;
 
 pub use compare::{Case, Class, Field, Finding, Repair, Written, compare};
 pub use expectation::{Calls, Expectation, Expected};

@@ -8,6 +8,7 @@ use super::tables::{Run, Stage};
 use super::{Kind, Next, Phase, Piece};
 use crate::books::document::DocumentKind;
 use crate::books::listed::Listed;
+use crate::books::rules::LedgerName;
 use crate::config::{Connection, Settings};
 use crate::ledgers::Ledger;
 use crate::platform::{Row, Sql, SqlError, Value, transaction};
@@ -54,17 +55,19 @@ pub fn expectation(
     order_id: &str,
     name: &str,
     called: &Called,
-) -> Expectation {
-    let rules = settings_for(connection, run).map(|settings| books.ledger_with(&settings));
-    let calls = rules.map_or(Calls::Waiting, |rules| Calls::of(called.desired.as_ref(), rules.as_ref()));
-    let updated_at = called.state.snapshot.as_ref().map(|order| order.updated_at.to_rfc3339()).unwrap_or_default();
-    Expectation {
+) -> Result<Expectation, SqlError> {
+    let settings = settings_for(connection, run).ok_or_else(|| SqlError("the settings cannot be read".into()))?;
+    let calls = Calls::of(called.desired.as_ref(), books.ledger_with(&settings).as_ref());
+    let calendar = books.company_facts()?.calendar(&settings);
+    Ok(Expectation::of(&called.state, calls, &calendar).unwrap_or_else(|| Expectation {
         order_id: order_id.to_owned(),
         name: name.to_owned(),
-        updated_at,
-        calls,
-        features: Features::of(&called.state),
-    }
+        updated_at: String::new(),
+        date: None,
+        totals: Vec::new(),
+        calls: Calls::Waiting,
+        features: Features::default(),
+    }))
 }
 
 /// An order of the run, with all that belongs to it.
@@ -73,6 +76,7 @@ struct Open {
     written: Vec<Written>,
     found: Vec<Listed>,
     hold: Option<String>,
+    ledger: LedgerName,
     /// True while the engine has something to do for it.
     is_moving: bool,
 }
@@ -86,11 +90,12 @@ impl Open {
             "fetched" => row.text_or_null("expectation")?.and_then(|text| serde_json::from_str(&text).ok()),
             _ => None,
         };
-        let ours = expectation(books, connection, run, &order_id, &name, &known);
+        let ours = expectation(books, connection, run, &order_id, &name, &known)?;
         // What was fetched counts until something newer was delivered.
         let expectation = kept.filter(|kept| kept.updated_at >= ours.updated_at).unwrap_or(ours);
-        let ledger = connection.settings.as_ref().ok().map(|settings| books.ledger_with(settings));
-        let written: Vec<Written> = ledger.map_or_else(Vec::new, |ledger| written(&known, ledger.as_ref()));
+        let settings = connection.settings.as_ref().map_err(|_| SqlError("the settings cannot be read".into()))?;
+        let ledger = books.ledger_with(settings);
+        let written = written(&known, ledger.as_ref());
         let found = found(sql, run, &order_id, &expectation, &written)?;
         let (state, reason) = known.standing.unwrap_or_default();
         Ok(Self {
@@ -98,6 +103,7 @@ impl Open {
             written,
             found,
             hold: reason.filter(|_| state == "held"),
+            ledger: ledger.ledger(),
             is_moving: matches!(state.as_str(), "pending" | "retrying"),
         })
     }
@@ -108,6 +114,7 @@ impl Open {
             written: &self.written,
             found: &self.found,
             hold: self.hold.as_deref(),
+            ledger: self.ledger,
         })
     }
 }
@@ -131,8 +138,7 @@ fn found(
     expectation: &Expectation,
     written: &[Written],
 ) -> Result<Vec<Listed>, SqlError> {
-    let expected: &[Expected] = if let Calls::Documents(documents) = &expectation.calls { documents } else { &[] };
-    let mut numbers: Vec<&str> = expected.iter().chain(written.iter().map(|one| &one.expected)).map(|one| one.number.as_str()).collect();
+    let mut numbers: Vec<&str> = expectation.calls.documents().iter().chain(written.iter().map(|one| &one.expected)).map(|one| one.number.as_str()).collect();
     numbers.retain(|number| !number.is_empty());
     numbers.sort_unstable();
     numbers.dedup();
@@ -216,9 +222,8 @@ fn want_lookups(sql: &dyn Sql, run: &Run, open: &Open) -> Result<(), SqlError> {
     for one in &open.found {
         put(one.kind, true, &one.ledger_id)?;
     }
-    let Calls::Documents(expected) = &open.expectation.calls else { return Ok(()) };
     let is_written = |key| open.written.iter().any(|one| one.stands && one.expected.key == *key);
-    expected.iter().filter(|one| !is_written(&one.key)).try_for_each(|one| put(one.kind, false, &one.number))
+    open.expectation.calls.documents().iter().filter(|one| !is_written(&one.key)).try_for_each(|one| put(one.kind, false, &one.number))
 }
 
 /// The second look: what does not fit now is a finding.

@@ -84,6 +84,23 @@ fn place(sql: &dyn Sql, run: &Run, connection: &Connection, row: &Row, can_ask: 
     }
 }
 
+/// Shopify knows no such order: whatever names it in the ledger is not called for.
+pub fn unknown(sql: &dyn Sql, run: &Run, order_id: &str) -> Result<(), SqlError> {
+    let rows = sql.exec(
+        "SELECT listed FROM run_documents WHERE run = ? AND order_id = ? ORDER BY kind, ledger_id",
+        &[run.id.as_str().into(), order_id.into()],
+    )?;
+    let mut found: Vec<Listed> = Vec::new();
+    for row in &rows {
+        found.extend(serde_json::from_str::<Listed>(&row.text("listed")?));
+    }
+    let cause = "Shopify does not know the order that it names";
+    let findings: Vec<Finding> = found.iter().filter(|one| one.counts()).map(|one| unexpected(one, cause)).collect();
+    record(sql, run, order_id, &findings)?;
+    let statement = "DELETE FROM run_orders WHERE run = ? AND order_id = ?";
+    sql.exec(statement, &[run.id.as_str().into(), order_id.into()]).map(drop)
+}
+
 /// A document of ours by its looks, for an order that is none of this shop's.
 pub fn unexpected(listed: &Listed, cause: &str) -> Finding {
     let shown = listed.currency.map_or_else(|| listed.total.to_string(), |currency| currency.show(listed.total));

@@ -123,11 +123,12 @@ pub async fn fetch(books: &Books<'_>, connection: &Connection, run: &mut Run) ->
         match books.look_up(connection, &calls, &order_id).await? {
             Some(state) => {
                 let called = super::cases::called(books, connection, run, &order_id, Some(state))?;
-                let expectation = super::cases::expectation(books, connection, run, &order_id, &row.text("name")?, &called);
+                let name = row.text("name")?;
+                let expectation = super::cases::expectation(books, connection, run, &order_id, &name, &called)?;
                 keep(sql, run, &order_id, &expectation, Stage::Ready)?;
             }
             // Shopify listed it a moment ago, or a document names it: it is gone, or was never there.
-            None => forget(sql, run, &order_id)?,
+            None => super::left::unknown(sql, run, &order_id)?,
         }
     }
     Ok(Next::More)
@@ -147,11 +148,6 @@ pub fn keep(sql: &dyn Sql, run: &Run, order_id: &str, expectation: &Expectation,
         ],
     )
     .map(drop)
-}
-
-fn forget(sql: &dyn Sql, run: &Run, order_id: &str) -> Result<(), SqlError> {
-    let statement = "DELETE FROM run_orders WHERE run = ? AND order_id = ?";
-    sql.exec(statement, &[run.id.as_str().into(), order_id.into()]).map(drop)
 }
 
 /// Which list is read next: kind, then dated or changed, then page. Kept as text in the run's cursor.

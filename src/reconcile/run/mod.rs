@@ -11,6 +11,7 @@ use crate::config::Connection;
 use crate::platform::{SqlError, transaction};
 use crate::posting::{Books, NoReply};
 
+mod audit;
 mod cases;
 mod left;
 mod listing;
@@ -20,8 +21,9 @@ mod schedule;
 mod start;
 mod tables;
 
-pub use report::RunView;
-pub use start::{Asked, Refused};
+pub use report::{FindingView, Found, RunView};
+pub use schedule::next_at;
+pub use start::{Asked, Refused, approve, cancel, start};
 pub use tables::{Counts, Kind, Phase, Run, Stage};
 
 /// Pieces of work in one alarm: each asks at most [`listing::QUESTIONS`] questions.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::tables::{Counts, Kind, Run};
 use super::{Next, Phase, Piece, schedule};
@@ -90,7 +90,7 @@ pub fn diagnose(books: &Books<'_>, run: &mut Run) -> Piece {
 }
 
 /// What the orders of one class have in common.
-#[derive(Debug, Clone, Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Found {
     /// The class.
     pub class: Class,
@@ -193,18 +193,18 @@ fn reconciliation(books: &Books<'_>, run: &Run, ended: bool) -> Record {
 }
 
 /// A run, as page and API show it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct RunView {
     pub id: String,
     pub connection: String,
-    pub kind: &'static str,
+    pub kind: String,
     pub from: String,
     pub to: String,
     pub repair: bool,
     pub sample: Option<i64>,
     /// `running`, `waiting`, `done`, `cancelled`.
-    pub state: &'static str,
+    pub state: String,
     /// What is going on, or what is waited for.
     pub doing: String,
     pub started_at: String,
@@ -223,7 +223,7 @@ pub struct RunView {
 }
 
 /// A finding with its order.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct FindingView {
     pub order_id: String,
@@ -251,7 +251,7 @@ impl RunView {
         Ok(Self {
             id: run.id.clone(),
             connection: run.connection.clone(),
-            kind: run.kind.as_str(),
+            kind: run.kind.as_str().to_owned(),
             from: iso(run.from),
             to: iso(run.to),
             repair: run.repair,
@@ -261,7 +261,8 @@ impl RunView {
                 () if run.finished_at.is_some() => "done",
                 () if run.waits_for.is_some() => "waiting",
                 () => "running",
-            },
+            }
+            .to_owned(),
             doing: run.waits_for.clone().unwrap_or_else(|| run.phase.in_words().to_owned()),
             started_at: iso(run.started_at),
             finished_at: run.finished_at.map(iso),

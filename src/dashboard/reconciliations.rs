@@ -1,0 +1,220 @@
+//! The pages of reconciliations: which there were and what they found, and one of them order by order.
+
+use askama::Template;
+use chrono::{DateTime, Utc};
+
+use super::words::distance;
+use crate::reconcile::compare::{Class, Repair};
+use crate::reconcile::run::{Counts, FindingView, RunView};
+
+/// All of them.
+#[derive(Template)]
+#[template(path = "reconciliations.html")]
+pub struct ReconciliationsPage {
+    path: &'static str,
+    connections: Vec<Card>,
+}
+
+/// The runs of one connection, or why they cannot be had.
+pub struct OfConnection {
+    /// Its id.
+    pub id: String,
+    /// Its shop.
+    pub shop: String,
+    /// The newest first.
+    pub runs: Vec<RunView>,
+    /// When the next one begins by itself.
+    pub next: Option<String>,
+    /// Why nothing is known.
+    pub unreachable: Option<String>,
+}
+
+struct Card {
+    id: String,
+    shop: String,
+    unreachable: Option<String>,
+    next: String,
+    /// A day a week ago, to begin with.
+    week_ago: String,
+    runs: Vec<Line>,
+}
+
+struct Line {
+    id: String,
+    what: String,
+    window: String,
+    at: When,
+    mark: &'static str,
+    result: String,
+}
+
+/// An instant, for people and for programs.
+struct When {
+    at: String,
+    text: String,
+}
+
+impl When {
+    fn new(at: &str, now: DateTime<Utc>) -> Self {
+        Self { at: at.to_owned(), text: distance(at, now) }
+    }
+}
+
+impl ReconciliationsPage {
+    /// The page at this moment.
+    pub fn new(all: Vec<OfConnection>, now: DateTime<Utc>) -> Self {
+        let card = |one: OfConnection| Card {
+            next: one.next.map_or_else(|| "not yet planned".into(), |at| distance(&at, now)),
+            week_ago: (now - chrono::Duration::days(7)).date_naive().to_string(),
+            runs: one.runs.iter().map(|run| line(run, now)).collect(),
+            id: one.id,
+            shop: one.shop,
+            unreachable: one.unreachable,
+        };
+        Self { path: "/reconciliations", connections: all.into_iter().map(card).collect() }
+    }
+}
+
+fn line(run: &RunView, now: DateTime<Utc>) -> Line {
+    let (mark, result) = verdict(run);
+    Line { id: run.id.clone(), what: kind(run), window: window(run), at: When::new(&run.started_at, now), mark, result }
+}
+
+fn kind(run: &RunView) -> String {
+    let name = match run.kind.as_str() {
+        "regular" => "regular",
+        "light" => "nightly",
+        "audit" => "audit of another integration",
+        _ => "asked for",
+    };
+    run.sample.map_or_else(|| name.to_owned(), |sample| format!("{name}, newest {sample} orders"))
+}
+
+fn window(run: &RunView) -> String {
+    let day = |at: &str| at.get(..10).unwrap_or(at).to_owned();
+    format!("{} to {}", day(&run.from), day(&run.to))
+}
+
+/// "3 missing, 1 wrong"; "no difference".
+fn in_words(counts: &Counts) -> String {
+    let all = [
+        (counts.missing, "missing"),
+        (counts.wrong, "wrong"),
+        (counts.stale, "stale"),
+        (counts.duplicate, "duplicate"),
+        (counts.unexpected, "unexpected"),
+    ];
+    let some: Vec<String> =
+        all.iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}")).collect();
+    if some.is_empty() { "no difference".into() } else { some.join(", ") }
+}
+
+fn verdict(run: &RunView) -> (&'static str, String) {
+    match (run.state.as_str(), &run.before, &run.after) {
+        ("cancelled", ..) => ("idle", "cancelled".into()),
+        ("done", _, Some(after)) if after.drift() == 0 => ("ok", "all repaired: no difference left".into()),
+        ("done", _, Some(after)) => ("problem", format!("after the repair: {}", in_words(after))),
+        ("done", Some(before), None) if before.drift() == 0 => ("ok", in_words(before)),
+        ("done", Some(before), None) => ("problem", in_words(before)),
+        _ => ("note", run.doing.clone()),
+    }
+}
+
+/// One of them.
+#[derive(Template)]
+#[template(path = "reconciliation.html")]
+pub struct ReconciliationPage {
+    path: &'static str,
+    run: RunView,
+    what: String,
+    window: String,
+    began: When,
+    mark: &'static str,
+    result: String,
+    first_found: Option<String>,
+    is_under_way: bool,
+    patterns: Vec<String>,
+    orders: Vec<OrderCard>,
+}
+
+/// The findings on one order.
+struct OrderCard {
+    order_id: String,
+    name: String,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    class: &'static str,
+    document: String,
+    field: String,
+    shopify: String,
+    ledger: String,
+    cause: String,
+    plan: &'static str,
+}
+
+impl ReconciliationPage {
+    /// The page at this moment.
+    pub fn new(run: RunView, now: DateTime<Utc>) -> Self {
+        let (mark, result) = verdict(&run);
+        let mut orders: Vec<OrderCard> = Vec::new();
+        for finding in &run.findings {
+            match orders.last_mut().filter(|order| order.order_id == finding.order_id) {
+                Some(order) => order.rows.push(row(finding)),
+                None => orders.push(OrderCard {
+                    order_id: finding.order_id.clone(),
+                    name: finding.name.clone(),
+                    rows: vec![row(finding)],
+                }),
+            }
+        }
+        Self {
+            path: "/reconciliations",
+            what: kind(&run),
+            window: window(&run),
+            began: When::new(&run.started_at, now),
+            mark,
+            result,
+            first_found: run.after.and(run.before.as_ref()).map(in_words),
+            is_under_way: matches!(run.state.as_str(), "running" | "waiting"),
+            patterns: run.patterns.iter().map(|found| found.pattern.sentence.clone()).collect(),
+            orders,
+            run,
+        }
+    }
+}
+
+fn row(view: &FindingView) -> Row {
+    let finding = &view.finding;
+    let key = finding.document_key.as_ref().map(ToString::to_string).unwrap_or_default();
+    let document = match (finding.number.is_empty(), key.is_empty()) {
+        (false, _) => finding.number.clone(),
+        (true, false) => key,
+        (true, true) => "the order".into(),
+    };
+    let plan = match (view.done.as_deref(), finding.repair) {
+        (Some("handed_over"), _) => "given to the posting engine",
+        (Some("held"), _) => "waits for you: see the order",
+        (None, Repair::Post) => "would be posted",
+        (None, Repair::Update) => "would be brought up to date",
+        (None, Repair::Correct) => "would be written again as it was",
+        (None, Repair::Ask) => "would wait for you",
+        (_, _) => "nothing: look at it in the ledger",
+    };
+    Row {
+        class: match finding.class {
+            Class::Missing => "missing",
+            Class::Wrong => "wrong",
+            Class::Stale => "stale",
+            Class::Duplicate => "duplicate",
+            Class::Unexpected => "unexpected",
+        },
+        document,
+        field: finding.field.map(|field| field.in_words().to_owned()).unwrap_or_default(),
+        shopify: finding.shopify_value.clone(),
+        ledger: finding.ledger_value.clone(),
+        cause: finding.cause.clone(),
+        plan,
+    }
+}
