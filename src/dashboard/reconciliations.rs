@@ -4,7 +4,7 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 
 use super::words::distance;
-use crate::reconcile::compare::{Class, Repair};
+use crate::reconcile::Repair;
 use crate::reconcile::run::{Counts, FindingView, RunView};
 
 /// All of them.
@@ -203,15 +203,9 @@ fn row(view: &FindingView) -> Row {
         (_, _) => "nothing: look at it in the ledger",
     };
     Row {
-        class: match finding.class {
-            Class::Missing => "missing",
-            Class::Wrong => "wrong",
-            Class::Stale => "stale",
-            Class::Duplicate => "duplicate",
-            Class::Unexpected => "unexpected",
-        },
+        class: finding.class.as_str(),
         document,
-        field: finding.field.map(|field| field.in_words().to_owned()).unwrap_or_default(),
+        field: finding.field.map(|field| field.as_str().to_owned()).unwrap_or_default(),
         shopify: finding.shopify_value.clone(),
         ledger: finding.ledger_value.clone(),
         cause: finding.cause.clone(),

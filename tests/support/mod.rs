@@ -6,6 +6,8 @@ mod company;
 mod everything;
 mod person;
 mod planted;
+#[allow(dead_code)]
+pub mod reconcile;
 mod story;
 
 use std::cell::{Cell, RefCell};
@@ -221,13 +223,13 @@ impl Bench {
     /// One alarm turn.
     pub fn turn(&self) {
         let http = SandboxHttp(self);
-        self.books(&http).turn().now_or_never().expect("nothing on the bench waits");
+        tillproof::reconcile::run::turn(&self.books(&http)).now_or_never().expect("nothing on the bench waits");
     }
 
     /// One tick of cron.
     pub fn poke(&self) {
         let http = SandboxHttp(self);
-        self.books(&http).poke().now_or_never().expect("nothing on the bench waits").unwrap();
+        tillproof::reconcile::run::poke(&self.books(&http)).now_or_never().expect("nothing on the bench waits").unwrap();
     }
 
     /// Turns, each at the time the alarm was set to, until nothing is due within a day. Panics if it never gets quiet.

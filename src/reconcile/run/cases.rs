@@ -6,14 +6,14 @@ use chrono::Duration;
 use super::listing::keep;
 use super::tables::{Run, Stage};
 use super::{Kind, Next, Phase, Piece};
-use crate::books::document::DocumentKind;
+use crate::books::document::{DocumentKey, DocumentKind};
 use crate::books::listed::Listed;
 use crate::books::rules::LedgerName;
 use crate::config::{Connection, Settings};
 use crate::ledgers::Ledger;
 use crate::platform::{Row, Sql, SqlError, Value, transaction};
 use crate::posting::{Books, Called, PostedState};
-use crate::reconcile::compare::{Case, Finding, Written, compare as differences};
+use crate::reconcile::{Case, Finding, Written, compare as differences};
 use crate::reconcile::expectation::{Calls, Expectation, Expected};
 use crate::reconcile::features::Features;
 use crate::shopify::OrderState;
@@ -222,7 +222,7 @@ fn want_lookups(sql: &dyn Sql, run: &Run, open: &Open) -> Result<(), SqlError> {
     for one in &open.found {
         put(one.kind, true, &one.ledger_id)?;
     }
-    let is_written = |key| open.written.iter().any(|one| one.stands && one.expected.key == *key);
+    let is_written = |key: &DocumentKey| open.written.iter().any(|one| one.stands && one.expected.key == *key);
     open.expectation.calls.documents().iter().filter(|one| !is_written(&one.key)).try_for_each(|one| put(one.kind, false, &one.number))
 }
 

@@ -9,7 +9,7 @@ use crate::books::listed::Listed;
 use crate::config::Connection;
 use crate::platform::{Row, Sql, SqlError, transaction};
 use crate::posting::Books;
-use crate::reconcile::compare::{Class, Finding, Repair};
+use crate::reconcile::{Class, Finding, Repair};
 
 /// Documents in a piece of work.
 const DOCUMENTS: i64 = 200;

@@ -8,6 +8,7 @@ use crate::books::document::DocumentKind;
 use crate::books::listed::Listed;
 use crate::config::Connection;
 use crate::ledgers::{Ledger, ListedPage, MOST_NAMED, Outcome, Span, WireRequest};
+use crate::platform::time::iso;
 use crate::platform::{Sql, SqlError, Value, transaction};
 use crate::posting::{Books, Calls, NoReply};
 use crate::reconcile::expectation::Expectation;
@@ -34,7 +35,7 @@ pub async fn shop(books: &Books<'_>, connection: &Connection, run: &mut Run) -> 
     let calls = books.calls_beside();
     for _ in 0..QUESTIONS {
         let after = Some(run.cursor.clone()).filter(|cursor| !cursor.is_empty());
-        let question = admin::orders_in_window(run.from, run.to, after.as_deref());
+        let question = admin::orders_in_window(&iso(run.from), &iso(run.to), after.as_deref());
         let data = books.ask_the_shop(connection, &calls, &question).await?;
         let (page, next) = admin::summaries(&data).map_err(|trouble| books.later(UNCLEAR, &trouble.to_string()))?;
         transaction(sql, |sql| page.iter().try_for_each(|one| listed(books, sql, connection, run, one)))?;
@@ -87,8 +88,8 @@ fn known_orders(sql: &dyn Sql, run: &Run) -> Result<(), SqlError> {
             run.id.as_str().into(),
             Stage::Ready.into(),
             run.connection.as_str().into(),
-            crate::platform::time::iso(run.from).into(),
-            crate::platform::time::iso(run.to).into(),
+            iso(run.from).into(),
+            iso(run.to).into(),
         ],
     )
     .map(drop)?;

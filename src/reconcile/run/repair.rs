@@ -9,7 +9,7 @@ use super::{Next, Phase, Piece};
 use crate::config::Connection;
 use crate::platform::SqlError;
 use crate::posting::{Books, ByHand, OrderRef};
-use crate::reconcile::compare::{Class, Finding, Repair};
+use crate::reconcile::{Class, Finding, Repair};
 
 /// Orders in a piece of work.
 const ORDERS: i64 = 50;
@@ -84,7 +84,7 @@ fn held(
     finding: &Finding,
 ) -> Result<&'static str, SqlError> {
     let how = if finding.class == Class::Missing { ByHand::Removed } else { ByHand::Changed };
-    let field = finding.field.map(|field| format!("{}: ", field.in_words())).unwrap_or_default();
+    let field = finding.field.map(|field| format!("{}: ", field.as_str())).unwrap_or_default();
     let values = if finding.ledger_value.is_empty() {
         finding.shopify_value.clone()
     } else {

@@ -10,7 +10,7 @@ use crate::journal::{self, DiscrepancyRecord, ReconciliationRecord, Record};
 use crate::platform::time::iso;
 use crate::platform::{Sql, SqlError, transaction};
 use crate::posting::Books;
-use crate::reconcile::compare::{Class, Finding};
+use crate::reconcile::{Class, Finding};
 use crate::reconcile::diagnosis::{Pattern, Tally};
 use crate::reconcile::features::Features;
 
@@ -69,7 +69,7 @@ pub fn diagnose(books: &Books<'_>, run: &mut Run) -> Piece {
         if bad.is_empty() {
             continue;
         }
-        let mut tally = Tally::new(class, bad.values());
+        let mut tally = Tally::new(bad.values());
         let mut after = String::new();
         loop {
             let page = sql.exec(
@@ -82,7 +82,7 @@ pub fn diagnose(books: &Books<'_>, run: &mut Run) -> Piece {
                 tally.add(&features(row.text_or_null("features")?), bad.contains_key(&row.text("order_id")?));
             }
         }
-        patterns.extend(tally.patterns().into_iter().map(|pattern| Found { class, pattern }));
+        patterns.extend(tally.patterns(class.as_str()).into_iter().map(|pattern| Found { class, pattern }));
     }
     let text = serde_json::to_string(&patterns).map_err(|error| SqlError(error.to_string()))?;
     sql.exec("UPDATE runs SET patterns = ? WHERE id = ?", &[text.into(), run.id.as_str().into()])?;

@@ -1,0 +1,49 @@
+//! Both sides compared, against both ledgers: what we posted differs in nothing; what was planted is found, all of it and
+//! nothing else; what is missing is posted.
+
+use serde_json::json;
+
+use crate::shopify::{connected, happened};
+use crate::support::reconcile::in_short;
+use crate::support::{Bench, Story, one_in};
+use crate::told;
+
+/// Compares, and says what differs where the order is not held: what is held is missing, and says so.
+fn differences(bench: &Bench) -> Vec<String> {
+    let view = bench.compare(&json!({}));
+    assert_eq!(view.state, "done");
+    let held = !bench.rows("SELECT 1 FROM orders WHERE state = 'held'").is_empty();
+    for one in view.findings.iter().filter(|_| held) {
+        assert!(one.finding.cause.contains("held"), "{one:?}");
+    }
+    if held { Vec::new() } else { in_short(&view) }
+}
+
+#[test]
+fn a_shop_that_we_posted_differs_in_nothing() {
+    let mut asked = one_in(7);
+    for story in Story::all() {
+        for &company in &story.companies {
+            if asked() {
+                let bench = told(company, &story);
+                assert_eq!(differences(&bench), Vec::<String>::new(), "{} in {company:?}", story.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn nor_does_it_where_shopify_itself_is_asked() {
+    let mut asked = one_in(11);
+    for story in Story::all() {
+        for &company in &story.companies {
+            if asked() {
+                let bench = connected(company, story.settings(company));
+                happened(&bench, &story);
+                bench.tell(&story);
+                bench.run();
+                assert_eq!(differences(&bench), Vec::<String>::new(), "{} in {company:?}", story.name);
+            }
+        }
+    }
+}
