@@ -81,6 +81,8 @@ describe("Shopify", { concurrency: false }, () => {
     }
     const { orders } = await ask("orders.graphql", "Orders", { filter: "updated_at:>='2020-01-01T00:00:00Z'" });
     assert.ok(orders.nodes.length > 10);
+    const window = "(created_at:>='2020-01-01T00:00:00Z' AND created_at:<='2020-01-02T00:00:00Z') OR (updated_at:>='2020-01-01T00:00:00Z' AND updated_at:<='2099-01-01T00:00:00Z')";
+    assert.equal((await ask("orders.graphql", "Orders", { filter: window })).orders.nodes.length, orders.nodes.length);
     await ask("orders.graphql", "OrderLines", { id: `gid://shopify/Order/${orders.nodes[0].legacyResourceId}` });
   });
 

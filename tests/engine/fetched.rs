@@ -194,3 +194,36 @@ fn changed_orders_come_oldest_change_first_and_page_by_page() {
     }
     assert_eq!(ids, (7_010..7_120).map(|id| id.to_string()).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_window_holds_what_was_made_or_changed_in_it_and_says_what_was_paid_in_which_currency() {
+    let mut world = World::new();
+    let body = Story::read("simple").deliveries[0].1.clone();
+    let moment = |day: &str| format!("2026-11-{day}T09:00:00Z");
+    // Both days of the window are part of it.
+    let orders = [("01", "03"), ("02", "20"), ("03", "11"), ("01", "30"), ("10", "10"), ("11", "11"), ("01", "02")];
+    for (id, (made, changed)) in (7_000u64..).zip(orders) {
+        let mut order = body.clone();
+        order["id"] = id.into();
+        order["created_at"] = moment(made).into();
+        order["updated_at"] = moment(changed).into();
+        world.shopify.happened("orders/updated", &order);
+    }
+    let story = Story::read("multi_currency_refunds");
+    let mut foreign = story.deliveries.iter().find(|(topic, _)| topic.starts_with("orders/")).unwrap().1.clone();
+    foreign["created_at"] = moment("05").into();
+    foreign["updated_at"] = moment("06").into();
+    foreign["cancelled_at"] = moment("06").into();
+    world.shopify.happened("orders/updated", &foreign);
+    let question = admin::orders_in_window(&moment("02"), &moment("10"), None);
+    let (page, next) = admin::summaries(&ask(&mut world, &mut Budget::default(), &question)).unwrap();
+    let ids: Vec<&str> = page.iter().map(|one| one.order_id.as_str()).collect();
+    let foreign_id = foreign["id"].to_string();
+    assert_eq!((ids, next), (vec!["7006", "7000", &foreign_id, "7004", "7002", "7001"], None));
+    let one = &page[2];
+    assert_eq!(one.created_at.to_rfc3339(), "2026-11-05T09:00:00+00:00");
+    assert_eq!(one.cancelled_at.map(|at| at.to_rfc3339()).as_deref(), Some("2026-11-06T09:00:00+00:00"));
+    assert_eq!((one.test, one.name.as_str()), (false, foreign["name"].as_str().unwrap()));
+    let paid = &one.total_received;
+    assert_ne!(paid.shop_money.currency_code, paid.presentment_money.currency_code);
+}

@@ -1,4 +1,4 @@
-//! Shopify's list of orders that changed, page by page.
+//! Shopify's lists of orders, page by page, and how many there are.
 
 use chrono::{DateTime, FixedOffset};
 use serde_json::Value;
@@ -7,19 +7,22 @@ use super::Trouble;
 use super::rest::{both, items};
 use crate::shopify::money::MoneySet;
 
-/// An order as the list of changes shows it.
+/// An order as the lists of orders to compare with the books show it. Every amount has both its sides: the shop's currency
+/// and the buyer's.
 #[derive(Debug, Clone)]
 pub struct Summary {
     /// Shopify's id.
     pub order_id: String,
     /// The name people know.
     pub name: String,
+    /// When Shopify took it in.
+    pub created_at: DateTime<FixedOffset>,
     /// When it changed last.
     pub updated_at: DateTime<FixedOffset>,
-    /// When it was made, as Shopify's reports see it.
+    /// When it was made, as Shopify's reports see it: an imported order may be older than its `created_at`.
     pub processed_at: Option<DateTime<FixedOffset>>,
-    /// True if it was cancelled.
-    pub cancelled: bool,
+    /// When it was cancelled, if it was.
+    pub cancelled_at: Option<DateTime<FixedOffset>>,
     /// True for a test order.
     pub test: bool,
     /// The total before returns.
@@ -27,9 +30,9 @@ pub struct Summary {
     /// The total after edits and returns.
     pub current_total: MoneySet,
     /// Money received.
-    pub received: MoneySet,
+    pub total_received: MoneySet,
     /// Money given back.
-    pub refunded: MoneySet,
+    pub total_refunded: MoneySet,
     /// What the buyer still owes.
     pub outstanding: MoneySet,
 }
@@ -44,14 +47,15 @@ pub fn summaries(data: &Value) -> Result<(Vec<Summary>, Option<String>), Trouble
         Some(Summary {
             order_id: one["legacyResourceId"].as_str()?.to_owned(),
             name: one["name"].as_str()?.to_owned(),
+            created_at: instant(&one["createdAt"])?,
             updated_at: instant(&one["updatedAt"])?,
             processed_at: instant(&one["processedAt"]),
-            cancelled: !one["cancelledAt"].is_null(),
+            cancelled_at: instant(&one["cancelledAt"]),
             test: one["test"] == true,
             total: set("totalPriceSet")?,
             current_total: set("currentTotalPriceSet")?,
-            received: set("totalReceivedSet")?,
-            refunded: set("totalRefundedSet")?,
+            total_received: set("totalReceivedSet")?,
+            total_refunded: set("totalRefundedSet")?,
             outstanding: set("totalOutstandingSet")?,
         })
     };

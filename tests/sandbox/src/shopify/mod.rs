@@ -6,6 +6,7 @@
 mod bucket;
 mod graph;
 mod orders;
+mod search;
 mod subscriptions;
 mod told;
 
@@ -48,6 +49,8 @@ pub struct Shop {
     pub tokens_given: u64,
     /// Orders that the app may not see, as those older than 60 days without `read_all_orders`.
     pub hidden: Vec<u64>,
+    /// Pages and counts stop here.
+    pub most_listed: usize,
 }
 
 impl Default for Shop {
@@ -64,6 +67,7 @@ impl Default for Shop {
             scopes: vec!["read_orders".into(), "read_all_orders".into()],
             tokens_given: 0,
             hidden: Vec::new(),
+            most_listed: 25_000,
         }
     }
 }
@@ -157,7 +161,8 @@ impl Shop {
             }
             "order" => Ok(self.order(text("id")).unwrap_or(Value::Null)),
             "refund" => Ok(self.refund(text("id")).unwrap_or(Value::Null)),
-            "orders" => self.changed(text("query"), text("sortKey")),
+            "orders" => self.listed(text("query"), text("sortKey")),
+            "ordersCount" => self.counted(text("query"), arguments.get("limit")),
             "webhookSubscriptions" => Ok(self.list_subscriptions()),
             "webhookSubscriptionCreate" => Ok(self.create_subscription(now, version, arguments)),
             "webhookSubscriptionDelete" => Ok(self.delete_subscription(text("id"))),

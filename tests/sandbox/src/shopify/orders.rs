@@ -5,6 +5,7 @@ use chrono::{SecondsFormat, Utc};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
+use super::search::Search;
 use super::told::{Told, id, instant};
 use super::{Shop, graph};
 use crate::json;
@@ -313,39 +314,36 @@ impl Shop {
         orders.flat_map(|order| list(&order["refunds"]).to_vec()).find(|refund| refund["id"] == gid)
     }
 
-    /// `updated_at:>='…'` and its like, joined by spaces.
-    pub(super) fn changed(&self, filter: &str, sort: &str) -> graph::Resolved {
-        let mut found: Vec<Value> = self.told.keys().filter_map(|number| self.seen(*number)).collect();
-        for term in filter.split_whitespace() {
-            let (field, rest) = term.split_once(':').ok_or_else(|| graph::refusal("the filter cannot be read"))?;
-            let key = match field {
-                "updated_at" => "updatedAt",
-                "created_at" => "createdAt",
-                "processed_at" => "processedAt",
-                other => return Err(graph::refusal(&format!("no filter `{other}`"))),
-            };
-            let value = rest.trim_start_matches(['<', '>', '=']);
-            let operator = &rest[..rest.len() - value.len()];
-            let wanted = instant(&json!(value.trim_matches('\'')))
-                .ok_or_else(|| graph::refusal("the filter's date cannot be read"))?;
-            found.retain(|order| {
-                let ordering = instant(&order[key]).map(|at| at.cmp(&wanted));
-                ordering.is_some_and(|ordering| match operator {
-                    ">=" => ordering.is_ge(),
-                    ">" => ordering.is_gt(),
-                    "<=" => ordering.is_le(),
-                    "<" => ordering.is_lt(),
-                    _ => ordering.is_eq(),
-                })
-            });
-        }
+    /// The orders that a filter means, sorted; a list ends where Shopify's do.
+    pub(super) fn listed(&self, filter: &str, sort: &str) -> graph::Resolved {
+        let mut found = self.found(filter)?;
         let key = match sort {
             "UPDATED_AT" => "updatedAt",
             "CREATED_AT" => "createdAt",
             "" | "PROCESSED_AT" => "processedAt",
             other => return Err(graph::refusal(&format!("no sort key `{other}`"))),
         };
-        found.sort_by_key(|order| (instant(&order[key]), order["legacyResourceId"].as_str().map(str::to_owned)));
+        found.sort_by_key(|order| (instant(&order[key]), id(&order["legacyResourceId"])));
+        found.truncate(self.most_listed);
         Ok(graph::connection(found))
+    }
+
+    /// How many orders a filter means. Without a limit there is `null`, said aloud: left out it is 10,000.
+    pub(super) fn counted(&self, filter: &str, limit: Option<&Value>) -> graph::Resolved {
+        let limit = match limit {
+            None => 10_000,
+            Some(Value::Null) => usize::MAX,
+            Some(limit) => {
+                let limit = limit.as_u64().ok_or_else(|| graph::refusal("the limit is no number"))?;
+                usize::try_from(limit).unwrap_or(usize::MAX)
+            }
+        };
+        let (count, most) = (self.found(filter)?.len(), limit.min(self.most_listed));
+        Ok(json!({ "count": count.min(most), "precision": if count > most { "AT_LEAST" } else { "EXACT" } }))
+    }
+
+    fn found(&self, filter: &str) -> Result<Vec<Value>, Value> {
+        let search = Search::parse(filter)?;
+        Ok(self.told.keys().filter_map(|number| self.seen(*number)).filter(|order| search.finds(order)).collect())
     }
 }
