@@ -4,9 +4,31 @@
 //! Everything here is a pure function of plain data: no clock, no I/O, no database.
 
 pub mod compare;
+#[cfg(test)]
+mod compare_tests;
+pub mod diagnosis;
 pub mod expectation;
 pub mod features;
+pub mod finding;
+pub mod foreign;
+#[cfg(test)]
+mod foreign_tests;
+pub mod matching;
+#[cfg(test)]
+mod matching_tests;
+#[cfg(test)]
+mod planted_tests;
+pub mod report;
+#[cfg(test)]
+mod samples;
+mod slots;
+mod words;
 
-pub use compare::{Case, Class, Field, Finding, Repair, Written, compare};
+pub use compare::{Case, Written, compare};
+pub use diagnosis::{Pattern, Tally};
 pub use expectation::{Calls, Expectation, Expected};
 pub use features::Features;
+pub use finding::{Class, Field, Finding, Repair};
+pub use foreign::compare_foreign;
+pub use matching::{By, DocumentId, Match, Wanted, assign};
+pub use report::{OrderFindings, Report, text};

@@ -1,0 +1,174 @@
+//! One difference between the two sides: what it is, where, both values, why, and what is to be done.
+
+use serde::{Deserialize, Serialize};
+
+use crate::books::document::{DocumentKey, DocumentKind};
+
+/// What stands for a value that is about a person.
+pub use crate::normalize::PERSONAL;
+
+/// What is wrong with a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// It ought to stand and does not.
+    Missing,
+    /// It stands, and says something else than was booked.
+    Wrong,
+    /// It stands as it was written, and the order has changed since.
+    Stale,
+    /// It is a second one of the same order and kind.
+    Duplicate,
+    /// It says that it is for the order, and nothing calls for it.
+    Unexpected,
+}
+
+impl Class {
+    /// Every class, in the order of a report.
+    pub const ALL: [Class; 5] = [Class::Missing, Class::Wrong, Class::Stale, Class::Duplicate, Class::Unexpected];
+
+    /// The name in tables and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Class::Missing => "missing",
+            Class::Wrong => "wrong",
+            Class::Stale => "stale",
+            Class::Duplicate => "duplicate",
+            Class::Unexpected => "unexpected",
+        }
+    }
+
+    /// What it means, for people.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Class::Missing => "ought to stand in the ledger and does not",
+            Class::Wrong => "stands, and says something else than was booked",
+            Class::Stale => "stands as it was written, and the order has changed since",
+            Class::Duplicate => "a second one of the same order and kind",
+            Class::Unexpected => "says that it is for an order of this shop, and nothing calls for it",
+        }
+    }
+}
+
+/// Which value differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Field {
+    /// The total.
+    Total,
+    /// The tax in it.
+    Tax,
+    /// The currency.
+    Currency,
+    /// The accounting date.
+    Date,
+    /// Whose account it is on.
+    Customer,
+    /// Whether it counts.
+    Status,
+    /// The text of a line.
+    Text,
+    /// The lines and their amounts.
+    Lines,
+    /// What of it is not settled.
+    Balance,
+    /// Its number.
+    Number,
+}
+
+impl Field {
+    /// The name in tables and answers; the word for people too.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Field::Total => "total",
+            Field::Tax => "tax",
+            Field::Currency => "currency",
+            Field::Date => "date",
+            Field::Customer => "customer",
+            Field::Status => "status",
+            Field::Text => "text",
+            Field::Lines => "lines",
+            Field::Balance => "balance",
+            Field::Number => "number",
+        }
+    }
+}
+
+/// What is to be done about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Repair {
+    /// The document is posted.
+    Post,
+    /// The order is looked at again, which brings its documents up to date.
+    Update,
+    /// Ours, and changed by hand: it is written again as it was.
+    Correct,
+    /// A person decides.
+    Ask,
+    /// Nothing.
+    None,
+}
+
+impl Repair {
+    /// Every repair, in the order of a plan.
+    pub const ALL: [Repair; 5] = [Repair::Post, Repair::Update, Repair::Correct, Repair::Ask, Repair::None];
+
+    /// The name in tables and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Repair::Post => "post",
+            Repair::Update => "update",
+            Repair::Correct => "correct",
+            Repair::Ask => "ask",
+            Repair::None => "none",
+        }
+    }
+
+    /// What it means, for people.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Repair::Post => "post what is missing",
+            Repair::Update => "bring the order's documents up to date",
+            Repair::Correct => "write the document again as it was booked",
+            Repair::Ask => "a person decides: open the order and the document, and settle which of the two is right",
+            Repair::None => "nothing is to be done",
+        }
+    }
+}
+
+/// A kind of document, for people.
+pub fn title(kind: DocumentKind) -> &'static str {
+    match kind {
+        DocumentKind::Invoice => "invoice",
+        DocumentKind::SalesReceipt => "sales receipt",
+        DocumentKind::Payment => "payment",
+        DocumentKind::CreditNote => "credit note",
+        DocumentKind::RefundReceipt => "refund receipt",
+        DocumentKind::RefundPayment => "refund payment",
+        DocumentKind::Application => "applied credit",
+    }
+}
+
+/// One difference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What kind of difference.
+    pub class: Class,
+    /// Which document of the order, where it is one of those that it calls for.
+    pub document_key: Option<DocumentKey>,
+    /// The ledger's id of the document that stands there, or stood.
+    pub ledger_id: Option<String>,
+    /// Its number.
+    pub number: String,
+    /// Which value differs; none where it is the document as a whole.
+    pub field: Option<Field>,
+    /// What it ought to be. Never personal data.
+    pub shopify_value: String,
+    /// What the ledger says. Never personal data.
+    pub ledger_value: String,
+    /// Why, as far as that can be told, in plain words.
+    pub cause: String,
+    /// What is to be done.
+    pub repair: Repair,
+}
