@@ -133,7 +133,7 @@ impl Wanted {
 }
 
 /// Every difference between what an order calls for and what another integration made of it. `matches` are those that
-/// [`assign`](super::matching::assign) found, `documents` hold theirs.
+/// [`assign`](super::matching::assign) found, `documents` are the order's own: each is looked for one by one.
 pub fn compare_foreign(
     order: &Expectation,
     matches: &[Match],

@@ -191,6 +191,8 @@ proptest! {
         for (place, fault) in faults.iter().enumerate().rev().filter(|(place, _)| is_planted[*place]) {
             plot.plant(place, *fault);
         }
+        // Nothing is open below nothing.
+        plot.ledger.iter_mut().for_each(|one| one.open = one.open.map(|open| open.max(d("0"))));
         let order = order(Calls::Documents(plot.now));
         let case =
             Case { order: &order, written: &plot.written, found: &plot.ledger, hold: None, ledger: LedgerName::QuickBooks };
