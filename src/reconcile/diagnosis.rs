@@ -19,7 +19,7 @@ const MOST_PATTERNS: usize = 5;
 const SURE: i64 = 16 * BIT;
 /// Under this it is nothing, however few the records are.
 const NOTEWORTHY: i64 = 3 * BIT;
-/// Fewer records than this say little.
+/// Fewer records than this say little, and one has nothing in common with itself.
 const FEW: u64 = 5;
 /// A logarithm's unit: 1,024 are one bit.
 const BIT: i64 = 1_024;
@@ -91,18 +91,20 @@ impl Tally {
     pub fn patterns(&self, what: &str) -> Vec<Pattern> {
         let mut found: Vec<(i64, (usize, usize), Count)> = Vec::new();
         for (place, count) in &self.counts {
-            let bits = self.bits(*count);
-            let is_small = self.total.bad < FEW && bits >= NOTEWORTHY;
+            let bits = bits(*count, self.total);
+            let is_small = (2..FEW).contains(&self.total.bad) && bits >= NOTEWORTHY;
             if count.bad * 2 >= self.total.bad && (bits >= SURE || is_small) && self.says_more(*place, *count) {
                 found.push((bits, *place, *count));
             }
         }
-        // Of the same figures the one mark goes before two, and the common one before the particular one.
-        found.sort_by_key(|(bits, (a, b), count)| (-bits, a != b, self.marks[*a].contains(':'), *a, *b, count.all));
+        // Of the same figures one mark goes before two, and the common ones before the particular ones.
+        let particular = |at: usize| usize::from(self.marks.get(at).is_some_and(|mark| mark.contains(':')));
+        found.sort_by_key(|(bits, (a, b), _)| (-bits, a != b, particular(*a) + particular(*b), *a, *b));
         let mut chosen: Vec<(i64, (usize, usize), Count)> = Vec::new();
         for (bits, (a, b), count) in found {
-            let overlaps = |other: &(usize, usize)| [other.0, other.1].iter().any(|one| *one == a || *one == b);
-            let is_said = chosen.iter().any(|(_, place, said)| overlaps(place) || self.is_same((a, b), *place, count, *said));
+            let said = || chosen.iter().flat_map(|(_, (first, second), _)| [*first, *second]);
+            let is_said = said().any(|one| one == a || one == b)
+                || [a, b].iter().all(|mark| said().any(|other| self.is_explained(*mark, other)));
             if chosen.len() < MOST_PATTERNS && !is_said {
                 chosen.push((bits, (a, b), count));
             }
@@ -114,55 +116,51 @@ impl Tally {
     fn says_more(&self, (a, b): (usize, usize), pair: Count) -> bool {
         a == b
             || [a, b].iter().all(|one| {
-                let alone = self.counts.get(&(*one, *one)).copied().unwrap_or_default();
+                let alone = self.count(*one, *one);
                 pair.all * 4 <= alone.all * 3 && pair.bad * 10 >= alone.bad * 9
             })
     }
 
-    /// True if the two are the same orders under two names.
-    fn is_same(&self, one: (usize, usize), other: (usize, usize), count: Count, said: Count) -> bool {
-        let together = |a: usize, b: usize| self.counts.get(&(a.min(b), a.max(b))).copied().unwrap_or_default();
-        one.0 == one.1 && other.0 == other.1 && count == said && together(one.0, other.0) == count
+    fn count(&self, a: usize, b: usize) -> Count {
+        self.counts.get(&(a.min(b), a.max(b))).copied().unwrap_or_default()
     }
 
-    fn bits(&self, count: Count) -> i64 {
-        let (n, all) = (self.total.bad, self.total.all);
-        let (k, with) = (count.bad, count.all);
-        // No more common than elsewhere; or the figures are none of one tally.
-        if u128::from(k) * u128::from(all) <= u128::from(n) * u128::from(with) || with > all || k > with {
-            return 0;
-        }
-        let term = |part: u64, of: u64| {
-            if part == 0 { 0 } else { whole(part) * (log2(part) + log2(all) - log2(n) - log2(of)) }
-        };
-        term(k, with) + term(n - k, all - with)
+    /// True if a mark says nothing beyond another one: nearly all that have it have the other too, and among those it
+    /// is not unusual.
+    fn is_explained(&self, mark: usize, other: usize) -> bool {
+        let both = self.count(mark, other);
+        both.bad * 10 >= self.count(mark, mark).bad * 9 && bits(both, self.count(other, other)) < SURE
     }
 
     fn pattern(&self, what: &str, bits: i64, (a, b): (usize, usize), count: Count) -> Pattern {
         let mut places = vec![a, b];
         places.dedup();
         // The one that describes most orders first.
-        let alone = |at: &usize| self.counts.get(&(*at, *at)).map(|count| count.all);
-        places.sort_by_key(|at| std::cmp::Reverse(alone(at)));
+        places.sort_by_key(|at| std::cmp::Reverse(self.count(*at, *at).all));
         let features: Vec<String> = places.iter().filter_map(|at| self.marks.get(*at)).cloned().collect();
         let said = features.iter().map(|mark| words(mark)).collect::<Vec<_>>().join(" and ");
         let (bad, all) = (self.total.bad, self.total.all);
-        let noun = if bad == 1 { "order is" } else { "orders are" };
-        let mut sentence =
-            format!("{} of {bad} {what} {noun} {said}; {} of all orders are.", count.bad, share(count.all, all));
+        let share = share(count.all, all);
+        let mut sentence = format!("{} of {bad} {what} orders are {said}; {share} of all orders are.", count.bad);
         if bits < SURE {
-            let noun = if bad == 1 { "order" } else { "orders" };
-            sentence.push_str(&format!(" Only {bad} {noun}: this may be chance."));
+            sentence.push_str(&format!(" Only {bad} orders: this may be chance."));
         }
-        Pattern {
-            features,
-            bad_with: count.bad,
-            bad_total: bad,
-            all_with: count.all,
-            all_total: all,
-            sentence,
-        }
+        Pattern { features, bad_with: count.bad, bad_total: bad, all_with: count.all, all_total: all, sentence }
     }
+}
+
+/// How unlikely it is by chance that so many of those in `total` that do not match have a mark.
+fn bits(count: Count, total: Count) -> i64 {
+    let (n, all) = (total.bad, total.all);
+    let (k, with) = (count.bad, count.all);
+    // No more common than elsewhere; or the figures are none of one tally.
+    if u128::from(k) * u128::from(all) <= u128::from(n) * u128::from(with) || with > all || k > with || k > n {
+        return 0;
+    }
+    let term = |part: u64, of: u64| {
+        if part == 0 { 0 } else { whole(part) * (log2(part) + log2(all) - log2(n) - log2(of)) }
+    };
+    term(k, with) + term(n - k, all - with)
 }
 
 /// A share in per cent, rounded half up.
@@ -239,7 +237,10 @@ mod tests {
 
     #[test]
     fn what_is_as_common_everywhere_is_not_told() {
-        assert_eq!(told(&shop(|at, _| at % 10 == 7)), ["40 of 40 missing orders are paid through stripe; 50 % of all orders are."]);
+        assert_eq!(
+            told(&shop(|at, _| at % 10 == 7)),
+            ["40 of 40 missing orders are paid through stripe; 50 % of all orders are."]
+        );
         assert_eq!(told(&shop(|at, _| at % 13 == 7)), Vec::<String>::new());
         assert_eq!(told(&shop(|_, _| true)), Vec::<String>::new());
         assert_eq!(told(&shop(|_, _| false)), Vec::<String>::new());
@@ -250,15 +251,20 @@ mod tests {
         let orders = shop(|at, one| at < 40 && one.has("foreign_currency") && one.has("several_lines") && at > 0);
         assert_eq!(
             told(&orders),
-            ["2 of 2 missing orders are of several lines and in a foreign currency; 7 % of all orders are. Only 2 orders: \
-              this may be chance."]
+            [
+                "2 of 2 missing orders are of several lines and in a foreign currency; 7 % of all orders are. Only 2 orders: \
+              this may be chance."
+            ]
         );
     }
 
     #[test]
     fn logarithms_are_right_to_a_thousandth() {
-        assert_eq!([1, 2, 3, 10, 1_000, 100_000].map(log2), [0, 1_024, 1_623, 3_401, 10_205, 17_008]);
+        assert_eq!([1, 2, 3, 10, 1_000, 100_000].map(log2), [0, 1_024, 1_623, 3_401, 10_204, 17_008]);
         assert_eq!((log2(0), log2(u64::MAX)), (0, 65_535));
-        assert_eq!((share(3, 100), share(1, 400), share(0, 400), share(5, 1_000)), ("3 %".into(), "less than 1 %".into(), "0 %".into(), "1 %".into()));
+        assert_eq!(
+            (share(3, 100), share(1, 400), share(0, 400), share(5, 1_000)),
+            ("3 %".into(), "less than 1 %".into(), "0 %".into(), "1 %".into())
+        );
     }
 }

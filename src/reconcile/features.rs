@@ -120,10 +120,14 @@ fn contents(marks: &mut Features, order: &Order) {
     marks.mark_if(order.line_items.len() > 1, "several_lines");
     marks.mark_if(order.line_items.len() > MANY_LINES, "many_lines");
     marks.mark_if(order.line_items.iter().any(|line| line.gift_card), "gift_card_sold");
-    let free = |price: Option<Decimal>, discount: Option<Decimal>| price.unwrap_or_default() == discount.unwrap_or_default();
+    let free =
+        |price: Option<Decimal>, discount: Option<Decimal>| price.unwrap_or_default() == discount.unwrap_or_default();
     let mut delivery = order.shipping_lines.iter().filter(|line| !line.is_removed).peekable();
     let is_delivered = delivery.peek().is_some();
-    marks.mark_if(is_delivered && delivery.all(|line| free(line.price(side, one), line.discount(side, one))), "free_shipping");
+    marks.mark_if(
+        is_delivered && delivery.all(|line| free(line.price(side, one), line.discount(side, one))),
+        "free_shipping",
+    );
     marks.mark_of("country", order.country().unwrap_or_default());
     marks.mark_if(order.customer.is_none(), "no_customer");
     marks.mark_if(order.company.is_some(), "business");
@@ -179,12 +183,8 @@ fn band(total: Decimal) -> String {
     }
     let above = BANDS.iter().rev().find(|bound| total >= Decimal::from(**bound));
     let below = BANDS.iter().find(|bound| total < Decimal::from(**bound));
-    match (above, below) {
-        (None, Some(below)) => format!("-{below}"),
-        (Some(above), Some(below)) => format!("{above}-{below}"),
-        (above, None) => format!("{}-", above.copied().unwrap_or_default()),
-        (None, None) => String::new(),
-    }
+    let bound = |bound: Option<&i64>| bound.map(i64::to_string).unwrap_or_default();
+    format!("{}-{}", bound(above), bound(below))
 }
 
 /// A mark in words that go after "orders are".
@@ -231,9 +231,7 @@ mod tests {
 
     #[test]
     fn an_order_is_marked_by_what_it_is_like() {
-        let both = |shop: &str, buyer: &str| {
-            json!({"shop_money": {"amount": shop, "currency_code": "USD"}, "presentment_money": {"amount": buyer, "currency_code": "EUR"}})
-        };
+        let both = |shop: &str, buyer: &str| json!({"shop_money": {"amount": shop, "currency_code": "USD"}, "presentment_money": {"amount": buyer, "currency_code": "EUR"}});
         let order = json!({
             "id": 5600, "name": "#1001", "created_at": "2026-11-02T21:30:00-05:00", "currency": "USD",
             "presentment_currency": "EUR", "total_price": "120.00", "total_price_set": both("120.00", "100.00"),
@@ -255,9 +253,25 @@ mod tests {
         assert_eq!(
             marks,
             [
-                "business", "country:DE", "currency:EUR", "discount", "emoji", "foreign_currency", "free_shipping",
-                "gateway:gift_card", "gateway:paypal", "gift_card_paid", "gift_card_sold", "hour:18-24", "no_tax",
-                "non_latin", "partly_refunded", "several_lines", "size:50-200", "tax_included", "weekday:Mon",
+                "business",
+                "country:DE",
+                "currency:EUR",
+                "discount",
+                "emoji",
+                "foreign_currency",
+                "free_shipping",
+                "gateway:gift_card",
+                "gateway:paypal",
+                "gift_card_paid",
+                "gift_card_sold",
+                "hour:18-24",
+                "no_tax",
+                "non_latin",
+                "partly_refunded",
+                "several_lines",
+                "size:50-200",
+                "tax_included",
+                "weekday:Mon",
             ]
         );
     }
@@ -276,7 +290,8 @@ mod tests {
         assert_eq!(said("gateway:paypal"), "paid through paypal");
         assert_eq!(said("hour:18-24"), "placed between 18 and 24 o'clock");
         assert_eq!(said("weekday:Mon"), "placed on a Monday");
-        let bands = ["0", "4.99", "10", "199", "9999"].map(|total| words(&format!("size:{}", band(total.parse().unwrap()))));
+        let bands =
+            ["0", "4.99", "10", "199", "9999"].map(|total| words(&format!("size:{}", band(total.parse().unwrap()))));
         assert_eq!(
             bands,
             [

@@ -9,9 +9,17 @@ mod compare_tests;
 pub mod diagnosis;
 pub mod expectation;
 pub mod features;
-pub mod run;
 pub mod finding;
+pub mod foreign;
+#[cfg(test)]
+mod foreign_tests;
 pub mod matching;
+#[cfg(test)]
+mod matching_tests;
+#[cfg(test)]
+mod planted_tests;
+pub mod report;
+pub mod run;
 #[cfg(test)]
 mod samples;
 mod slots;
@@ -22,4 +30,6 @@ pub use diagnosis::{Pattern, Tally};
 pub use expectation::{Calls, Expectation, Expected};
 pub use features::Features;
 pub use finding::{Class, Field, Finding, Repair};
-pub use matching::{By, Match, Wanted, assign};
+pub use foreign::compare_foreign;
+pub use matching::{By, DocumentId, Match, Wanted, assign};
+pub use report::{OrderFindings, Report, text};

@@ -186,3 +186,20 @@ fn names_are_looked_up_and_ids_are_not() {
     let yen: Currency = "JPY".parse().unwrap();
     assert_eq!(ledger.decimals(yen), 2);
 }
+
+#[test]
+fn the_lines_that_quickbooks_will_show_are_those_that_are_sent() {
+    let mut long = line("3", "24.99", "5.00", "13.99", "0.2");
+    long.more = vec!["and more".into()];
+    for mode in [TaxMode::Exclusive, TaxMode::Inclusive] {
+        let sale = samples::invoice(vec![long.clone(), line("1", "5", "0", "1", "0.2")], mode);
+        let sent = body(&sale, TaxCodes::PerLine);
+        let row = |line: &Value| {
+            let amount = line.get("Amount").map_or(Decimal::ZERO, |amount| d(&amount.to_string()));
+            (line["Description"].as_str().unwrap().to_owned(), amount)
+        };
+        let sent: Vec<(String, Decimal)> = sent["Line"].as_array().unwrap().iter().map(row).collect();
+        let shown = documents::shown(sale.itemised().unwrap(), usd());
+        assert_eq!(shown.into_iter().map(|line| (line.text, line.amount)).collect::<Vec<_>>(), sent);
+    }
+}

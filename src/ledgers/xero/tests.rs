@@ -140,3 +140,23 @@ fn several_taxes_of_a_line_are_one_rate_in_xero() {
     let lines = vec![Line { tax, ..line("1", "4.90", "0", "0.99", "0.2") }];
     assert_eq!(computed(lines, TaxMode::Exclusive, TaxAmounts::Ledger).0, "0.98");
 }
+
+#[test]
+fn the_lines_that_xero_will_show_are_those_that_are_sent() {
+    let mut long = line("3", "24.99", "5.00", "13.99", "0.2");
+    long.more = vec!["and more".into()];
+    let sale = samples::invoice(vec![long, line("0.12345", "5", "0", "1", "0.2")], TaxMode::Exclusive);
+    let Content::Invoice(lines) = sale.content.clone() else { unreachable!() };
+    let credit = Document { content: Content::CreditNote(lines), ..sale.clone() };
+    for document in [sale, credit] {
+        let row = |line: &Value| {
+            let number = |key: &str| line.get(key).map_or(d("0"), |number| d(&number.to_string()));
+            let amount = number("Quantity") * number("UnitAmount") - number("DiscountAmount");
+            (line["Description"].as_str().unwrap().to_owned(), usd().round(amount))
+        };
+        let sent = body(&document);
+        let sent: Vec<_> = sent["LineItems"].as_array().unwrap().iter().map(row).collect();
+        let shown = documents::shown(document.kind(), document.itemised().unwrap(), usd());
+        assert_eq!(shown.into_iter().map(|line| (line.text, line.amount)).collect::<Vec<_>>(), sent);
+    }
+}

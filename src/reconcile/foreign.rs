@@ -1,0 +1,305 @@
+//! The audit of another integration: its documents held against what an order calls for. Only what every integration has
+//! to agree on is compared: that a sale and a credit are there once, their money, their day, and that no text was cut.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
+use super::expectation::{Calls, Expectation, Expected};
+use super::finding::{Class, Field, Finding, Repair, title};
+use super::matching::{By, Match, Wanted};
+use super::words;
+use crate::books::document::{DocumentKey, DocumentKind};
+use crate::books::listed::Listed;
+use crate::books::money::Currency;
+use crate::books::rules::LedgerName;
+
+/// How many days another integration may date a document away from ours: it may count days in another time zone.
+const DAYS: i64 = 1;
+/// The fewest letters that show a text to be the beginning of another.
+const FEWEST_LETTERS: usize = 3;
+
+/// A sale, or a credit, as another integration would have it: in one document.
+struct Side<'a> {
+    key: DocumentKey,
+    kind: DocumentKind,
+    /// What it may come to; the first is what it ought to.
+    totals: Vec<(Currency, Decimal)>,
+    date: NaiveDate,
+    /// What of it is not settled, where that is known.
+    open: Option<Decimal>,
+    /// False if nothing is called for, and the word for why.
+    is_live: bool,
+    why_not: &'a str,
+    parts: Vec<&'a Expected>,
+}
+
+/// What an order calls for, as another integration would have it.
+fn sides(order: &Expectation) -> Vec<Side<'_>> {
+    let Some(date) = order.date else { return Vec::new() };
+    let sale = |is_live: bool, why_not| {
+        let totals = order.totals.clone();
+        let (key, kind) = (DocumentKey::sale(), DocumentKind::Invoice);
+        Side { key, kind, totals, date, open: None, is_live, why_not, parts: Vec::new() }
+    };
+    let is_something = order.totals.first().is_some_and(|(_, total)| !total.is_zero());
+    match &order.calls {
+        Calls::Documents(documents) => called_for(documents),
+        // What it is to come to in these books is not known, but a sale it is.
+        Calls::Held { .. } | Calls::Waiting if is_something => vec![sale(true, "")],
+        Calls::Nothing(rule) if is_something => match rule.as_str() {
+            "cancelled_before_posting" => vec![sale(false, "cancelled")],
+            "deleted" => vec![sale(false, "deleted")],
+            "test_order" => vec![sale(false, "a test order")],
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+fn called_for(documents: &[Expected]) -> Vec<Side<'_>> {
+    let is_sale = |kind| matches!(kind, DocumentKind::Invoice | DocumentKind::SalesReceipt);
+    let is_credit = |kind| matches!(kind, DocumentKind::CreditNote | DocumentKind::RefundReceipt);
+    let is_adjustment = |one: &Expected| one.key.adjustment_number().is_some();
+    let mut groups: BTreeMap<&str, Vec<&Expected>> = BTreeMap::new();
+    for one in documents {
+        // What an edit added is part of the sale where there is one document for it.
+        if is_sale(one.kind) {
+            let key = if is_adjustment(one) { "sale" } else { one.key.whole() };
+            groups.entry(key).or_default().push(one);
+        } else if is_credit(one.kind) && !is_adjustment(one) {
+            groups.entry(one.key.whole()).or_default().push(one);
+        }
+    }
+    // What an edit took away may stand as a credit, or be left out of the invoice.
+    let live = |one: &&Expected| one.is_live();
+    let taken: Decimal = documents
+        .iter()
+        .filter(live)
+        .filter(|one| is_credit(one.kind) && is_adjustment(one))
+        .map(|one| one.total)
+        .sum();
+    let side = |parts: Vec<&'_ Expected>| -> Option<(NaiveDate, Decimal, bool)> {
+        let is_live = parts.iter().any(|one| one.is_live());
+        let counts = |one: &&&Expected| one.is_live() == is_live;
+        Some((parts.first()?.date, parts.iter().filter(counts).map(|one| one.total).sum(), is_live))
+    };
+    let made = groups.into_iter().filter_map(|(key, mut parts)| {
+        parts.sort_by_key(|one| (is_adjustment(one), one.key.part_number()));
+        let (date, total, is_live) = side(parts.clone())?;
+        let first = *parts.first()?;
+        let net = (total - if is_sale(first.kind) { taken } else { Decimal::ZERO }, total);
+        let mut totals = vec![(first.currency, net.0), (first.currency, net.1)];
+        totals.dedup();
+        let settled: Decimal = documents
+            .iter()
+            .filter(live)
+            .filter(|one| parts.iter().any(|part| one.settles.as_ref() == Some(&part.key)))
+            .map(|one| one.total)
+            .sum();
+        let open = (first.kind == DocumentKind::Invoice).then(|| (total - settled).max(Decimal::ZERO));
+        let key = DocumentKey::stored(key.to_owned());
+        Some(Side { key, kind: first.kind, totals, date, open, is_live, why_not: "cancelled", parts })
+    });
+    made.collect()
+}
+
+impl Wanted {
+    /// What another integration ought to have of an order. `ids` are Shopify's ids of the transactions of each document,
+    /// by its key.
+    pub fn all_of(order: &Expectation, ids: &BTreeMap<DocumentKey, Vec<String>>) -> Vec<Wanted> {
+        let one = |side: Side<'_>| {
+            let (currency, total) = side.totals.first().copied()?;
+            let of_refund = side.key.as_str().strip_prefix("credit:").map(str::to_owned);
+            let named = ids.get(&side.key).into_iter().flatten().cloned();
+            let elsewhere = |(other, _): &&(Currency, Decimal)| *other != currency;
+            let other_total = if side.key.is_sale() { order.totals.iter().find(elsewhere).copied() } else { None };
+            Some(Wanted {
+                order_id: order.order_id.clone(),
+                name: order.name.clone(),
+                kind: side.kind,
+                date: side.date,
+                currency,
+                total,
+                other_total,
+                ids: of_refund.into_iter().chain(named).collect(),
+                is_called_for: side.is_live,
+                key: side.key,
+            })
+        };
+        sides(order).into_iter().filter_map(one).collect()
+    }
+}
+
+/// Every difference between what an order calls for and what another integration made of it. `matches` are those that
+/// [`assign`](super::matching::assign) found, `documents` are the order's own: each is looked for one by one.
+pub fn compare_foreign(
+    order: &Expectation,
+    matches: &[Match],
+    documents: &[Listed],
+    ledger: LedgerName,
+) -> Vec<Finding> {
+    let listed = |id: &(DocumentKind, String)| documents.iter().find(|one| one.kind == id.0 && one.ledger_id == id.1);
+    let mut findings = Vec::new();
+    for side in sides(order) {
+        let found = matches.iter().find(|one| one.order_id == order.order_id && one.key == side.key);
+        let audit = Audit { order, side: &side, by: found.map(|one| one.by), ledger };
+        match found.and_then(|one| listed(&one.document)) {
+            None => findings.extend(audit.missing()),
+            Some(listed) => findings.extend(audit.values(listed)),
+        }
+        let extra = found.iter().flat_map(|one| &one.extra).filter_map(listed).filter(|one| one.counts());
+        findings.extend(extra.map(|one| audit.double(one)));
+    }
+    findings
+}
+
+struct Audit<'a> {
+    order: &'a Expectation,
+    side: &'a Side<'a>,
+    by: Option<By>,
+    ledger: LedgerName,
+}
+
+impl Audit<'_> {
+    fn finding(&self, listed: Option<&Listed>, class: Class, field: Option<Field>, cause: String) -> Finding {
+        // How sure it is that the two belong together is said where it is not certain.
+        let unsure = self.by.filter(|by| !matches!(by, By::Id | By::Number));
+        let doubt = unsure.map(|by| format!(" (recognised by {}: {})", by.words(), by.confidence()));
+        Finding {
+            class,
+            document_key: Some(self.side.key.clone()),
+            ledger_id: listed.map(|one| one.ledger_id.clone()),
+            number: listed.map_or_else(|| self.order.name.clone(), |one| one.number.clone()),
+            field,
+            shopify_value: String::new(),
+            ledger_value: String::new(),
+            cause: cause + &doubt.unwrap_or_default(),
+            repair: Repair::Ask,
+        }
+    }
+
+    fn total(&self) -> String {
+        self.side.totals.first().map_or_else(String::new, |(currency, total)| currency.show(*total))
+    }
+
+    fn missing(&self) -> Option<Finding> {
+        let (kind, ledger) = (title(self.side.kind), self.ledger.title());
+        let is_worth_one = self.side.totals.iter().any(|(_, total)| !total.is_zero());
+        let found = self.finding(None, Class::Missing, None, format!("no {kind} in {ledger} is for it"));
+        let repair = if matches!(self.order.calls, Calls::Documents(_)) { Repair::Post } else { Repair::Ask };
+        let (shopify_value, ledger_value) = (self.total(), "nothing".into());
+        (self.side.is_live && is_worth_one).then(|| Finding { shopify_value, ledger_value, repair, ..found })
+    }
+
+    fn double(&self, listed: &Listed) -> Finding {
+        let cause = format!("a second {} for the same order", title(listed.kind));
+        let found = Finding { cause, ..self.finding(Some(listed), Class::Duplicate, None, String::new()) };
+        let ledger_value = words::money(listed.total, listed.currency);
+        Finding { shopify_value: self.total(), ledger_value, ..found }
+    }
+
+    fn wrong(&self, listed: &Listed, field: Field, ours: String, theirs: String, cause: &str) -> Finding {
+        let found = self.finding(Some(listed), Class::Wrong, Some(field), cause.to_owned());
+        Finding { shopify_value: ours, ledger_value: theirs, ..found }
+    }
+
+    fn values(&self, listed: &Listed) -> Vec<Finding> {
+        let side = self.side;
+        if !side.is_live {
+            let cause = format!("the order is {}, and the other integration did not follow", side.why_not);
+            let status = || self.wrong(listed, Field::Status, side.why_not.into(), "counts".into(), &cause);
+            return listed.counts().then(status).into_iter().collect();
+        }
+        if !listed.counts() {
+            let status = if listed.void { "void" } else { "draft" };
+            let cause = "the order stands in Shopify, and its document does not count";
+            return vec![self.wrong(listed, Field::Status, "counts".into(), status.into(), cause)];
+        }
+        let mut findings = Vec::new();
+        let right = self.money(listed, &mut findings);
+        if let Some(date) = listed.date.filter(|date| (*date - side.date).num_days().abs() > DAYS) {
+            let (ours, theirs) = (side.date.to_string(), date.to_string());
+            findings.push(self.wrong(listed, Field::Date, ours, theirs, "it is dated on another day"));
+        }
+        if let (true, Some(expected), Some(open)) = (right, side.open, listed.open)
+            && expected != open
+        {
+            let shown = |amount| format!("{} open", words::money(amount, side.totals.first().map(|one| one.0)));
+            let cause =
+                if open > expected { "money is not entered against it" } else { "too much is entered against it" };
+            findings.push(self.wrong(listed, Field::Balance, shown(expected), shown(open), cause));
+        }
+        if let Some((ours, theirs)) = self.cut_text(listed) {
+            let cause = "the text was cut at an emoji or another special character";
+            findings.push(self.wrong(listed, Field::Text, ours, theirs, cause));
+        }
+        findings
+    }
+
+    /// Currency and total; true if both are right.
+    fn money(&self, listed: &Listed, findings: &mut Vec<Finding>) -> bool {
+        let totals = &self.side.totals;
+        let Some((currency, total)) = totals.first().copied() else { return true };
+        let stated = listed.currency.unwrap_or(currency);
+        if !totals.iter().any(|(one, _)| *one == stated) {
+            let other = self.order.totals.iter().any(|(one, amount)| *one == stated && *amount == listed.total);
+            let cause = if other {
+                "it was posted in the order's other currency"
+            } else {
+                "it was posted in a currency that is none of the order's"
+            };
+            let (ours, theirs) = (currency.show(total), stated.show(listed.total));
+            findings.push(self.wrong(listed, Field::Currency, ours, theirs, cause));
+            return false;
+        }
+        let fits = totals.iter().any(|(one, total)| *one == stated && *total == listed.total);
+        if !fits {
+            let other = self.order.totals.iter().any(|(one, amount)| *one != stated && *amount == listed.total);
+            let cause =
+                if other { "the amount is that of the order's other currency" } else { "the total is not the order's" };
+            let (ours, theirs) = (self.total(), stated.show(listed.total));
+            findings.push(self.wrong(listed, Field::Total, ours, theirs, cause));
+        }
+        fits
+    }
+
+    /// A line's text and what is left of it. Only letters and digits are compared, and a text that merely leaves out
+    /// what stands behind a dash is not cut: an emoji or another sign has to be the place.
+    fn cut_text(&self, listed: &Listed) -> Option<(String, String)> {
+        let ours: Vec<&str> =
+            self.side.parts.iter().flat_map(|part| &part.lines).map(|line| line.text.as_str()).collect();
+        let marked = self.order.features.has("emoji") || self.order.features.has("non_latin");
+        let is_cut = |theirs: &str| {
+            let letters = letters(theirs);
+            let enough = letters.chars().count() >= FEWEST_LETTERS;
+            let is_whole = ours.iter().any(|text| self::letters(text) == letters);
+            let from = |text: &&&str| self::letters(text).starts_with(&letters) && (marked || breaks(text, &letters));
+            if enough && !is_whole { ours.iter().find(from).copied() } else { None }
+        };
+        let mut theirs = listed.lines.iter().map(|line| line.text.as_str());
+        theirs.find_map(|text| Some((words::short(is_cut(text)?), words::short(text))))
+    }
+}
+
+/// What of a text is compared.
+fn letters(text: &str) -> String {
+    text.chars().filter(|one| one.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// True if what follows the first letters of `text`, up to the next letter, holds a sign that careless programs stumble
+/// over.
+fn breaks(text: &str, first: &str) -> bool {
+    let mut left = first.chars().count();
+    let rest = text.chars().skip_while(|one| {
+        let is_letter = one.is_alphanumeric();
+        let is_before = left > 0;
+        if is_letter && is_before {
+            left -= one.to_lowercase().count().min(left);
+        }
+        is_before
+    });
+    let mut between = rest.take_while(|one| !one.is_ascii_alphanumeric());
+    between.any(|one| !one.is_ascii() || matches!(one, '&' | '"' | '\'' | '<' | '>' | '\\' | '%' | '`'))
+}
