@@ -12,8 +12,8 @@ mod taxes;
 
 pub use names::{Named, NamedKind};
 pub use settings::{
-    ClosedPeriod, CurrencySide, Customers, DifferencesTax, ExchangeRate, Lines, Reconcile, SaleDocument, Settings, Subscriptions,
-    TaxAmounts, TaxBooking, ZeroTotal,
+    ClosedPeriod, CurrencySide, Customers, DifferencesTax, ExchangeRate, Lines, Reconcile, SaleDocument, Settings,
+    Subscriptions, TaxAmounts, TaxBooking, ZeroTotal,
 };
 pub use taxes::{IncludedTax, Rate, TaxEntry};
 

@@ -8,8 +8,8 @@ use worker::{Env, Headers, Method, Request, Response, Result};
 
 use super::answers::{page, problem, see_other};
 use super::clock::RuntimeClock;
-use super::reconciliations;
 use super::queue::{AFTER, Question, all_books, ask, labels};
+use super::reconciliations;
 use super::variables;
 use crate::config::{self, Connection, Variables, variable};
 use crate::dashboard::{Books, ConnectPage, Notice, OverviewPage, Unreadable};

@@ -62,9 +62,7 @@ impl DurableObject for LedgerQueue {
             return Ok(response);
         }
         let of = at.order_id.as_str();
-        if let Some(response) =
-            super::reconciling::answer(&books, &path, &at.connection, of, &mut request).await?
-        {
+        if let Some(response) = super::reconciling::answer(&books, &path, &at.connection, of, &mut request).await? {
             return Ok(response);
         }
         match path.as_str() {

@@ -113,8 +113,7 @@ pub async fn act(request: &Request, env: &Env, variables: &Variables, id: &str, 
 }
 
 async fn listed(env: &Env, connection: &Connection) -> std::result::Result<Listed, String> {
-    let mut answer =
-        about(env, connection, "", "/reconcile/list", None).await.map_err(|error| error.to_string())?;
+    let mut answer = about(env, connection, "", "/reconcile/list", None).await.map_err(|error| error.to_string())?;
     answer.json().await.map_err(|_| "the books cannot be reached just now".to_owned())
 }
 

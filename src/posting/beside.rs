@@ -22,11 +22,11 @@ use crate::config::{Connection, Settings};
 use crate::ledgers::{self, Ledger, RateLimit, WireRequest};
 use crate::normalize::{self, Cutover, Desired, Input};
 use crate::platform::{Response, SqlError, transaction};
+use crate::shopify::OrderState;
+use crate::shopify::admin::{Question, Summary};
 use crate::shopify::money::{MoneySet, Side};
 use crate::shopify::transaction::Transaction;
-use crate::shopify::OrderState;
 use rust_decimal::Decimal;
-use crate::shopify::admin::{Question, Summary};
 
 /// Of every window of a ledger's limits, work beside posting leaves this share (one in so many) to live orders.
 const LEFT_TO_LIVE: usize = 2;

@@ -68,6 +68,11 @@ impl By {
         Decimal::new(percent, 2)
     }
 
+    /// True if the document says itself whose it is.
+    pub fn is_named(self) -> bool {
+        matches!(self, By::Id | By::Number)
+    }
+
     /// In words.
     pub fn words(self) -> &'static str {
         match self {

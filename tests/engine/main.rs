@@ -24,7 +24,6 @@ mod person;
 mod preflight;
 mod privacy;
 mod proofs;
-mod reconcile;
 mod retention;
 mod shopify;
 mod stories;

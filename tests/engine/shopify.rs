@@ -9,18 +9,7 @@ use tillproof::platform::Clock;
 use crate::support::{Bench, Company, Story, everything, one_in};
 use crate::told;
 
-pub fn connected(company: Company, settings: Value) -> Bench {
-    let mut bench = Bench::with(company, settings);
-    bench.variables.insert("SHOPIFY_CLIENT_ID".into(), json!(CLIENT.0));
-    bench.variables.insert("SHOPIFY_CLIENT_SECRET".into(), json!(CLIENT.1));
-    bench
-}
-
-pub fn happened(bench: &Bench, story: &Story) {
-    for (topic, body) in &story.deliveries {
-        bench.world.borrow_mut().shopify.happened(topic, body);
-    }
-}
+pub use crate::support::{connected, happened};
 
 fn edited(order_id: &str) -> Value {
     json!({"order_edit": {"id": 1, "order_id": order_id.parse::<u64>().unwrap()}})

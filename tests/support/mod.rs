@@ -59,6 +59,21 @@ pub struct Bench {
     deliveries: std::cell::Cell<u64>,
 }
 
+/// A fresh bench whose shop can be asked.
+pub fn connected(company: Company, settings: Value) -> Bench {
+    let mut bench = Bench::with(company, settings);
+    bench.variables.insert("SHOPIFY_CLIENT_ID".into(), sandbox::shopify::CLIENT.0.into());
+    bench.variables.insert("SHOPIFY_CLIENT_SECRET".into(), sandbox::shopify::CLIENT.1.into());
+    bench
+}
+
+/// The shop knows what happens in a story, whether it is delivered or not.
+pub fn happened(bench: &Bench, story: &Story) {
+    for (topic, body) in &story.deliveries {
+        bench.world.borrow_mut().shopify.happened(topic, body);
+    }
+}
+
 pub fn start() -> DateTime<Utc> {
     "2026-11-02T09:00:00Z".parse().unwrap()
 }
@@ -229,7 +244,10 @@ impl Bench {
     /// One tick of cron.
     pub fn poke(&self) {
         let http = SandboxHttp(self);
-        tillproof::reconcile::run::poke(&self.books(&http)).now_or_never().expect("nothing on the bench waits").unwrap();
+        tillproof::reconcile::run::poke(&self.books(&http))
+            .now_or_never()
+            .expect("nothing on the bench waits")
+            .unwrap();
     }
 
     /// Turns, each at the time the alarm was set to, until nothing is due within a day. Panics if it never gets quiet.

@@ -13,9 +13,9 @@ use crate::config::{Connection, Settings};
 use crate::ledgers::Ledger;
 use crate::platform::{Row, Sql, SqlError, Value, transaction};
 use crate::posting::{Books, Called, PostedState};
-use crate::reconcile::{Case, Finding, Written, compare as differences};
 use crate::reconcile::expectation::{Calls, Expectation, Expected};
 use crate::reconcile::features::Features;
+use crate::reconcile::{Case, Finding, Written, compare as differences};
 use crate::shopify::OrderState;
 
 /// Orders in a piece of work.
@@ -138,7 +138,13 @@ fn found(
     expectation: &Expectation,
     written: &[Written],
 ) -> Result<Vec<Listed>, SqlError> {
-    let mut numbers: Vec<&str> = expectation.calls.documents().iter().chain(written.iter().map(|one| &one.expected)).map(|one| one.number.as_str()).collect();
+    let mut numbers: Vec<&str> = expectation
+        .calls
+        .documents()
+        .iter()
+        .chain(written.iter().map(|one| &one.expected))
+        .map(|one| one.number.as_str())
+        .collect();
     numbers.retain(|number| !number.is_empty());
     numbers.sort_unstable();
     numbers.dedup();
@@ -223,7 +229,12 @@ fn want_lookups(sql: &dyn Sql, run: &Run, open: &Open) -> Result<(), SqlError> {
         put(one.kind, true, &one.ledger_id)?;
     }
     let is_written = |key: &DocumentKey| open.written.iter().any(|one| one.stands && one.expected.key == *key);
-    open.expectation.calls.documents().iter().filter(|one| !is_written(&one.key)).try_for_each(|one| put(one.kind, false, &one.number))
+    open.expectation
+        .calls
+        .documents()
+        .iter()
+        .filter(|one| !is_written(&one.key))
+        .try_for_each(|one| put(one.kind, false, &one.number))
 }
 
 /// The second look: what does not fit now is a finding.

@@ -70,7 +70,8 @@ fn place(sql: &dyn Sql, run: &Run, connection: &Connection, row: &Row, can_ask: 
         return set_stage(sql, run, &order_id, Stage::Ready);
     }
     // A number like ours, for an order that was never delivered: Shopify knows whether there is one.
-    let ids: Vec<&str> = listed.note.split(|letter: char| !letter.is_ascii_digit()).filter(|word| word.len() >= SHORTEST_ID).collect();
+    let ids: Vec<&str> =
+        listed.note.split(|letter: char| !letter.is_ascii_digit()).filter(|word| word.len() >= SHORTEST_ID).collect();
     match ids.first().filter(|_| listed.number.starts_with(prefix)) {
         Some(order_id) if can_ask => {
             claim(order_id)?;

@@ -23,7 +23,7 @@ const UNCLEAR: Duration = Duration::minutes(1);
 /// A document is dated in the company's time zone, an order made in UTC.
 const A_DAY: Duration = Duration::days(1);
 /// The shortest number that may be an order's id or name.
-const SHORTEST_WORD: usize = 3;
+const SHORTEST_WORD: usize = 1;
 
 /// Lists a page of Shopify's orders. Without an Admin API, the orders that were delivered have to do.
 pub async fn shop(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Piece {
@@ -57,7 +57,15 @@ pub async fn shop(books: &Books<'_>, connection: &Connection, run: &mut Run) -> 
 fn listed(books: &Books<'_>, sql: &dyn Sql, connection: &Connection, run: &Run, one: &Summary) -> Result<(), SqlError> {
     let known = books.knows(connection, one)?;
     let stage = if known { Stage::Ready } else { Stage::Unfetched };
-    put_order(sql, run, &one.order_id, &one.name, &one.created_at.to_rfc3339(), known.then_some("known").unwrap_or("fetched"), stage)
+    put_order(
+        sql,
+        run,
+        &one.order_id,
+        &one.name,
+        &one.created_at.to_rfc3339(),
+        known.then_some("known").unwrap_or("fetched"),
+        stage,
+    )
 }
 
 /// An order of the run; one that changed while it was being listed is listed again.
@@ -242,7 +250,8 @@ fn put_document(sql: &dyn Sql, run: &Run, one: &Listed) -> Result<(), SqlError> 
          WHERE json_extract(posted, '$.ledger_id') = ?1 AND kind = ?2 AND state <> 'foreign' LIMIT 1",
         &[one.ledger_id.as_str().into(), one.kind.as_str().into()],
     )?;
-    let owner = owners.first().map(|row| Ok::<_, SqlError>((row.text("connection")?, row.text("order_id")?))).transpose()?;
+    let owner =
+        owners.first().map(|row| Ok::<_, SqlError>((row.text("connection")?, row.text("order_id")?))).transpose()?;
     if owner.as_ref().is_some_and(|(connection, _)| *connection != run.connection) {
         return Ok(());
     }

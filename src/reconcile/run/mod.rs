@@ -15,8 +15,8 @@ mod audit;
 mod cases;
 mod left;
 mod listing;
-mod report;
 mod repair;
+mod report;
 mod schedule;
 mod start;
 mod tables;
@@ -49,7 +49,8 @@ type Piece = Result<Next, NoReply>;
 
 /// One alarm: live orders are posted first; what else there is goes on beside them.
 pub async fn turn(books: &Books<'_>) {
-    let is_due = |books: &Books<'_>| Ok::<bool, SqlError>(due(books)?.is_some_and(|at| at <= books.platform.clock.now()));
+    let is_due =
+        |books: &Books<'_>| Ok::<bool, SqlError>(due(books)?.is_some_and(|at| at <= books.platform.clock.now()));
     // A database that fails is the engine's to deal with.
     let beside = matches!(books.posting_is_due(), Ok(false)) && is_due(books).unwrap_or_default();
     if !beside || books.platform.pulse.beats(books.platform.clock.now()) {
@@ -90,7 +91,9 @@ async fn work(books: &Books<'_>) -> Result<(), SqlError> {
     let began = books.platform.clock.now();
     for _ in 0..PIECES {
         let now = books.platform.clock.now();
-        let Some(run) = Run::next(books.platform.sql)?.filter(|run| run.due_at.is_some_and(|at| at <= now)) else { break };
+        let Some(run) = Run::next(books.platform.sql)?.filter(|run| run.due_at.is_some_and(|at| at <= now)) else {
+            break;
+        };
         if now - began > WORKING_TIME || books.posting_is_due()? {
             break;
         }

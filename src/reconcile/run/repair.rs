@@ -71,7 +71,8 @@ fn one(books: &Books<'_>, connection: &Connection, run: &Run, order_id: &str) ->
         books.want_again(connection, order_id, None)?;
     }
     put_order(sql, run, order_id, order_id, "", "known", Stage::Compared)?;
-    let name = "UPDATE run_orders SET name = coalesce((SELECT name FROM orders WHERE connection = ?1 AND order_id = ?2), name)
+    let name =
+        "UPDATE run_orders SET name = coalesce((SELECT name FROM orders WHERE connection = ?1 AND order_id = ?2), name)
                 WHERE run = ?3 AND order_id = ?2";
     sql.exec(name, &[connection.id.as_str().into(), order_id.into(), run.id.as_str().into()]).map(drop)
 }

@@ -10,9 +10,9 @@ use crate::journal::{self, DiscrepancyRecord, ReconciliationRecord, Record};
 use crate::platform::time::iso;
 use crate::platform::{Sql, SqlError, transaction};
 use crate::posting::Books;
-use crate::reconcile::{Class, Finding};
 use crate::reconcile::diagnosis::{Pattern, Tally};
 use crate::reconcile::features::Features;
+use crate::reconcile::{Class, Finding};
 
 /// Rows that are read at a time.
 const PAGE: i64 = 1_000;
@@ -123,7 +123,11 @@ pub fn publish(books: &Books<'_>, run: &mut Run) -> Piece {
         }
     }
     let found = counts(sql, run)?;
-    if round == 1 { run.before = Some(found) } else { run.after = Some(found) }
+    if round == 1 {
+        run.before = Some(found)
+    } else {
+        run.after = Some(found)
+    }
     let wants_repair = round == 1 && run.repair && run.kind != Kind::Audit && found.drift() > 0;
     transaction(sql, |sql| {
         if round == 1 {

@@ -114,7 +114,8 @@ pub fn ended(books: &Books<'_>, _sql: &dyn Sql, run: &Run) -> Result<(), SqlErro
     let Some(mut plan) = load(books, &run.connection)? else { return Ok(()) };
     let is_clean = run.before.is_some_and(|counts| counts.drift() == 0);
     plan.clean = if is_clean { plan.clean + 1 } else { 0 };
-    let every = books.connections.iter().find(|one| one.id == run.connection).and_then(|one| one.settings.as_ref().ok());
+    let every =
+        books.connections.iter().find(|one| one.id == run.connection).and_then(|one| one.settings.as_ref().ok());
     if let Some(pause) = every.and_then(|settings| pause(settings.reconcile, plan.clean)) {
         plan.regular = iso(run.started_at + pause);
     }

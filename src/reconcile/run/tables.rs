@@ -276,7 +276,8 @@ fn read(row: &Row) -> Result<Run, SqlError> {
     })
 }
 
-const COLUMNS: &str = "id, connection, kind, from_at, to_at, repair, CAST(sample AS TEXT) AS sample, phase, cursor, due_at,
+const COLUMNS: &str =
+    "id, connection, kind, from_at, to_at, repair, CAST(sample AS TEXT) AS sample, phase, cursor, due_at,
     waits_for, patience_until, started_at, finished_at, shopify_count, ledger_count, before, after";
 
 impl Run {
@@ -293,7 +294,8 @@ impl Run {
         if !exist(sql)? {
             return Ok(Vec::new());
         }
-        let statement = format!("SELECT {COLUMNS} FROM runs WHERE connection = ? ORDER BY started_at DESC, id DESC LIMIT ?");
+        let statement =
+            format!("SELECT {COLUMNS} FROM runs WHERE connection = ? ORDER BY started_at DESC, id DESC LIMIT ?");
         sql.exec(&statement, &[connection.into(), most.into()])?.iter().map(read).collect()
     }
 

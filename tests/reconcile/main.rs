@@ -1,12 +1,20 @@
 //! Both sides compared, against both ledgers: what we posted differs in nothing; what was planted is found, all of it and
 //! nothing else; what is missing is posted.
 
+#[path = "../support/mod.rs"]
+mod support;
+
 use serde_json::json;
 
-use crate::shopify::{connected, happened};
-use crate::support::reconcile::in_short;
-use crate::support::{Bench, Story, one_in};
-use crate::told;
+use support::reconcile::in_short;
+use support::{Bench, Company, Story, connected, happened, one_in};
+
+fn told(company: Company, story: &Story) -> Bench {
+    let bench = Bench::with(company, story.settings(company));
+    bench.tell(story);
+    bench.run();
+    bench
+}
 
 /// Compares, and says what differs where the order is not held: what is held is missing, and says so.
 fn differences(bench: &Bench) -> Vec<String> {
