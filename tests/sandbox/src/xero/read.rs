@@ -11,6 +11,11 @@ use crate::http::{Reply, Request};
 use crate::json;
 use crate::view::DocumentView;
 
+/// Values of one filter, and characters of a query: "batch ~40 values per request; limited by URL length", which others met at
+/// about 25 conditions on an id (conservative).
+const MOST_VALUES: usize = 40;
+const LONGEST_QUERY: usize = 2_048;
+
 impl Company {
     pub(super) fn read(&mut self, now: DateTime<Utc>, request: &Request, parts: &[&str]) -> Reply {
         match parts {
@@ -75,6 +80,10 @@ impl Company {
     /// Filters, order and pages. Without a page (or `Statuses`, or `summaryOnly`) a list of documents silently stops at 100 and has
     /// no line items.
     fn list(&mut self, now: DateTime<Utc>, request: &Request, name: &str) -> Reply {
+        let names = ["IDs", "InvoiceNumbers", "ContactIDs"].map(|key| request.parameter(key).unwrap_or_default());
+        if request.query.len() > LONGEST_QUERY || names.iter().any(|list| list.split(',').count() > MOST_VALUES) {
+            return Reply::text(414, "URI Too Long");
+        }
         let clause = request.parameter("where").map(|text| Where::parse(name, &text)).transpose();
         let clause = match clause {
             Ok(clause) => clause.unwrap_or_default(),

@@ -1,5 +1,5 @@
-//! `where=`: comparisons joined by AND, on the fields that Xero calls optimised. Anything else is a QueryParseException
-//! (conservative: Xero accepts more, slowly).
+//! `where=`: comparisons joined by AND, on the fields that Xero calls optimised, or one field compared with several values,
+//! joined by OR. Anything else is a QueryParseException (conservative: Xero accepts more, slowly).
 
 use std::cmp::Ordering;
 
@@ -24,10 +24,12 @@ struct Condition {
 
 #[derive(Clone, Debug, Default)]
 pub struct Where {
-    conditions: Vec<Condition>,
+    /// One of these has to hold in full; none says nothing.
+    alternatives: Vec<Vec<Condition>>,
 }
 
-/// The optimised fields by resource, as (name, where it is stored).
+/// The optimised fields by resource, as (name, where it is stored), and those by which single documents are named (several
+/// payments by `PaymentID==Guid("…") OR …`: github.com/freakboy3742/pyxero/issues/260).
 fn fields(resource: &str) -> &'static [(&'static str, &'static str)] {
     match resource {
         "Invoices" => &[
@@ -52,6 +54,8 @@ fn fields(resource: &str) -> &'static [(&'static str, &'static str)] {
             ("Contact.Name", "Contact.Name"),
             ("Contact.ContactNumber", "Contact.ContactNumber"),
             ("Type", "Type"),
+            ("CreditNoteID", "CreditNoteID"),
+            ("CreditNoteNumber", "CreditNoteNumber"),
         ],
         "Payments" => &[
             ("PaymentType", "PaymentType"),
@@ -59,6 +63,7 @@ fn fields(resource: &str) -> &'static [(&'static str, &'static str)] {
             ("Date", "DateString"),
             ("Invoice.InvoiceID", "Invoice.InvoiceID"),
             ("Reference", "Reference"),
+            ("PaymentID", "PaymentID"),
         ],
         "Contacts" => &[("Name", "Name"), ("EmailAddress", "EmailAddress"), ("AccountNumber", "AccountNumber")],
         "Accounts" => &[
@@ -75,8 +80,8 @@ fn fields(resource: &str) -> &'static [(&'static str, &'static str)] {
 
 const OPERATORS: [&str; 6] = ["==", "!=", ">=", "<=", ">", "<"];
 
-/// Splits at AND and && outside of quotes.
-fn split(text: &str) -> Vec<String> {
+/// Splits at the joints outside of quotes.
+fn split(text: &str, joints: [&str; 2]) -> Vec<String> {
     let (mut parts, mut current, mut in_quotes) = (Vec::new(), String::new(), false);
     for character in text.chars() {
         in_quotes ^= character == '"';
@@ -85,7 +90,7 @@ fn split(text: &str) -> Vec<String> {
             continue;
         }
         let upper = current.to_uppercase();
-        let joint = [" AND ", "&&"].into_iter().find(|joint| upper.ends_with(joint));
+        let joint = joints.into_iter().find(|joint| upper.ends_with(joint));
         if let Some(joint) = joint {
             parts.push(current[..current.len() - joint.len()].to_owned());
             current.clear();
@@ -127,25 +132,38 @@ fn literal(text: &str) -> Result<Literal, String> {
 
 impl Where {
     pub fn parse(resource: &str, text: &str) -> Result<Self, String> {
-        let mut conditions = Vec::new();
-        for part in split(text) {
-            let operator = OPERATORS
-                .into_iter()
-                .filter_map(|operator| Some((part.find(operator)?, operator)))
-                .min_by_key(|(at, operator)| (*at, 9 - operator.len()));
-            let (at, operator) = operator.ok_or_else(|| format!("Expression expected: {part}"))?;
-            let name = part[..at].trim();
-            let path =
-                fields(resource).iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, path)| *path);
-            let path = path.ok_or_else(|| format!("No property or field '{name}' exists in type '{resource}'"))?;
-            conditions.push(Condition { path, operator, literal: literal(&part[at + operator.len()..])? });
+        let parts = split(text, [" OR ", "||"]);
+        let alternatives = parts.iter().map(|part| conditions(resource, part)).collect::<Result<Vec<_>, _>>()?;
+        let first = alternatives.first().and_then(|one| one.first()).map(|condition| condition.path);
+        let names_first =
+            |one: &Vec<Condition>| matches!(&one[..], [only] if only.operator == "==" && Some(only.path) == first);
+        if alternatives.len() > 1 && !alternatives.iter().all(names_first) {
+            return Err("OR joins values of one field only".into());
         }
-        Ok(Self { conditions })
+        Ok(Self { alternatives })
     }
 
     pub fn matches(&self, row: &Value) -> bool {
-        self.conditions.iter().all(|condition| condition.holds(row))
+        let holds = |all: &Vec<Condition>| all.iter().all(|condition| condition.holds(row));
+        self.alternatives.is_empty() || self.alternatives.iter().any(holds)
     }
+}
+
+/// Comparisons joined by AND.
+fn conditions(resource: &str, text: &str) -> Result<Vec<Condition>, String> {
+    let mut conditions = Vec::new();
+    for part in split(text, [" AND ", "&&"]) {
+        let operator = OPERATORS
+            .into_iter()
+            .filter_map(|operator| Some((part.find(operator)?, operator)))
+            .min_by_key(|(at, operator)| (*at, 9 - operator.len()));
+        let (at, operator) = operator.ok_or_else(|| format!("Expression expected: {part}"))?;
+        let name = part[..at].trim();
+        let path = fields(resource).iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, path)| *path);
+        let path = path.ok_or_else(|| format!("No property or field '{name}' exists in type '{resource}'"))?;
+        conditions.push(Condition { path, operator, literal: literal(&part[at + operator.len()..])? });
+    }
+    Ok(conditions)
 }
 
 impl Condition {
@@ -190,6 +208,13 @@ mod tests {
     }
 
     #[test]
+    fn one_field_may_be_one_of_several_values() {
+        let clause = Where::parse("Payments", r#"Reference=="1" OR Reference=="a OR b""#).unwrap();
+        let found = ["1", "a OR b", "a"].map(|reference| clause.matches(&json!({ "Reference": reference })));
+        assert_eq!(found, [true, true, false]);
+    }
+
+    #[test]
     fn a_guid_reaches_into_a_payment() {
         let row = json!({ "Invoice": { "InvoiceID": "bd63b5f1-0000-4000-a000-000000000000" } });
         let clause = Where::parse("Payments", r#"Invoice.InvoiceId==Guid("BD63B5F1-0000-4000-a000-000000000000")"#);
@@ -198,9 +223,15 @@ mod tests {
 
     #[test]
     fn what_is_not_optimised_or_not_quoted_safely_is_refused() {
-        for text in
-            [r#"Url=="x""#, r#"Reference=='x'"#, r#"Reference=="a\"b""#, r#"Type=="A" OR Type=="B""#, "Reference"]
-        {
+        for text in [
+            r#"Url=="x""#,
+            r#"Reference=='x'"#,
+            r#"Reference=="a\"b""#,
+            r#"Type=="A" OR Reference=="B""#,
+            r#"Date>=DateTime(2026,1,1) OR Date>=DateTime(2026,2,1)"#,
+            r#"Type=="A" AND Reference=="B" OR Reference=="C""#,
+            "Reference",
+        ] {
             assert!(Where::parse("Invoices", text).is_err(), "{text}");
         }
     }
