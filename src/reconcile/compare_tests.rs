@@ -139,9 +139,8 @@ fn a_replacement_is_no_duplicate_while_the_first_one_is_void() {
     ledger[0].void = false;
     assert_eq!(
         found(&order, &written, &ledger, None),
-        [
-            "duplicate sale -: 26.00 USD | 26.00 USD | a second invoice for the order beside S-1001-v2, not posted by us | ask"
-        ]
+        ["duplicate sale -: 26.00 USD | 26.00 USD | a second invoice for the order beside \
+          S-1001-v2, not posted by us | ask"]
     );
 }
 
@@ -156,9 +155,12 @@ fn a_second_sale_is_a_duplicate_and_money_of_its_own_is_unexpected() {
     assert_eq!(
         found(&order, &written, &ledger, None),
         [
-            "duplicate sale -: 26.00 USD | 26.00 USD | a second invoice for the order beside S-1001, not posted by us | ask",
-            "unexpected - -: nothing | 3.00 USD | entered in Xero by hand or by another program: no payment is called for | ask",
-            "duplicate payment:6700 -: 26.00 USD | 26.00 USD | a second payment for the order beside 6700, not posted by us | ask",
+            "duplicate sale -: 26.00 USD | 26.00 USD | a second invoice for the order beside \
+             S-1001, not posted by us | ask",
+            "unexpected - -: nothing | 3.00 USD | entered in Xero by hand or by another \
+             program: no payment is called for | ask",
+            "duplicate payment:6700 -: 26.00 USD | 26.00 USD | a second payment for the order beside \
+             6700, not posted by us | ask",
         ]
     );
 }
@@ -171,9 +173,8 @@ fn an_order_that_calls_for_nothing_makes_what_stands_stale_or_unexpected() {
     assert_eq!(found_of(&written[..1]), [format!("stale sale status: void | counts | {SINCE} | update")]);
     assert_eq!(
         found_of(&[]),
-        [
-            "unexpected - -: nothing | 26.00 USD | entered in Xero by hand or by another program: no invoice is called for | ask"
-        ]
+        ["unexpected - -: nothing | 26.00 USD | entered in Xero by hand or by another \
+          program: no invoice is called for | ask"]
     );
 }
 
@@ -192,10 +193,9 @@ fn another_integrations_documents_of_an_older_order_are_right() {
     ledger[0].void = true;
     assert_eq!(
         found(&order, &written, &ledger, None),
-        [
-            "wrong sale status: counts | void | the invoice of another integration, to which our payments belong, was changed \
-          in Xero by hand | ask"
-        ]
+        ["wrong sale status: counts | void | the invoice of another integration, to which our payments belong, was \
+          changed \
+          in Xero by hand | ask"]
     );
 }
 

@@ -210,9 +210,9 @@ mod tests {
     /// 400 orders: every fifth in a foreign currency, every third of several lines, paid through one of two gateways.
     fn shop(is_bad: impl Fn(usize, &Features) -> bool) -> Vec<(Features, bool)> {
         let order = |at: usize| {
-            let foreign = if at % 5 == 0 { "foreign_currency currency:EUR" } else { "" };
-            let several = if at % 3 == 0 { "several_lines" } else { "" };
-            let gateway = if at % 2 == 0 { "gateway:paypal" } else { "gateway:stripe" };
+            let foreign = if at.is_multiple_of(5) { "foreign_currency currency:EUR" } else { "" };
+            let several = if at.is_multiple_of(3) { "several_lines" } else { "" };
+            let gateway = if at.is_multiple_of(2) { "gateway:paypal" } else { "gateway:stripe" };
             let all = features(&format!("{foreign} {several} {gateway} tax_included"));
             let bad = is_bad(at, &all);
             (all, bad)
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn one_mark_is_told_alone_and_another_name_of_it_is_not() {
-        let orders = shop(|at, one| one.has("foreign_currency") && at % 7 != 0);
+        let orders = shop(|at, one| one.has("foreign_currency") && !at.is_multiple_of(7));
         assert_eq!(told(&orders), ["68 of 68 missing orders are in a foreign currency; 20 % of all orders are."]);
     }
 

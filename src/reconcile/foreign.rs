@@ -1,5 +1,5 @@
-//! The audit of another integration: its documents held against what an order calls for. Only what every integration has
-//! to agree on is compared: that a sale and a credit are there once, their money, their day, and that no text was cut.
+//! The audit of another integration: its documents held against what an order calls for. Only what every integration
+//! has to agree on is compared: that a sale and a credit are there once, their money, their day, and that no text was cut.
 
 use std::collections::BTreeMap;
 
@@ -190,7 +190,7 @@ impl Audit<'_> {
         let found = self.finding(None, Class::Missing, None, format!("no {kind} in {ledger} is for it"));
         let repair = if matches!(self.order.calls, Calls::Documents(_)) { Repair::Post } else { Repair::Ask };
         let (shopify_value, ledger_value) = (self.total(), "nothing".into());
-        (self.side.is_live && is_worth_one).then(|| Finding { shopify_value, ledger_value, repair, ..found })
+        (self.side.is_live && is_worth_one).then_some(Finding { shopify_value, ledger_value, repair, ..found })
     }
 
     fn double(&self, listed: &Listed) -> Finding {

@@ -1,5 +1,5 @@
-//! Both sides held against each other, record by record: what an order calls for, what was written of it, what the ledger
-//! lists. Differences are classified, what they have in common is found, and each says what is to be done.
+//! Both sides held against each other, record by record: what an order calls for, what was written of it, what the
+//! ledger lists. Differences are classified, what they have in common is found, and each says what is to be done.
 //!
 //! Everything here is a pure function of plain data: no clock, no I/O, no database.
 

@@ -173,6 +173,6 @@ fn is_open(case: &Case<'_>, slot: &Slot<'_>) -> bool {
 }
 
 fn take<'a>(left: &mut Vec<&'a Listed>, wanted: impl Fn(&&'a Listed) -> bool) -> Option<&'a Listed> {
-    let at = left.iter().position(|one| wanted(one))?;
+    let at = left.iter().position(wanted)?;
     Some(left.remove(at))
 }
