@@ -37,7 +37,7 @@ fn wanted(sql: &dyn Sql, connection: &str, now: DateTime<Utc>) -> Result<Vec<Ord
 }
 
 /// It was fetched, or cannot be: until something new is heard of it, it is not asked for again.
-fn settled(sql: &dyn Sql, at: &OrderRef) -> Result<(), SqlError> {
+pub fn settled(sql: &dyn Sql, at: &OrderRef) -> Result<(), SqlError> {
     let [connection, order_id] = at.params();
     sql.exec(
         "UPDATE orders SET wants_fetch = 0, marks = 0, fetched_seq = (SELECT coalesce(MAX(seq), 0) FROM events

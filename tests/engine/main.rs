@@ -22,6 +22,7 @@ mod obstacles;
 #[path = "../simulation/person.rs"]
 mod person;
 mod preflight;
+mod preview;
 mod privacy;
 mod proofs;
 mod retention;
