@@ -7,6 +7,7 @@
 
 mod alerts;
 mod apply;
+mod backfill;
 mod books;
 mod breaker;
 mod budget;
@@ -52,6 +53,7 @@ mod turn;
 mod view;
 mod writes;
 
+pub use backfill::{Backfill, BackfillChange};
 pub use books::Books;
 pub use consent::{Callback, Consented, Declined, connection_of};
 pub use cutover::{Answer, Answered};

@@ -4,6 +4,7 @@
 mod support;
 
 mod arrival;
+mod backfill;
 mod batches;
 mod claims;
 mod connect;
