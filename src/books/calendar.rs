@@ -1,6 +1,6 @@
 //! Days as a company's books count them.
 
-use chrono::{DateTime, FixedOffset, NaiveDate};
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 
 /// Which day an instant is for a company, and which days its books are still open for.
@@ -25,6 +25,13 @@ impl Calendar {
         self.zone.map_or_else(|| at.date_naive(), |zone| at.with_timezone(&zone).date_naive())
     }
 
+    /// When a day begins: in the company's time zone; in UTC where that is not known.
+    pub fn begin_of(&self, day: NaiveDate) -> DateTime<Utc> {
+        let midnight = day.and_time(NaiveTime::MIN);
+        let local = self.zone.and_then(|zone| zone.from_local_datetime(&midnight).earliest());
+        local.map_or_else(|| midnight.and_utc(), |at| at.with_timezone(&Utc))
+    }
+
     /// The day itself, or the first open one after it.
     pub fn open_day(&self, day: NaiveDate) -> NaiveDate {
         self.first_open.map_or(day, |first| day.max(first))
@@ -46,6 +53,13 @@ mod tests {
         assert_eq!(Calendar::new(Some("America/Los_Angeles"), None).day(evening), day("2026-11-02"));
         assert_eq!(Calendar::new(None, None).day(evening), day("2026-11-02"));
         assert_eq!(Calendar::new(Some("Mars/Olympus"), None).day(evening), day("2026-11-02"));
+    }
+
+    #[test]
+    fn a_day_begins_at_the_companys_own_midnight() {
+        let begin = |zone| Calendar::new(zone, None).begin_of(day("2026-11-02")).to_rfc3339();
+        assert_eq!(begin(Some("America/New_York")), "2026-11-02T05:00:00+00:00");
+        assert_eq!(begin(None), "2026-11-02T00:00:00+00:00");
     }
 
     #[test]

@@ -3,10 +3,12 @@
 use askama::Template;
 use chrono::{DateTime, Utc};
 
-use super::words::distance;
+use super::backfill::{Past, past};
+use super::shop::{shop_problems, shopify};
+use super::words::{Fact, distance};
 use crate::ledgers::oauth::Company;
 use crate::ledgers::preflight::{Choice, Choices, Finding, Mark};
-use crate::posting::{ConnectionView, Report, ShopStatus, Source, Standing};
+use crate::posting::{ConnectionView, Report, Source, Standing};
 
 /// The page.
 #[derive(Template)]
@@ -49,6 +51,7 @@ struct Card {
     can_disconnect: bool,
     check: Option<Check>,
     can_check: bool,
+    past: Option<Past>,
 }
 
 /// How the settings fit the company.
@@ -72,13 +75,6 @@ struct Group {
 struct List {
     title: &'static str,
     choices: Vec<Choice>,
-}
-
-struct Fact {
-    name: &'static str,
-    text: String,
-    /// The instant behind the text, where it is one.
-    at: String,
 }
 
 impl ConnectPage {
@@ -126,6 +122,7 @@ fn card(view: ConnectionView, origin: &str, now: DateTime<Utc>) -> Card {
     let connected = view.standing == Standing::Connected;
     let facts = facts(&view, now);
     let shopify = shopify(&view.shopify, now);
+    let past = (connected && view.shopify.access.is_some()).then(|| past(view.backfill, now));
     let mut problems = view.problems;
     problems.extend(
         view.missing
@@ -159,6 +156,7 @@ fn card(view: ConnectionView, origin: &str, now: DateTime<Utc>) -> Card {
         facts,
         shopify,
         connect_label,
+        past,
     }
 }
 
@@ -214,50 +212,11 @@ fn facts(view: &ConnectionView, now: DateTime<Utc>) -> Vec<Fact> {
     facts
 }
 
-/// What is known of Shopify's side.
-fn shopify(shop: &ShopStatus, now: DateTime<Utc>) -> Vec<Fact> {
-    let instant = |name, at: &String| Fact { name, text: distance(at, now), at: at.clone() };
-    let plain = |name, text: &str| Fact { name, text: text.to_owned(), at: String::new() };
-    let mut facts = vec![match &shop.deliveries.last_delivery {
-        Some(at) => instant("Last delivery", at),
-        None => plain("Last delivery", "none yet"),
-    }];
-    facts.push(plain(
-        "Admin API",
-        match shop.access.as_deref() {
-            Some("client_credentials") => "with the app’s client credentials",
-            Some(_) => "with an access token",
-            None => "not used; docs/shopify.md says what it is good for",
-        },
-    ));
-    match &shop.subscriptions {
-        None => facts.push(plain("Webhook subscriptions", "made by the app’s own configuration")),
-        Some(check) => {
-            facts.push(instant("Webhook subscriptions checked", &check.checked_at));
-            let made = if check.made.is_empty() { "all were there".to_owned() } else { check.made.join(", ") };
-            facts.push(Fact { name: "Made then", text: made, at: String::new() });
-        }
-    }
-    facts
-}
-
-/// What is wrong on Shopify's side.
-fn shop_problems(shop: &ShopStatus) -> Vec<String> {
-    let mut problems: Vec<String> = shop.subscriptions.iter().flat_map(|check| check.problems.clone()).collect();
-    problems.extend(shop.stopped_since.as_ref().map(|since| {
-        format!("The app was removed from the shop at {since}: nothing is taken in until it is installed again.")
-    }));
-    problems.extend(shop.pause_reason.as_ref().map(|why| format!("Shopify’s Admin API is not asked for now: {why}.")));
-    problems.extend(shop.deliveries.silent_since.as_ref().map(|since| {
-        format!("Nothing was heard from the shop since {since}, which is unusually long: check its webhooks.")
-    }));
-    problems
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::dashboard::render;
+    use crate::posting::ShopStatus;
 
     fn view(standing: Standing) -> ConnectionView {
         ConnectionView {
@@ -282,6 +241,7 @@ mod tests {
             last_posted_at: None,
             report: None,
             shopify: ShopStatus::default(),
+            backfill: None,
         }
     }
 
@@ -389,5 +349,18 @@ mod tests {
             html.contains("<code>200</code>") && html.contains("action=\"/api/connections/main/preflight\""),
             "{html}"
         );
+    }
+
+    #[test]
+    fn where_shopify_can_be_asked_a_backfill_can_be_begun_or_is_shown_with_its_buttons() {
+        let shopify = ShopStatus { access: Some("access_token".into()), ..ShopStatus::default() };
+        let idle = ConnectionView { shopify, ..view(Standing::Connected) };
+        let html = page(idle.clone());
+        assert!(html.contains("action=\"/api/backfills\"") && html.contains("name=\"from\" required"), "{html}");
+        assert!(html.contains("name=\"connection\" value=\"main\""), "{html}");
+        let running = crate::posting::Backfill { id: "main-3".into(), state: "running".into(), ..Default::default() };
+        let html = page(ConnectionView { backfill: Some(running), ..idle });
+        assert!(html.contains("action=\"/api/backfills/main-3/pause\"") && !html.contains("name=\"from\""), "{html}");
+        assert!(!page(view(Standing::Connected)).contains("Backfill"), "not without the Admin API");
     }
 }

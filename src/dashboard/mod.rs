@@ -1,9 +1,11 @@
 //! The pages for people, rendered from plain data: templates that are compiled into the program, one style sheet, no
 //! script. Decides only how things are shown; reads no clock, asks nobody. Imports from the floors below it.
 
+mod backfill;
 mod connect;
 mod overview;
 mod reconciliations;
+mod shop;
 mod words;
 
 use askama::Template;

@@ -18,6 +18,16 @@ pub fn distance(at: &str, now: DateTime<Utc>) -> String {
     if minutes < 0 { format!("{size} {unit}{plural} ago") } else { format!("in {size} {unit}{plural}") }
 }
 
+/// One thing that is known, under its name.
+pub struct Fact {
+    /// What it is.
+    pub name: &'static str,
+    /// What is known.
+    pub text: String,
+    /// The instant behind the text, where it is one.
+    pub at: String,
+}
+
 /// "3 synced, 1 held", the most important last; "none" if there are none.
 pub fn counts(counts: &std::collections::BTreeMap<String, i64>) -> String {
     let all: Vec<String> = counts.iter().map(|(name, count)| format!("{count} {name}")).collect();

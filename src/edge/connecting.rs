@@ -58,12 +58,13 @@ fn checked(outcome: std::result::Result<Option<Report>, Refused>) -> Result<Resp
 }
 
 /// What was achieved, or why not: as status, code and sentence.
-fn told<T: Serialize>(outcome: std::result::Result<T, Declined>) -> Result<Response> {
+pub(super) fn told<T: Serialize>(outcome: std::result::Result<T, Declined>) -> Result<Response> {
     let declined = match outcome {
         Ok(value) => return Response::from_json(&value),
         Err(declined) => declined,
     };
     let (status, code) = match &declined {
+        Declined::Unclear(_) => (400, "unclear"),
         Declined::Missing(_) => (404, "nothing_there"),
         Declined::Refused(_) => (409, "refused"),
         Declined::Later(_) => (503, "later"),

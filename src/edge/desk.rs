@@ -8,6 +8,7 @@ use worker::{Env, Headers, Method, Request, Response, Result};
 
 use super::answers::{page, problem, see_other};
 use super::clock::RuntimeClock;
+use super::past;
 use super::queue::{AFTER, Question, all_books, ask, labels};
 use super::reconciliations;
 use super::variables;
@@ -61,8 +62,14 @@ pub async fn answer(mut request: Request, env: &Env, method: Method, path: &str)
             let body = request.bytes().await?;
             about(env, &variables, connection, order, "/release", &body).await
         }
-        (true, ["api", "orders", connection, order, "replay"]) => {
-            about(env, &variables, connection, order, "/release", &[]).await
+        (true, ["api", "orders", connection, order, action @ ("preview" | "replay")]) => {
+            past::pass_on(env, &variables, connection, order, &format!("/{action}"), &json!({})).await
+        }
+        (false, ["api", "backfills"]) => past::list(&request, env, &variables).await,
+        (true, ["api", "backfills"]) => past::begin(&mut request, env, &variables).await,
+        (false, ["api", "backfills", id]) => past::one(&request, env, &variables, id, "one").await,
+        (true, ["api", "backfills", id, change @ ("pause" | "resume" | "cancel")]) => {
+            past::one(&request, env, &variables, id, change).await
         }
         (false, ["api", "connections", connection, "preflight"]) => {
             act(&mut request, env, &variables, connection, "preflight").await

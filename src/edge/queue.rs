@@ -65,6 +65,9 @@ impl DurableObject for LedgerQueue {
         if let Some(response) = super::reconciling::answer(&books, &path, &at.connection, of, &mut request).await? {
             return Ok(response);
         }
+        if let Some(response) = super::past::answer(&books, &path, &at, &mut request).await? {
+            return Ok(response);
+        }
         match path.as_str() {
             #[cfg(feature = "checks")]
             "/deliver" if super::checks::refuses(&stand.variables, &at.connection) => Response::error("refused", 500),

@@ -67,6 +67,13 @@ impl Books<'_> {
         Ok(!orders::due(self.platform.sql, now, 1, true)?.is_empty())
     }
 
+    /// True if anything else waits for a turn of the engine: orders that were looked up afterwards, questions to Shopify.
+    pub fn a_turn_is_wanted(&self) -> Result<bool, SqlError> {
+        let now = self.platform.clock.now();
+        let live_only = budget::backfill_waits(self.platform.sql)?.is_some_and(|until| until > now);
+        Ok(!orders::due(self.platform.sql, now, 1, live_only)?.is_empty() || self.errands_due()?)
+    }
+
     /// A piece of work begins: the object is woken should nothing be heard of it again.
     pub async fn begin_beside(&self) -> Result<(), SqlError> {
         self.begin(self.platform.clock.now()).await

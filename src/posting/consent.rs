@@ -23,9 +23,12 @@ const STATE_LIVES: Duration = Duration::minutes(10);
 /// Consents that may be under way at once: more are not begun by people.
 const STATES: i64 = 20;
 
-/// Why a step of connecting was not taken; the text says it to the person.
+/// Why what a person asked for was not done; the text says it to the person.
 #[derive(Debug, thiserror::Error)]
 pub enum Declined {
+    /// What was asked cannot be read.
+    #[error("{0}")]
+    Unclear(String),
     /// There is nothing to act upon.
     #[error("{0}")]
     Missing(String),

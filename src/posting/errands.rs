@@ -1,5 +1,5 @@
 //! What a turn asks of Shopify, before it works on the books: what the shop says of itself, are the subscriptions there, what changed while nothing was
-//! heard, and the orders that are wanted whole. Trouble with Shopify never stops the books.
+//! heard, what a backfill lists, and the orders that are wanted whole. Trouble with Shopify never stops the books.
 
 use chrono::{DateTime, Utc};
 
@@ -15,7 +15,10 @@ impl Books<'_> {
         for one in &self.connections {
             let asking = || {
                 Ok::<bool, SqlError>(
-                    self.shop_is_unread(one, now)? || self.check_is_due(one, now)? || self.catch_up_is_due(one)?,
+                    self.shop_is_unread(one, now)?
+                        || self.check_is_due(one, now)?
+                        || self.catch_up_is_due(one)?
+                        || self.backfill_is_due(one)?,
                 )
             };
             if self.silence_is_due(one, now)? || (paused(sql, &one.id, now)?.is_none() && asking()?) {
@@ -53,6 +56,9 @@ impl Books<'_> {
         }
         if self.catch_up_is_due(connection)? {
             self.catch_up(connection, calls).await?;
+        }
+        if self.backfill_is_due(connection)? {
+            self.backfill_on(connection, now, calls).await?;
         }
         Ok(())
     }

@@ -25,11 +25,12 @@ pub fn want(sql: &dyn Sql, at: &OrderRef) -> Result<(), SqlError> {
     sql.exec("UPDATE orders SET wants_fetch = 1 WHERE connection = ? AND order_id = ?", &at.params()).map(drop)
 }
 
-/// The orders that are wanted and due.
+/// The orders that are wanted and due, those first that were heard of first: whatever is looked at in vain meanwhile keeps
+/// its place.
 fn wanted(sql: &dyn Sql, connection: &str, now: DateTime<Utc>) -> Result<Vec<OrderRef>, SqlError> {
     let rows = sql.exec(
         "SELECT order_id FROM orders WHERE wants_fetch = 1 AND connection = ?1 AND due_at <= ?2 AND marks < ?3
-         ORDER BY marks, priority, due_at LIMIT ?4",
+         ORDER BY marks, priority, first_seen_at, due_at LIMIT ?4",
         &[connection.into(), iso(now).into(), MOST_MARKS.into(), ORDERS.into()],
     )?;
     let at = |id: String| OrderRef { connection: connection.to_owned(), order_id: id };
@@ -37,7 +38,7 @@ fn wanted(sql: &dyn Sql, connection: &str, now: DateTime<Utc>) -> Result<Vec<Ord
 }
 
 /// It was fetched, or cannot be: until something new is heard of it, it is not asked for again.
-fn settled(sql: &dyn Sql, at: &OrderRef) -> Result<(), SqlError> {
+pub fn settled(sql: &dyn Sql, at: &OrderRef) -> Result<(), SqlError> {
     let [connection, order_id] = at.params();
     sql.exec(
         "UPDATE orders SET wants_fetch = 0, marks = 0, fetched_seq = (SELECT coalesce(MAX(seq), 0) FROM events

@@ -14,11 +14,12 @@ use super::plan::{PostedDocuments, Step, plan};
 use super::preflight;
 use super::stopped;
 use super::writes;
+use crate::books::calendar::Calendar;
 use crate::books::hold::{Hold, HoldReason};
 use crate::config::{Connection, Settings};
 use crate::journal::{self, AdjustmentRecord};
 use crate::ledgers::{Ledger, Operation};
-use crate::normalize::{self, Adjustment, Desired, Documents, Input, PERSONAL, told};
+use crate::normalize::{self, Adjustment, Booked, Cutover, Desired, Documents, Input, PERSONAL, told};
 use crate::platform::time::iso;
 use crate::platform::{SqlError, Value, transaction};
 use crate::shopify::OrderState;
@@ -50,36 +51,81 @@ struct Desk<'a> {
     books: &'a Books<'a>,
     connection: &'a Connection,
     settings: &'a Settings,
-    ledger: &'a dyn Ledger,
+    ledger: Box<dyn Ledger>,
     row: &'a OrderRow,
     state: OrderState,
+    /// True if it changed since the newest whole order came.
+    stale: bool,
     seen: i64,
     /// When the newest word of it came.
     heard_at: DateTime<Utc>,
     fetching: Fetching,
 }
 
+/// What an order is decided by besides its own state.
+struct Circumstances {
+    posted: PostedDocuments,
+    booked: Booked,
+    calendar: Calendar,
+    cutover: Cutover,
+    may_infer: bool,
+}
+
+impl Circumstances {
+    fn input<'a>(&'a self, desk: &'a Desk<'_>) -> Input<'a> {
+        Input {
+            state: &desk.state,
+            settings: desk.settings,
+            rules: desk.ledger.as_ref(),
+            calendar: &self.calendar,
+            shop: &desk.connection.shop,
+            stamp: desk.row.stamp.as_ref(),
+            booked: &self.booked,
+            may_infer: self.may_infer,
+            cutover: &self.cutover,
+        }
+    }
+}
+
 /// Decides what `row` needs. `claims` holds what other orders of this round are already asking the ledger for.
 pub fn next(books: &Books<'_>, row: &OrderRow, claims: &mut BTreeSet<String>) -> Result<Action, SqlError> {
-    let hold =
-        |text: String| Ok(Action::End(Ending::Held(Hold::new(HoldReason::SettingsInvalid, text)), orders::ALL_NEWS));
-    let Some(connection) = books.connection(&row.at.connection) else {
-        return hold(books.why_left(&row.at.connection));
+    match Desk::of(books, row)? {
+        Ok(desk) if desk.stale && desk.fetching == Fetching::Now => desk.fetch(),
+        Ok(desk) => desk.decide(claims),
+        Err(hold) => Ok(Action::End(Ending::Held(hold), orders::ALL_NEWS)),
+    }
+}
+
+/// What `row` ought to have in the books, as [`next`] decides it.
+pub fn calls_for(books: &Books<'_>, row: &OrderRow) -> Result<Result<Desired, Hold>, SqlError> {
+    let desk = match Desk::of(books, row)? {
+        Ok(desk) => desk,
+        Err(hold) => return Ok(Err(hold)),
     };
-    let settings = match &connection.settings {
-        Ok(settings) => settings,
-        Err(problems) => {
-            let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            return hold(text.join("; "));
-        }
-    };
-    let Some(ledger) = books.ledger(connection) else { return hold("the settings cannot be read".into()) };
-    let known = inbox::state_of(books.platform.sql, connection, &row.at)?;
-    let fetching = books.fetching(connection, row, known.newest)?;
-    let (state, seen) = (known.state, known.newest);
-    let heard_at = known.newest_at.unwrap_or(row.first_seen_at);
-    let desk = Desk { books, connection, settings, ledger: ledger.as_ref(), row, state, seen, heard_at, fetching };
-    if known.stale && fetching == Fetching::Now { desk.fetch() } else { desk.decide(claims) }
+    Ok(normalize::desired(&desk.circumstances()?.input(&desk)))
+}
+
+impl<'a> Desk<'a> {
+    /// The desk of an order, or why nothing can be decided on it.
+    fn of(books: &'a Books<'a>, row: &'a OrderRow) -> Result<Result<Self, Hold>, SqlError> {
+        let hold = |text: String| Ok(Err(Hold::new(HoldReason::SettingsInvalid, text)));
+        let Some(connection) = books.connection(&row.at.connection) else {
+            return hold(books.why_left(&row.at.connection));
+        };
+        let settings = match &connection.settings {
+            Ok(settings) => settings,
+            Err(problems) => {
+                let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                return hold(text.join("; "));
+            }
+        };
+        let Some(ledger) = books.ledger(connection) else { return hold("the settings cannot be read".into()) };
+        let known = inbox::state_of(books.platform.sql, connection, &row.at)?;
+        let fetching = books.fetching(connection, row, known.newest)?;
+        let (state, seen, stale) = (known.state, known.newest, known.stale);
+        let heard_at = known.newest_at.unwrap_or(row.first_seen_at);
+        Ok(Ok(Self { books, connection, settings, ledger, row, state, stale, seen, heard_at, fetching }))
+    }
 }
 
 impl Desk<'_> {
@@ -123,23 +169,8 @@ impl Desk<'_> {
             return self.end(Ending::Held(hold));
         }
         let waited = self.now() - self.row.first_seen_at;
-        let heard = inbox::transactions_seen(self.books.platform.sql, &self.connection.id)?;
-        let posted = documents::posted(self.books.platform.sql, &self.row.at)?;
-        let booked = documents::booked(&posted);
-        let calendar = self.books.company_facts()?.calendar(self.settings);
-        let cutover = self.cutover_of(&calendar, &booked)?;
-        let input = Input {
-            state: &self.state,
-            settings: self.settings,
-            rules: self.ledger,
-            calendar: &calendar,
-            shop: &self.connection.shop,
-            stamp: self.row.stamp.as_ref(),
-            booked: &booked,
-            may_infer: self.fetching != Fetching::Now
-                && (self.now() - self.heard_at >= TRANSACTIONS_GRACE || (!heard && self.fetching == Fetching::No)),
-            cutover: &cutover,
-        };
+        let circumstances = self.circumstances()?;
+        let input = circumstances.input(self);
         match normalize::desired(&input) {
             Err(hold) => self.end(Ending::Held(hold)),
             Ok(Desired::Ignored(ignored)) => self.end(Ending::Ignored(ignored.rule(), told(&input))),
@@ -152,8 +183,20 @@ impl Desk<'_> {
             }
             Ok(Desired::AwaitsTransactions) => self.wait(self.heard_at + TRANSACTIONS_GRACE),
             Ok(Desired::Cutover(question)) => self.cutover(&input, &question, claims),
-            Ok(Desired::Documents(documents)) => self.pursue(&documents, &posted, claims),
+            Ok(Desired::Documents(documents)) => self.pursue(&documents, &circumstances.posted, claims),
         }
+    }
+
+    fn circumstances(&self) -> Result<Circumstances, SqlError> {
+        let sql = self.books.platform.sql;
+        let heard = inbox::transactions_seen(sql, &self.connection.id)?;
+        let posted = documents::posted(sql, &self.row.at)?;
+        let booked = documents::booked(&posted);
+        let calendar = self.books.company_facts()?.calendar(self.settings);
+        let cutover = self.cutover_of(&calendar, &booked)?;
+        let may_infer = self.fetching != Fetching::Now
+            && (self.now() - self.heard_at >= TRANSACTIONS_GRACE || (!heard && self.fetching == Fetching::No));
+        Ok(Circumstances { posted, booked, calendar, cutover, may_infer })
     }
 
     fn pursue(

@@ -118,6 +118,19 @@ CREATE TABLE IF NOT EXISTS by_hand (
     PRIMARY KEY (connection, order_id, document_key)
 );
 
+-- Backfills: orders made in a stretch of time, listed slice by slice (`slice_from`, `cursor`, and how many pages and orders
+-- new to it the slice had), and those that were listed; `woken` is 1 where one was not known in that state.
+CREATE TABLE IF NOT EXISTS backfills (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, connection TEXT NOT NULL, from_at TEXT NOT NULL, to_at TEXT NOT NULL,
+    state TEXT NOT NULL, asked_at TEXT NOT NULL, resumed_at TEXT NOT NULL, worked_seconds INTEGER NOT NULL DEFAULT 0,
+    finished_at TEXT, slice_from TEXT NOT NULL, cursor TEXT, slice_pages INTEGER NOT NULL DEFAULT 0,
+    slice_new INTEGER NOT NULL DEFAULT 0, listed_all INTEGER NOT NULL DEFAULT 0, total INTEGER,
+    exact INTEGER NOT NULL DEFAULT 0, listed INTEGER NOT NULL DEFAULT 0, skipped INTEGER NOT NULL DEFAULT 0, problem TEXT
+);
+CREATE TABLE IF NOT EXISTS backfill_orders (
+    backfill INTEGER NOT NULL, order_id TEXT NOT NULL, woken INTEGER NOT NULL, PRIMARY KEY (backfill, order_id)
+);
+
 -- What a person was told of an order that waits for nothing, and has seen.
 CREATE TABLE IF NOT EXISTS seen_notices (
     connection TEXT NOT NULL, order_id TEXT NOT NULL, notice TEXT NOT NULL, PRIMARY KEY (connection, order_id, notice)

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::backfill::Backfill;
 use super::books::Books;
 use super::grant::{self, Grant, Source};
 use super::preflight::{self, Report};
@@ -77,6 +78,8 @@ pub struct ConnectionView {
     pub report: Option<Report>,
     /// How its shop stands.
     pub shopify: ShopStatus,
+    /// Its newest backfill.
+    pub backfill: Option<Backfill>,
 }
 
 impl Books<'_> {
@@ -140,6 +143,7 @@ impl Books<'_> {
             warnings: warnings(&grant, now),
             report: preflight::report(sql, connection)?,
             shopify: self.shop_status(&connection.id)?,
+            backfill: self.backfills(&connection.id, 1)?.pop(),
             last_posted_at: posted.first().map(|row| row.text_or_null("at")).transpose()?.flatten(),
         })
     }

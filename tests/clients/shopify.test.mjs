@@ -83,6 +83,10 @@ describe("Shopify", { concurrency: false }, () => {
     assert.ok(orders.nodes.length > 10);
     const window = "(created_at:>='2020-01-01T00:00:00Z' AND created_at:<='2020-01-02T00:00:00Z') OR (updated_at:>='2020-01-01T00:00:00Z' AND updated_at:<='2099-01-01T00:00:00Z')";
     assert.equal((await ask("orders.graphql", "Orders", { filter: window })).orders.nodes.length, orders.nodes.length);
+    const made = "processed_at:>='2020-01-01T00:00:00Z' AND processed_at:<='2099-01-01T00:00:00Z'";
+    const { ordersCount } = await ask("orders.graphql", "OrdersCount", { filter: made });
+    assert.equal(ordersCount.precision, "EXACT");
+    assert.equal((await ask("orders.graphql", "OrdersMade", { filter: made })).orders.nodes.length, Math.min(ordersCount.count, 100));
     await ask("orders.graphql", "OrderLines", { id: `gid://shopify/Order/${orders.nodes[0].legacyResourceId}` });
   });
 

@@ -4,6 +4,7 @@
 mod support;
 
 mod arrival;
+mod backfill;
 mod batches;
 mod claims;
 mod connect;
@@ -23,6 +24,7 @@ mod obstacles;
 #[path = "../simulation/person.rs"]
 mod person;
 mod preflight;
+mod preview;
 mod privacy;
 mod proofs;
 mod retention;

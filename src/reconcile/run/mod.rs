@@ -33,6 +33,9 @@ const WORKING_TIME: Duration = Duration::seconds(15);
 /// How long a run waits where its connection's settings cannot be used.
 const SETTINGS: Duration = Duration::minutes(15);
 
+/// The note whether the last alarm went to a run.
+const BESIDE: &str = "beside";
+
 /// What follows on a piece of work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Next {
@@ -52,7 +55,7 @@ pub async fn turn(books: &Books<'_>) {
     let is_due =
         |books: &Books<'_>| Ok::<bool, SqlError>(due(books)?.is_some_and(|at| at <= books.platform.clock.now()));
     // A database that fails is the engine's to deal with.
-    let beside = matches!(books.posting_is_due(), Ok(false)) && is_due(books).unwrap_or_default();
+    let beside = is_due(books).unwrap_or_default() && may_go_beside(books).unwrap_or_default();
     if !beside || books.platform.pulse.beats(books.platform.clock.now()) {
         books.turn().await;
         let _ = rearm(books).await;
@@ -64,6 +67,19 @@ pub async fn turn(books: &Books<'_>) {
     let failed = worked.is_err().then(|| books.platform.clock.now() + SETTINGS);
     let next = [if worked.is_ok() { run_due } else { failed }, flush_again].into_iter().flatten().min();
     let _ = books.end_beside(next).await;
+}
+
+/// Live orders go first; what else the engine has to do takes turns with this.
+fn may_go_beside(books: &Books<'_>) -> Result<bool, SqlError> {
+    if books.posting_is_due()? {
+        return Ok(false);
+    }
+    let was_beside = books.note(BESIDE)?.is_some_and(|text| text == "yes");
+    let beside = !(was_beside && books.a_turn_is_wanted()?);
+    if beside != was_beside {
+        books.set_note(BESIDE, if beside { "yes" } else { "no" })?;
+    }
+    Ok(beside)
 }
 
 /// Cron: begins what the schedule says, and makes the object look at everything that is due.

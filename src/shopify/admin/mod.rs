@@ -20,7 +20,7 @@ pub use budget::Budget;
 pub use facts::{ShopFacts, shop_facts};
 pub use rest::{OrderFetch, Step, keep_spelling};
 pub use subscriptions::{NEEDED, Subscription, created, listed, removed};
-pub use summaries::{Summary, summaries};
+pub use summaries::{Made, Summary, count, made, summaries};
 
 const ORDERS: &str = include_str!("orders.graphql");
 const SUBSCRIPTIONS: &str = include_str!("subscriptions.graphql");
@@ -105,6 +105,21 @@ pub fn orders_in_window(from: &str, to: &str, after: Option<&str>) -> Question {
         "Orders",
         json!({ "filter": format!("{} OR {}", within("created_at"), within("updated_at")), "after": after }),
     )
+}
+
+fn made_within(from: &str, to: &str) -> String {
+    format!("processed_at:>='{from}' AND processed_at:<='{to}'")
+}
+
+/// The orders that were made from `from` to `to` (ISO 8601, both included), the oldest first, a hundred a page. Pages stop
+/// at 25,000 orders.
+pub fn orders_made(from: &str, to: &str, after: Option<&str>) -> Question {
+    about("OrdersMade", json!({ "filter": made_within(from, to), "after": after }))
+}
+
+/// How many those are.
+pub fn count_orders_made(from: &str, to: &str) -> Question {
+    about("OrdersCount", json!({ "filter": made_within(from, to) }))
 }
 
 /// The shop's currencies, and the scopes that it granted.

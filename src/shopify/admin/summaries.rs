@@ -63,6 +63,43 @@ pub fn summaries(data: &Value) -> Result<(Vec<Summary>, Option<String>), Trouble
     Ok((orders, next_page(&page["pageInfo"])))
 }
 
+/// An order as the list in the order of sale shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// Shopify's id.
+    pub order_id: String,
+    /// The name people know.
+    pub name: String,
+    /// When it was made, as Shopify's reports see it.
+    pub made_at: DateTime<FixedOffset>,
+    /// When it changed last.
+    pub updated_at: DateTime<FixedOffset>,
+}
+
+/// A page of them, and where the next one begins.
+pub fn made(data: &Value) -> Result<(Vec<Made>, Option<String>), Trouble> {
+    let page = &data["orders"];
+    let instant = |value: &Value| value.as_str().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+    let read = |one: &Value| {
+        Some(Made {
+            order_id: one["legacyResourceId"].as_str()?.to_owned(),
+            name: one["name"].as_str()?.to_owned(),
+            made_at: instant(&one["processedAt"]).or_else(|| instant(&one["createdAt"]))?,
+            updated_at: instant(&one["updatedAt"])?,
+        })
+    };
+    let unreadable = || Trouble::Later("Shopify's list of orders cannot be read".to_owned());
+    let orders = items(&page["nodes"]).iter().map(read).collect::<Option<Vec<_>>>().ok_or_else(unreadable)?;
+    Ok((orders, next_page(&page["pageInfo"])))
+}
+
+/// How many orders Shopify counts, and true if that is exact: it may stop counting.
+pub fn count(data: &Value) -> Result<(i64, bool), Trouble> {
+    let counted = &data["ordersCount"];
+    let unreadable = || Trouble::Later("Shopify's count of orders cannot be read".to_owned());
+    Ok((counted["count"].as_i64().ok_or_else(unreadable)?, counted["precision"] == "EXACT"))
+}
+
 /// Where the next page begins, if there is one.
 pub(super) fn next_page(info: &Value) -> Option<String> {
     (info["hasNextPage"] == true).then(|| info["endCursor"].as_str().map(str::to_owned))?
