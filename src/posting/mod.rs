@@ -7,8 +7,8 @@
 
 mod alerts;
 mod apply;
-mod beside;
 mod backfill;
+mod beside;
 mod books;
 mod breaker;
 mod budget;
@@ -55,8 +55,8 @@ mod turn;
 mod view;
 mod writes;
 
-pub use beside::{Called, NoReply};
 pub use backfill::{Backfill, BackfillChange};
+pub use beside::{Called, NoReply};
 pub use books::Books;
 pub use by_hand::ByHand;
 pub use consent::{Callback, Consented, Declined, connection_of};

@@ -108,9 +108,10 @@ fn missing(case: &Case<'_>, slot: &Slot<'_>) -> Option<Finding> {
     let wanted = slot.now.or(slot.written.filter(|one| one.stands).map(|one| &one.expected))?;
     let ledger = case.ledger.title();
     let (cause, repair) = match (slot.written.filter(|one| one.stands), slot.listed, case.kept_back()) {
-        (Some(_), Some(_), _) => (format!("voided in {ledger} by hand"), Repair::Post),
+        // Somebody may have meant it: it is not posted again without a word.
+        (Some(_), Some(_), _) => (format!("voided in {ledger} by hand"), Repair::Ask),
         (Some(_), None, _) if slot.kind() != DocumentKind::Application => {
-            (format!("deleted in {ledger} by hand"), Repair::Post)
+            (format!("deleted in {ledger} by hand"), Repair::Ask)
         }
         (_, _, Some(hold)) => (words::held(hold), Repair::Ask),
         _ if by_us => ("the order calls for it again, and it was not posted anew yet".into(), Repair::Post),

@@ -4,6 +4,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod audit;
+mod bookkeeper;
+mod by_hand;
+mod lost;
+
 use serde_json::json;
 
 use support::reconcile::in_short;
@@ -33,6 +38,7 @@ fn a_shop_that_we_posted_differs_in_nothing() {
     for story in Story::all() {
         for &company in &story.companies {
             if asked() {
+                println!("{} in {company:?}", story.name);
                 let bench = told(company, &story);
                 assert_eq!(differences(&bench), Vec::<String>::new(), "{} in {company:?}", story.name);
             }

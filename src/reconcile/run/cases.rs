@@ -275,7 +275,8 @@ pub fn record(sql: &dyn Sql, run: &Run, order_id: &str, findings: &[Finding]) ->
     for (n, finding) in (0i64..).zip(findings) {
         let text = serde_json::to_string(finding).map_err(|error| SqlError(error.to_string()))?;
         sql.exec(
-            "INSERT INTO run_findings (run, round, order_id, n, class, finding) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO run_findings (run, round, order_id, n, name, class, finding) VALUES (?1, ?2, ?3, ?4,
+                 (SELECT name FROM run_orders WHERE run = ?1 AND order_id = ?3), ?5, ?6)",
             &[
                 run.id.as_str().into(),
                 run.round().into(),

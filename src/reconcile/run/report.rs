@@ -284,10 +284,9 @@ impl RunView {
 
 fn findings(sql: &dyn Sql, run: &Run) -> Result<Vec<FindingView>, SqlError> {
     let rows = sql.exec(
-        "SELECT f.order_id, coalesce(o.name, f.order_id) AS name, f.finding, f.repair FROM run_findings f
-         LEFT JOIN orders o ON o.connection = ?2 AND o.order_id = f.order_id
-         WHERE f.run = ?1 AND f.round = 1 ORDER BY f.order_id, f.n LIMIT ?3",
-        &[run.id.as_str().into(), run.connection.as_str().into(), SHOWN.into()],
+        "SELECT order_id, coalesce(name, order_id) AS name, finding, repair FROM run_findings
+         WHERE run = ? AND round = 1 ORDER BY order_id, n LIMIT ?",
+        &[run.id.as_str().into(), SHOWN.into()],
     )?;
     let mut found = Vec::new();
     for row in &rows {

@@ -38,7 +38,7 @@ const TABLES: &[&str] = &[
         PRIMARY KEY (run, kind, by_id, value)) WITHOUT ROWID",
     // `round` 1 is before the repair, 2 after it.
     "CREATE TABLE IF NOT EXISTS run_findings (
-        run TEXT NOT NULL, round INTEGER NOT NULL, order_id TEXT NOT NULL, n INTEGER NOT NULL, class TEXT NOT NULL,
+        run TEXT NOT NULL, round INTEGER NOT NULL, order_id TEXT NOT NULL, n INTEGER NOT NULL, name TEXT, class TEXT NOT NULL,
         finding TEXT NOT NULL, repair TEXT, PRIMARY KEY (run, round, order_id, n))",
 ];
 

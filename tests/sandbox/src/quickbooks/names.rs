@@ -134,6 +134,10 @@ impl Company {
             let amount = json::lenient_decimal(&sale[key]).filter(|_| !is_void).unwrap_or_default();
             json::short_money(amount)
         };
+        let or = |key: &str, default: &str| match json::text(sale, key) {
+            "" => default.to_owned(),
+            given => given.to_owned(),
+        };
         let customer = self.new_id();
         let reference = json!({ "value": currency, "name": currency });
         let name = format!("Earlier customer {customer}");
@@ -141,10 +145,10 @@ impl Company {
         let id = self.new_id();
         let open = if sale.get("open").is_some() { "open" } else { "total" };
         let entity = json!({
-            "DocNumber": json::text(sale, "number"), "TxnDate": "2025-12-15", "CurrencyRef": reference,
+            "DocNumber": json::text(sale, "number"), "TxnDate": or("date", "2025-12-15"), "CurrencyRef": reference,
             "CustomerRef": { "value": customer.to_string(), "name": name }, "TotalAmt": amount("total"),
             "Balance": if kind == Kind::Invoice { amount(open) } else { json!(0) }, "ExchangeRate": 1,
-            "PrivateNote": if is_void { "Voided" } else { "from the earlier integration" }, "Line": [], "LinkedTxn": [],
+            "PrivateNote": if is_void { "Voided".into() } else { or("note", "from the earlier integration") }, "Line": [], "LinkedTxn": [],
         });
         self.plant(kind, id, entity);
         true

@@ -121,10 +121,13 @@ impl Company {
         // What is paid already was paid by the earlier integration.
         let paid = json!([{ "PaymentID": self.ids.guid(), "Amount": json::money(total - open) }]);
         let usual = if open.is_zero() { "PAID" } else { "AUTHORISED" };
+        let date = text("date", "2025-12-15");
+        let day: Option<chrono::NaiveDate> = date.parse().ok();
+        let millis = day.and_then(|day| day.and_hms_opt(0, 0, 0)).map_or(0, |at| at.and_utc().timestamp_millis());
         let row = json!({
             "Type": text("type", "ACCREC"), "InvoiceID": id, "InvoiceNumber": json::text(sale, "number"),
             "Reference": json::text(sale, "reference"), "Status": text("status", usual), "Contact": row,
-            "Date": "/Date(1765756800000+0000)/", "DateString": "2025-12-15T00:00:00",
+            "Date": format!("/Date({millis}+0000)/"), "DateString": format!("{date}T00:00:00"),
             "CurrencyCode": text("currency", &self.base.clone()), "CurrencyRate": 1, "Total": json::money(total),
             "TotalTax": 0, "AmountDue": json::money(open), "AmountPaid": json::money(total - open), "LineItems": [],
             "Payments": if total == open { json!([]) } else { paid }, "CreditNotes": [],

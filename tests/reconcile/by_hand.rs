@@ -1,0 +1,85 @@
+//! What somebody did in the ledger to what we posted is recognised and said, and what can be put right is.
+
+use serde_json::json;
+
+use crate::bookkeeper::{change_invoice, enter_sale, id_of, redate_invoice, remove_invoice};
+use crate::support::reconcile::in_short;
+use crate::support::{Company, Story};
+use crate::told;
+
+fn unpaid() -> Story {
+    Story::read("net_terms")
+}
+
+fn paid() -> Story {
+    Story::read("simple")
+}
+
+#[test]
+fn an_invoice_that_somebody_removed_is_missing_by_hand_and_a_person_says_whether_it_is_posted_again() {
+    for company in Company::ALL {
+        let story = unpaid();
+        let bench = told(company, &story);
+        remove_invoice(&bench, company, &id_of(&bench, "sale"));
+        let view = bench.compare(&json!({}));
+        let [finding] = &view.findings[..] else { panic!("{company:?}: {:?}", in_short(&view)) };
+        assert_eq!(finding.finding.class.as_str(), "missing");
+        assert!(finding.finding.cause.contains("by hand"), "{finding:?}");
+        assert!(view.may_be_approved && view.after.is_none());
+        let view = bench.approve(&view.id);
+        assert_eq!(view.after.unwrap().drift(), 1, "{company:?}: it waits for a person");
+        assert_eq!(bench.state(&story.order_id()), ("held".into(), "removed_in_ledger".into()));
+        bench.release(&story.order_id());
+        bench.run();
+        assert_eq!(bench.state(&story.order_id()).0, "synced", "{company:?}");
+        assert!(bench.ledger(company).iter().any(|one| one.contains("-v2")), "{:?}", bench.ledger(company));
+        assert_eq!(in_short(&bench.compare(&json!({}))), Vec::<String>::new(), "{company:?}");
+    }
+}
+
+#[test]
+fn an_unpaid_invoice_that_somebody_changed_is_written_again_as_it_was() {
+    for company in Company::ALL {
+        let bench = told(company, &unpaid());
+        redate_invoice(&bench, company, &id_of(&bench, "sale"), "2026-11-20");
+        let view = bench.compare(&json!({}));
+        let name = &view.findings[0].name;
+        assert_eq!(in_short(&view), [format!("{name} wrong sale date")], "{company:?}");
+        let finding = &view.findings[0].finding;
+        assert_eq!((finding.shopify_value.as_str(), finding.ledger_value.as_str()), ("2026-11-02", "2026-11-20"));
+        let view = bench.approve(&view.id);
+        assert_eq!(view.after.unwrap().drift(), 0, "{company:?}: {:?}", bench.ledger(company));
+        assert_eq!(in_short(&bench.compare(&json!({}))), Vec::<String>::new(), "{company:?}");
+    }
+}
+
+#[test]
+fn a_paid_invoice_that_somebody_changed_waits_for_a_person() {
+    for company in [Company::QuickBooksUs, Company::QuickBooksUk] {
+        let story = paid();
+        let bench = told(company, &story);
+        change_invoice(&bench, company, &id_of(&bench, "sale"), &json!({"TxnDate": "2026-11-20"}));
+        let view = bench.compare(&json!({"repair": true}));
+        assert_eq!(view.before.unwrap().wrong, 1, "{company:?}: {:?}", in_short(&view));
+        assert_eq!(bench.state(&story.order_id()), ("held".into(), "changed_in_ledger".into()), "{company:?}");
+        let rows = bench.journal("SELECT remedy FROM needs_attention");
+        assert!(rows[0]["remedy"].contains("2026-11-20"), "{rows:?}");
+    }
+}
+
+#[test]
+fn a_second_invoice_for_the_same_order_is_a_duplicate() {
+    for company in Company::ALL {
+        let story = unpaid();
+        let bench = told(company, &story);
+        let order = format!("Shopify order {} ({})", story.order_id(), "#1016");
+        enter_sale(
+            &bench,
+            &json!({"kind": "Invoice", "number": "X-77", "currency": "USD", "total": "360.00", "reference": order,
+                    "note": order, "date": "2026-11-02"}),
+        );
+        let view = bench.compare(&json!({}));
+        assert_eq!(view.before.unwrap().duplicate, 1, "{company:?}: {:?}", in_short(&view));
+        assert_eq!(view.before.unwrap().drift(), 1, "{company:?}: {:?}", in_short(&view));
+    }
+}

@@ -1,0 +1,104 @@
+//! What was never delivered is found by asking Shopify, and posted by the ordinary engine.
+
+use chrono::Duration;
+use sandbox::{Fault, FaultKind};
+use serde_json::json;
+use tillproof::platform::Clock;
+
+use crate::support::reconcile::in_short;
+use crate::support::{Bench, Company, Story, connected, happened};
+
+/// Three orders happened; the first was delivered.
+fn one_of_three(company: Company) -> Bench {
+    let bench = connected(company, company.settings());
+    let stories = ["simple", "net_terms", "partial_refund"].map(Story::read);
+    stories.iter().for_each(|story| happened(&bench, story));
+    bench.tell(&stories[0]);
+    bench.run();
+    bench
+}
+
+#[test]
+fn orders_that_were_never_delivered_are_missing_until_they_are_posted() {
+    for company in Company::ALL {
+        let bench = one_of_three(company);
+        let view = bench.compare(&json!({}));
+        let missing = view.before.unwrap();
+        assert_eq!(missing.missing, missing.drift(), "{company:?}: {:?}", in_short(&view));
+        assert!(missing.missing >= 4, "{company:?}: {:?}", in_short(&view));
+        assert_eq!(view.orders, 3);
+        // A look changes nothing.
+        assert_eq!(bench.rows("SELECT 1 FROM orders").len(), 1, "{company:?}");
+        let view = bench.approve(&view.id);
+        assert_eq!(view.after.unwrap().drift(), 0, "{company:?}: {:?}", bench.ledger(company));
+        let journal = bench.journal("SELECT missing, repaired, drift_after FROM reconciliations");
+        assert_eq!(journal[0]["repaired"], journal[0]["missing"], "{journal:?}");
+        assert_eq!(bench.journal("SELECT 1 FROM discrepancies").len() as i64, missing.missing);
+    }
+}
+
+#[test]
+fn an_update_that_was_never_delivered_leaves_its_documents_stale() {
+    for company in Company::ALL {
+        let story = Story::read("partial_refund");
+        let bench = connected(company, story.settings(company));
+        let (topic, body) = &story.deliveries[0];
+        bench.world.borrow_mut().shopify.happened(topic, body);
+        bench.deliver(topic, body);
+        bench.run();
+        happened(&bench, &story);
+        let view = bench.compare(&json!({"repair": true}));
+        assert!(view.before.unwrap().drift() > 0, "{company:?}");
+        assert_eq!(view.after.unwrap().drift(), 0, "{company:?}: {:?}", bench.ledger(company));
+    }
+}
+
+#[test]
+fn outages_in_mid_run_change_nothing_of_what_is_found() {
+    for company in Company::ALL {
+        let calm = in_short(&one_of_three(company).compare(&json!({})));
+        let bench = one_of_three(company);
+        let id = bench.begin_comparison(&json!({}));
+        for skip in [0, 3, 6] {
+            bench.fail(Fault::next(FaultKind::Down).after(skip).repeated(3));
+        }
+        bench.fail(Fault::next(FaultKind::Error500).after(9).repeated(2));
+        assert_eq!(in_short(&bench.finish_comparison(&id)), calm, "{company:?}");
+    }
+}
+
+#[test]
+fn an_order_that_changes_while_it_runs_is_compared_as_it_is_then() {
+    for company in Company::ALL {
+        let story = Story::read("partial_refund");
+        let bench = connected(company, story.settings(company));
+        happened(&bench, &story);
+        let (topic, body) = &story.deliveries[0];
+        bench.deliver(topic, body);
+        bench.run();
+        let id = bench.begin_comparison(&json!({}));
+        for (topic, body) in &story.deliveries[1..] {
+            bench.turn();
+            bench.deliver(topic, body);
+        }
+        assert_eq!(in_short(&bench.finish_comparison(&id)), Vec::<String>::new(), "{company:?}");
+    }
+}
+
+#[test]
+fn it_runs_weekly_until_three_clean_runs_and_then_monthly_and_every_night_a_light_one() {
+    let bench = one_of_three(Company::XeroUk);
+    bench.cron_for(Duration::days(53));
+    let rows = bench.journal("SELECT kind, started_at, missing, drift_after FROM reconciliations ORDER BY started_at");
+    let of = |kind: &str| rows.iter().filter(|row| row["kind"] == kind).count();
+    // The nightly ones find what was lost long before the week is over; weeks 1, 2, 3, then a month later.
+    assert!(of("light") >= 40, "{}", of("light"));
+    assert_eq!(of("regular"), 4, "{rows:?}");
+    assert!(bench.clock.now() > crate::support::start());
+    assert_eq!(
+        bench.rows("SELECT 1 FROM orders WHERE state = 'synced'").len(),
+        3,
+        "{:?}",
+        bench.rows("SELECT * FROM orders")
+    );
+}
