@@ -12,14 +12,16 @@ use super::money::Currency;
 pub struct ListedLine {
     /// Its text.
     pub text: String,
-    /// Its amount, in the document's currency, as the ledger shows it.
+    /// Its amount, in the document's currency, as the ledger shows it: QuickBooks without tax even where prices contain it, and
+    /// what its own discount line takes off as a positive amount.
     pub amount: Decimal,
 }
 
 /// A document that stands in the ledger, or stood in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed {
-    /// What kind. Applications are not listed: they show in what is open of the documents that they join.
+    /// What kind. Applications are not listed: they show in what is open of the documents that they join. Xero's list of
+    /// payments holds the refund payments too.
     pub kind: DocumentKind,
     /// The ledger's id.
     pub ledger_id: String,
@@ -33,17 +35,17 @@ pub struct Listed {
     pub total: Decimal,
     /// The tax in it, where the ledger states it.
     pub tax: Option<Decimal>,
-    /// What of it is not settled yet, where the ledger states it.
+    /// What of it is not settled yet (of a payment: applied to nothing yet), where the ledger states it.
     pub open: Option<Decimal>,
     /// Its accounting date.
     pub date: Option<NaiveDate>,
     /// The ledger's id of its customer.
     pub party_id: Option<String>,
-    /// True if it was voided or deleted: it does not count.
+    /// True if it was voided or deleted: it does not count. A voided application is listed as a voided payment of nothing.
     pub void: bool,
     /// True if nobody approved it yet: it does not count either.
     pub draft: bool,
-    /// Its lines, but for subtotals and what belongs to no line of a sale; none of a payment.
+    /// Its lines, but for subtotals; none of a payment.
     pub lines: Vec<ListedLine>,
     /// Of a payment, the ledger's ids of the documents that it settles.
     pub settles: Vec<String>,

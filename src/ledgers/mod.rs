@@ -19,6 +19,7 @@ use crate::config::{Settings, Variables};
 use crate::platform::{Method, Request, Response};
 
 pub mod faults;
+mod listing;
 pub mod oauth;
 pub mod preflight;
 pub mod quickbooks;
@@ -38,6 +39,21 @@ pub struct WireRequest {
     pub body: Option<String>,
     /// The idempotency key, for those ledgers that take it as a header.
     pub idempotency_key: Option<String>,
+    /// Only what was changed since then, for those ledgers that take it as a header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified_since: Option<String>,
+}
+
+impl WireRequest {
+    /// A question: an address and nothing else.
+    pub fn get(path: String) -> Self {
+        Self { method: Method::Get, path, body: None, idempotency_key: None, modified_since: None }
+    }
+
+    /// A write, without an idempotency key of its own.
+    pub fn post(path: String, body: String) -> Self {
+        Self { method: Method::Post, body: Some(body), ..Self::get(path) }
+    }
 }
 
 /// What is to be done with a document.
@@ -284,7 +300,7 @@ pub trait Ledger: LedgerRules {
 
     /// The kinds of documents that are listed, each on its own.
     fn listed_kinds(&self) -> &'static [DocumentKind];
-    /// The question for a page (from 1) of what the company holds of a kind.
+    /// The question for a page (from 1) of what the company holds of a kind. It is asked alone, never packed.
     fn list(&self, kind: DocumentKind, span: &Span, page: usize) -> WireRequest;
     /// What that page holds, voided ones and drafts included.
     fn read_list(&self, kind: DocumentKind, span: &Span, response: &Response) -> Outcome<ListedPage>;
@@ -316,8 +332,9 @@ pub enum Span {
     Numbers(Vec<String>),
 }
 
-/// How many documents one question may name.
-pub const MOST_NAMED: usize = 40;
+/// How many documents one question may name: 25 conditions on an id just fit into the 2,048 characters that an address may
+/// have behind its `?` (Xero).
+pub const MOST_NAMED: usize = 25;
 
 /// One page of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -15,6 +15,7 @@ mod healing;
 mod holds;
 mod large;
 mod limits;
+mod listing;
 mod moved;
 mod news;
 mod notices;

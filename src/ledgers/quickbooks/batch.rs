@@ -23,12 +23,13 @@ fn entity(name: &str) -> Option<&'static str> {
     ENTITIES.into_iter().find(|entity| entity.to_ascii_lowercase() == name)
 }
 
-/// Operations and queries of every kind travel together.
+/// Operations and queries of every kind travel together; a page of a list goes alone, because a whole batch gives no more
+/// documents than one page.
 pub fn group(request: &WireRequest) -> Option<Group> {
     let (name, _) = parts(request);
     let fits = match request.method {
         Method::Post => entity(name).is_some() && request.body.is_some(),
-        Method::Get => name == "query",
+        Method::Get => name == "query" && !request.path.contains("maxresults"),
         _ => false,
     };
     fits.then(|| Group { name: "batch".into(), most: MOST_ITEMS })
@@ -37,12 +38,8 @@ pub fn group(request: &WireRequest) -> Option<Group> {
 /// All of them as one batch.
 pub fn pack(path: &str, requests: &[&WireRequest], key: &str) -> WireRequest {
     let items: Vec<Value> = requests.iter().enumerate().map(|(place, request)| item(place, request)).collect();
-    WireRequest {
-        method: Method::Post,
-        path: format!("{path}?minorversion=75&requestid={key}"),
-        body: Some(json!({ "BatchItemRequest": items }).to_string()),
-        idempotency_key: None,
-    }
+    let path = format!("{path}?minorversion=75&requestid={key}");
+    WireRequest::post(path, json!({ "BatchItemRequest": items }).to_string())
 }
 
 fn id(place: usize) -> String {
@@ -112,14 +109,20 @@ mod tests {
 
     fn post(rest: &str, body: Value) -> WireRequest {
         let path = format!("/v3/company/1/{rest}minorversion=75&requestid=0123456789abcdef0123456789abcdef");
-        WireRequest { method: Method::Post, path, body: Some(body.to_string()), idempotency_key: None }
+        WireRequest::post(path, body.to_string())
+    }
+
+    #[test]
+    fn a_page_of_a_list_goes_alone() {
+        let page = query::encode("select * from Invoice where Id in ('1') orderby Id startposition 1 maxresults 1000");
+        assert_eq!(group(&WireRequest::get(format!("/v3/company/1/query?query={page}&minorversion=75"))), None);
     }
 
     #[test]
     fn operations_and_queries_become_items_under_one_requestid() {
         let look = query::encode("select * from Customer where DisplayName = 'Adam\\'s Ω'");
         let path = format!("/v3/company/1/query?query={look}&minorversion=75");
-        let find = WireRequest { method: Method::Get, path, body: None, idempotency_key: None };
+        let find = WireRequest::get(path);
         let requests = [
             post("invoice?", json!({ "DocNumber": "S-1" })),
             post("invoice?", json!({ "Id": "7", "SyncToken": "0" })),

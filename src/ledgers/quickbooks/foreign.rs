@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::documents::entity;
 use super::query::quote;
-use super::read::{amount, failed, rows, text};
+use super::read::{amount, failed, is_void, rows, text};
 use crate::books::document::DocumentKind;
 use crate::books::foreign::{ForeignSale, ForeignStanding};
 use crate::ledgers::Outcome;
@@ -33,8 +33,6 @@ pub fn read(place: usize, response: &Response) -> Outcome<Vec<ForeignSale>> {
 
 fn sale(kind: DocumentKind, row: &Value) -> Option<ForeignSale> {
     let total = amount(row, "TotalAmt")?;
-    // A void zeroes every amount and says so in the note (facts/quickbooks §1.2).
-    let void = total.is_zero() && text(row, "PrivateNote").starts_with("Voided");
     Some(ForeignSale {
         kind,
         ledger_id: Some(text(row, "Id")).filter(|id| !id.is_empty())?,
@@ -43,6 +41,6 @@ fn sale(kind: DocumentKind, row: &Value) -> Option<ForeignSale> {
         total,
         open: amount(row, "Balance").unwrap_or_default(),
         party_id: row.get("CustomerRef").map(|party| text(party, "value")).filter(|id| !id.is_empty())?,
-        standing: if void { ForeignStanding::Void } else { ForeignStanding::Counts },
+        standing: if is_void(row, total) { ForeignStanding::Void } else { ForeignStanding::Counts },
     })
 }

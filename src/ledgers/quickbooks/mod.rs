@@ -15,7 +15,7 @@ use crate::books::rules::{LedgerName, LedgerRules, RefundStyle, TaxModel};
 use crate::books::text::{Field, TextRule};
 use crate::config::{Settings, Variables, variable};
 use crate::ledgers::survey::Survey;
-use crate::platform::{Method, Request, Response};
+use crate::platform::{Request, Response};
 
 mod arithmetic;
 mod batch;
@@ -24,6 +24,7 @@ mod documents;
 mod fault_tests;
 pub mod faults;
 mod foreign;
+mod listing;
 pub mod oauth;
 mod query;
 mod read;
@@ -69,7 +70,7 @@ impl QuickBooks {
     }
 
     fn get(&self, rest: &str) -> WireRequest {
-        WireRequest { method: Method::Get, path: self.path(rest), body: None, idempotency_key: None }
+        WireRequest::get(self.path(rest))
     }
 
     fn select(&self, query: &str) -> WireRequest {
@@ -208,8 +209,7 @@ impl Ledger for QuickBooks {
 
     fn create_party(&self, party: &Party, _key: &str, idempotency: &str) -> WireRequest {
         let path = self.path(&format!("customer?minorversion=75&requestid={idempotency}"));
-        let body = Some(documents::customer(party).to_string());
-        WireRequest { method: Method::Post, path, body, idempotency_key: None }
+        WireRequest::post(path, documents::customer(party).to_string())
     }
 
     fn read_created_party(&self, response: &Response) -> Outcome<String> {
@@ -224,7 +224,7 @@ impl Ledger for QuickBooks {
             detail["TxnTaxCodeRef"] = serde_json::json!({ "value": code });
         }
         let path = self.path(&format!("{rest}minorversion=75&requestid={}", write.key));
-        WireRequest { method: Method::Post, path, body: Some(body.to_string()), idempotency_key: None }
+        WireRequest::post(path, body.to_string())
     }
 
     fn read_write(&self, write: &Write<'_>, response: &Response) -> Outcome<Posted> {
@@ -248,13 +248,15 @@ impl Ledger for QuickBooks {
     }
 
     fn listed_kinds(&self) -> &'static [DocumentKind] {
-        unimplemented!()
+        listing::KINDS
     }
-    fn list(&self, _kind: DocumentKind, _span: &Span, _page: usize) -> WireRequest {
-        unimplemented!()
+
+    fn list(&self, kind: DocumentKind, span: &Span, page: usize) -> WireRequest {
+        self.select(&listing::query(kind, span, page))
     }
-    fn read_list(&self, _kind: DocumentKind, _span: &Span, _response: &Response) -> Outcome<ListedPage> {
-        unimplemented!()
+
+    fn read_list(&self, kind: DocumentKind, _span: &Span, response: &Response) -> Outcome<ListedPage> {
+        listing::read(kind, response)
     }
 
     fn group(&self, request: &WireRequest) -> Option<Group> {

@@ -34,7 +34,7 @@ fn body(response: &Response, writes: bool) -> Result<Value, Box<Failure>> {
 }
 
 /// A success that does not hold what was asked for.
-fn nothing_said(response: &Response, writes: bool) -> Failure {
+pub(super) fn nothing_said(response: &Response, writes: bool) -> Failure {
     faults::judge(&Response { status: 200, ..response.clone() }, Some(&Value::Null), writes)
 }
 
@@ -169,6 +169,11 @@ pub fn looked(write: &Write<'_>, response: &Response) -> Outcome<Vec<Posted>> {
     }
 }
 
+/// A void zeroes every amount and says so in the note (facts/quickbooks §1.2).
+pub(super) fn is_void(found: &Value, total: Decimal) -> bool {
+    total.is_zero() && text(found, "PrivateNote").starts_with("Voided")
+}
+
 fn posted(write: &Write<'_>, found: &Value) -> Option<Posted> {
     let kind = write.document.kind();
     let number = if write.document.itemised().is_some() { "DocNumber" } else { "PaymentRefNum" };
@@ -185,7 +190,7 @@ fn posted(write: &Write<'_>, found: &Value) -> Option<Posted> {
         total,
         currency: found.get("CurrencyRef").and_then(|currency| text(currency, "value").parse().ok()),
         party_id: found.get("CustomerRef").map(|party| text(party, "value")).filter(|id| !id.is_empty()),
-        void: total.is_zero() && note.starts_with("Voided"),
+        void: is_void(found, total),
         names_order: names(&note, &write.document.order_id),
         remark: None,
         room: None,

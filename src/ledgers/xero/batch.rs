@@ -53,7 +53,7 @@ pub fn group(request: &WireRequest) -> Option<Group> {
 /// The elements of all requests in one list, or all numbers in one question.
 pub fn pack(requests: &[&WireRequest], key: &str) -> WireRequest {
     let Some(first) = requests.first() else {
-        return WireRequest { method: Method::Get, path: BASE.into(), body: None, idempotency_key: None };
+        return WireRequest::get(BASE.into());
     };
     if first.method == Method::Get {
         let numbers: Vec<&str> = requests.iter().map(|request| number_of(request)).collect();
@@ -108,12 +108,11 @@ mod tests {
     fn put(number: &str) -> WireRequest {
         let body = json!({ "Invoices": [{ "InvoiceNumber": number, "Total": 1 }] }).to_string();
         let path = "/api.xro/2.0/Invoices?summarizeErrors=false&unitdp=4".to_owned();
-        WireRequest { method: Method::Put, path, body: Some(body), idempotency_key: Some(number.into()) }
+        WireRequest { method: Method::Put, idempotency_key: Some(number.into()), ..WireRequest::post(path, body) }
     }
 
     fn get(number: &str) -> WireRequest {
-        let path = format!("{BASE}{}", look_up(number));
-        WireRequest { method: Method::Get, path, body: None, idempotency_key: None }
+        WireRequest::get(format!("{BASE}{}", look_up(number)))
     }
 
     fn answer(body: Value) -> Response {

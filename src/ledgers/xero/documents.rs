@@ -34,9 +34,9 @@ pub fn request(write: &Write<'_>, amounts: TaxAmounts) -> WireRequest {
     };
     WireRequest {
         method,
-        path: format!("/api.xro/2.0/{path}"),
         body: body.map(|body| body.to_string()),
         idempotency_key: Some(write.key.to_owned()),
+        ..WireRequest::get(format!("/api.xro/2.0/{path}"))
     }
 }
 

@@ -23,6 +23,7 @@ mod documents;
 mod fault_tests;
 pub mod faults;
 mod foreign;
+mod listing;
 pub mod oauth;
 mod read;
 mod survey;
@@ -56,7 +57,7 @@ impl Xero {
 }
 
 fn get(rest: &str) -> WireRequest {
-    WireRequest { method: Method::Get, path: format!("/api.xro/2.0/{rest}"), body: None, idempotency_key: None }
+    WireRequest::get(format!("/api.xro/2.0/{rest}"))
 }
 
 impl LedgerRules for Xero {
@@ -128,6 +129,9 @@ impl Ledger for Xero {
         if let Some(key) = &request.idempotency_key {
             headers.push(header("idempotency-key", key));
         }
+        if let Some(instant) = &request.modified_since {
+            headers.push(header("if-modified-since", instant));
+        }
         Request {
             method: request.method,
             url: format!("{}{}", self.api, request.path),
@@ -167,11 +171,11 @@ impl Ledger for Xero {
     }
 
     fn create_party(&self, party: &Party, key: &str, idempotency: &str) -> WireRequest {
+        let body = documents::contact(party, key).to_string();
         WireRequest {
             method: Method::Put,
-            path: "/api.xro/2.0/Contacts?summarizeErrors=false".into(),
-            body: Some(documents::contact(party, key).to_string()),
             idempotency_key: Some(idempotency.to_owned()),
+            ..WireRequest::post("/api.xro/2.0/Contacts?summarizeErrors=false".into(), body)
         }
     }
 
@@ -212,13 +216,15 @@ impl Ledger for Xero {
     }
 
     fn listed_kinds(&self) -> &'static [DocumentKind] {
-        unimplemented!()
+        listing::KINDS
     }
-    fn list(&self, _kind: DocumentKind, _span: &Span, _page: usize) -> WireRequest {
-        unimplemented!()
+
+    fn list(&self, kind: DocumentKind, span: &Span, page: usize) -> WireRequest {
+        listing::question(kind, span, page)
     }
-    fn read_list(&self, _kind: DocumentKind, _span: &Span, _response: &Response) -> Outcome<ListedPage> {
-        unimplemented!()
+
+    fn read_list(&self, kind: DocumentKind, _span: &Span, response: &Response) -> Outcome<ListedPage> {
+        listing::read(kind, response)
     }
 
     fn group(&self, request: &WireRequest) -> Option<Group> {

@@ -1,5 +1,6 @@
 //! Xero's answers: money as numbers or text, zero ids for what failed, every element with its own status.
 
+use chrono::{DateTime, NaiveDate};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
@@ -12,7 +13,7 @@ use crate::ledgers::{Failure, FoundParty, Operation, Outcome, Posted, Reference,
 use crate::platform::Response;
 
 /// The id of an element that was not stored.
-const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
+pub(super) const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
 pub(super) fn text(value: &Value, key: &str) -> String {
     value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
@@ -30,13 +31,21 @@ pub(super) fn id(value: &Value, key: &str) -> Option<String> {
     Some(text(value, key)).filter(|id| !id.is_empty() && id != NOBODY)
 }
 
+/// `/Date(1776988800000+0000)/`, or a plain date.
+pub(super) fn date(value: Option<&Value>) -> Option<NaiveDate> {
+    let written = value?.as_str()?;
+    let Some(inner) = written.strip_prefix("/Date(") else { return written.get(..10)?.parse().ok() };
+    let end = inner.find(['+', ')'])?;
+    DateTime::from_timestamp_millis(inner.get(..end)?.parse().ok()?).map(|instant| instant.date_naive())
+}
+
 /// A failure is a failure of whatever was asked for.
 pub(super) fn failed<T>(failure: Failure) -> Outcome<T> {
     failure.map(|never| match never {})
 }
 
 /// A success that does not hold what was asked for.
-fn nothing_said(response: &Response, writes: bool) -> Failure {
+pub(super) fn nothing_said(response: &Response, writes: bool) -> Failure {
     faults::judge(&Response { status: 200, ..response.clone() }, None, writes)
 }
 
@@ -112,7 +121,7 @@ pub fn created_contact(response: &Response) -> Outcome<String> {
     }
 }
 
-fn id_key(kind: DocumentKind) -> &'static str {
+pub(super) fn id_key(kind: DocumentKind) -> &'static str {
     match kind {
         DocumentKind::Invoice | DocumentKind::SalesReceipt => "InvoiceID",
         DocumentKind::CreditNote | DocumentKind::RefundReceipt => "CreditNoteID",

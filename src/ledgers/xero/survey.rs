@@ -1,10 +1,9 @@
 //! What is asked of a Xero organisation before anything is posted to it, and how its answers read (facts/xero §1.5).
 
-use chrono::{DateTime, NaiveDate};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use super::read::{elements, text};
+use super::read::{date, elements, text};
 use super::{documents, get, zones};
 use crate::books::money::parse_amount;
 use crate::config::Settings;
@@ -57,14 +56,6 @@ pub fn read(answers: &[Response]) -> Result<Survey, Box<Failure>> {
 /// Whether an action is allowed; `None` where Xero does not list it.
 fn allowed(actions: &[Value], name: &str) -> Option<bool> {
     actions.iter().find(|one| text(one, "Name") == name).map(|one| text(one, "Status") == "ALLOWED")
-}
-
-/// `/Date(1776988800000+0000)/`, or a plain date.
-fn date(value: Option<&Value>) -> Option<NaiveDate> {
-    let written = value?.as_str()?;
-    let Some(inner) = written.strip_prefix("/Date(") else { return written.get(..10)?.parse().ok() };
-    let end = inner.find(['+', ')'])?;
-    DateTime::from_timestamp_millis(inner.get(..end)?.parse().ok()?).map(|instant| instant.date_naive())
 }
 
 fn account(row: &Value) -> Account {
