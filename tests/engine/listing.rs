@@ -180,7 +180,7 @@ fn a_listed_document_names_its_order_its_customer_its_tax_and_what_is_open() {
         assert!(!sale.lines.is_empty() && sale.lines.iter().all(|line| !line.text.is_empty()), "{:?}", sale.lines);
         assert!(!payments.is_empty());
         for payment in payments {
-            assert_eq!(payment.settles, [sale.ledger_id.clone()], "{company:?}");
+            assert_eq!(payment.settles, std::slice::from_ref(&sale.ledger_id), "{company:?}");
             assert_eq!(payment.party_id, sale.party_id, "{company:?}");
         }
     }
