@@ -61,10 +61,12 @@ pub struct Called {
 }
 
 impl Books<'_> {
-    /// When posting goes on: work beside it waits for that. What was looked up afterwards does not count.
+    /// True if there is something to post: work beside it waits for that. What was looked up afterwards does not count, and
+    /// while the connection pauses nothing is posted.
     pub fn posting_is_due(&self) -> Result<bool, SqlError> {
         let now = self.platform.clock.now();
-        Ok(!orders::due(self.platform.sql, now, 1, true)?.is_empty())
+        Ok(!breaker::health(self.platform.sql)?.is_paused(now)
+            && !orders::due(self.platform.sql, now, 1, true)?.is_empty())
     }
 
     /// True if anything else waits for a turn of the engine: orders that were looked up afterwards, questions to Shopify.

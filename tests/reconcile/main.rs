@@ -38,7 +38,6 @@ fn a_shop_that_we_posted_differs_in_nothing() {
     for story in Story::all() {
         for &company in &story.companies {
             if asked() {
-                println!("{} in {company:?}", story.name);
                 let bench = told(company, &story);
                 assert_eq!(differences(&bench), Vec::<String>::new(), "{} in {company:?}", story.name);
             }
