@@ -19,6 +19,7 @@ use super::alerts;
 use super::books::Books;
 use super::breaker;
 use super::schema::{clear_meta, meta, set_meta};
+use super::standing::Warning;
 use crate::books::rules::LedgerName;
 use crate::config::{Connection, variable, variable_for};
 use crate::ledgers::oauth::{Company, Tokens, prefix};
@@ -33,6 +34,10 @@ const DEAD: &str = "dead";
 const DISCONNECTED: &str = "disconnected";
 /// The alert that a consent ends for good.
 const ENDS: &str = "consent_ends";
+/// The alert that tokens end which could not be renewed.
+const TOKENS_END: &str = "tokens_end";
+/// The alert that the tokens cannot be opened, or could not be kept.
+const LOCKED: &str = "token_key";
 
 /// Something of the permission cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -153,10 +158,38 @@ pub fn works(books: &Books<'_>) -> Result<(), SqlError> {
     each(books, |id, now| alerts::close(sql, now, id, RECONNECT))
 }
 
-/// The consent ends for good soon: a person has to consent again before that day.
-pub fn warn_of_the_end(books: &Books<'_>, warning: &str) -> Result<(), SqlError> {
+/// Something ends soon unless a person sees to it.
+pub fn warn_of_the_end(books: &Books<'_>, warning: &Warning) -> Result<(), SqlError> {
     let sql = books.platform.sql;
-    transaction(sql, |sql| each(books, |id, now| alerts::open(sql, now, id, ENDS, warning)))
+    let kind = match warning {
+        Warning::Consent(_) => ENDS,
+        Warning::Tokens(..) => TOKENS_END,
+    };
+    transaction(sql, |sql| each(books, |id, now| alerts::open(sql, now, id, kind, &warning.to_string())))
+}
+
+/// What keeps the tokens from being opened, or new ones from being kept; nothing where there are none to be had.
+pub fn locked(books: &Books<'_>, ledger: LedgerName, connection: &Connection) -> Result<Option<CipherError>, SqlError> {
+    match held(books, ledger, connection) {
+        Ok(held) => {
+            let id = &connection.id;
+            let any = held.is_some() || seed(books, ledger, id).is_some() || has_own_account(books, ledger, id);
+            Ok(books.platform.cipher.seal("").err().filter(|_| any))
+        }
+        Err(Unreadable::Cipher(error)) => Ok(Some(error)),
+        Err(Unreadable::Sql(error)) => Err(error),
+    }
+}
+
+/// Says so, once, while it lasts.
+pub fn say_locked(books: &Books<'_>, problem: Option<&CipherError>) -> Result<(), SqlError> {
+    let sql = books.platform.sql;
+    transaction(sql, |sql| {
+        each(books, |id, now| match problem {
+            Some(problem) => alerts::open(sql, now, id, LOCKED, &problem.to_string()),
+            None => alerts::close(sql, now, id, LOCKED),
+        })
+    })
 }
 
 fn each(books: &Books<'_>, mut act: impl FnMut(&str, DateTime<Utc>) -> Result<(), SqlError>) -> Result<(), SqlError> {
@@ -245,7 +278,9 @@ pub fn put(books: &Books<'_>, stored: &Stored, begins: bool) -> Result<(), Unrea
     };
     set_meta(sql, TOKENS, &books.platform.cipher.seal(&text(stored)?)?)?;
     set_meta(sql, GRANT, &text(&grant)?)?;
-    each(books, |id, now| alerts::close(sql, now, id, RECONNECT))?;
+    for kind in [RECONNECT, TOKENS_END] {
+        each(books, |id, now| alerts::close(sql, now, id, kind))?;
+    }
     if begins {
         each(books, |id, now| alerts::close(sql, now, id, ENDS))?;
     }
@@ -280,7 +315,12 @@ pub fn confirm(books: &Books<'_>, stored: &Stored, company: &Company) -> Result<
 pub fn forget(books: &Books<'_>, ledger: LedgerName, connection: &str) -> Result<(), SqlError> {
     let seed = seed_hash(books, ledger, connection);
     transaction(books.platform.sql, |sql| {
-        [TOKENS, UNCONFIRMED, GRANT, RECONNECT, DEAD].into_iter().try_for_each(|key| clear_meta(sql, key))?;
+        for kind in [RECONNECT, TOKENS_END, LOCKED, ENDS] {
+            each(books, |id, now| alerts::close(sql, now, id, kind))?;
+        }
+        [TOKENS, UNCONFIRMED, GRANT, RECONNECT, DEAD]
+            .into_iter()
+            .try_for_each(|key| clear_meta(sql, key))?;
         set_meta(sql, DISCONNECTED, &seed)
     })
 }

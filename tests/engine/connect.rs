@@ -27,15 +27,15 @@ pub fn unconnected(company: Company) -> Bench {
     bench
 }
 
-fn ledger(company: Company) -> &'static str {
-    if company == Company::XeroUk { "xero" } else { "quickbooks" }
+pub fn ledger(company: Company) -> &'static str {
+    if matches!(company, Company::QuickBooksUs | Company::QuickBooksUk) { "quickbooks" } else { "xero" }
 }
 
 fn redirect_uri(company: Company) -> String {
     format!("{HOME}/oauth/{}/callback", ledger(company))
 }
 
-fn begin(bench: &Bench, company: Company) -> Result<Consented, Declined> {
+pub fn begin(bench: &Bench, company: Company) -> Result<Consented, Declined> {
     let http = SandboxHttp(bench);
     bench.books(&http).begin_consent(bench.id, ledger(company), &redirect_uri(company)).now_or_never().unwrap()
 }
@@ -373,7 +373,7 @@ fn what_keeps_the_ledger_from_being_told_of_a_disconnection_is_said_and_the_toke
         connect(&bench, Company::XeroUk);
         if named == "TOKEN_KEY" {
             let another = "HxwdHhsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA=";
-            bench.cipher = TokenCipher::new(another, SeededRandom::new(3)).unwrap();
+            bench.cipher = Box::new(TokenCipher::new(another, SeededRandom::new(3)).unwrap());
         } else {
             bench.variables.remove(named);
         }

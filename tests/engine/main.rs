@@ -24,6 +24,7 @@ mod person;
 mod preflight;
 mod privacy;
 mod proofs;
+mod quiet;
 mod retention;
 mod shopify;
 mod stories;

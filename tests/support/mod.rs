@@ -22,7 +22,9 @@ use serde_json::Value;
 use tillproof::config::{self, Variables};
 use tillproof::platform::cipher::TokenCipher;
 use tillproof::platform::native::{ManualClock, RecordedAlarm, SeededRandom, Sqlite, SqliteJournal};
-use tillproof::platform::{Claim, Clock, Companies, Http, HttpError, Platform, Pulse, Request, Response, Sql, Unasked};
+use tillproof::platform::{
+    Cipher, Claim, Clock, Companies, Http, HttpError, Platform, Pulse, Request, Response, Sql, Unasked,
+};
 use tillproof::posting::{Books, Incoming, claims};
 use tillproof::shopify::Delivery;
 
@@ -47,7 +49,7 @@ pub struct Bench {
     pub journal: SqliteJournal,
     pub alarm: RecordedAlarm,
     pub pulse: Pulse,
-    pub cipher: TokenCipher<SeededRandom>,
+    pub cipher: Box<dyn Cipher>,
     pub world: RefCell<World>,
     pub companies: CompanyObjects,
     /// The label of the books.
@@ -87,7 +89,7 @@ impl Bench {
             journal: SqliteJournal::in_memory().unwrap(),
             alarm: RecordedAlarm::default(),
             pulse: Pulse::default(),
-            cipher: TokenCipher::new(key, SeededRandom::new(8)).unwrap(),
+            cipher: Box::new(TokenCipher::new(key, SeededRandom::new(8)).unwrap()),
             world: RefCell::new(World::new()),
             companies: CompanyObjects::default(),
             id: "main",
@@ -111,7 +113,7 @@ impl Bench {
             journal: &self.journal,
             alarm: &alarm,
             pulse: &Pulse::default(),
-            cipher: &self.cipher,
+            cipher: self.cipher.as_ref(),
             http: &Aside(RefCell::new(self.world.borrow().clone())),
             companies: &self.companies,
         };
@@ -143,7 +145,7 @@ impl Bench {
             journal: &self.journal,
             alarm: &self.alarm,
             pulse: &self.pulse,
-            cipher: &self.cipher,
+            cipher: self.cipher.as_ref(),
             http,
             companies: &self.companies,
         };

@@ -1,0 +1,111 @@
+//! A shop that sells nothing for a while: what goes wrong with its tokens meanwhile is said, made good where that is
+//! possible, and never waits for the next order.
+
+use chrono::Duration;
+use sandbox::{Fault, FaultKind};
+use tillproof::platform::cipher::{NoCipher, TokenCipher};
+use tillproof::platform::native::SeededRandom;
+use tillproof::platform::Cipher;
+use tillproof::posting::Standing;
+
+use super::connect::{connect, ledger, refreshed, standing, unconnected};
+use super::shopify::alerts;
+use crate::support::{Bench, Company, Story};
+
+const OLD: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+const NEW: &str = "HxwdHhsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA=";
+
+fn sealing_with(key: &str) -> Box<dyn Cipher> {
+    Box::new(TokenCipher::new(key, SeededRandom::new(3)).unwrap())
+}
+
+/// Cron's next tick, and its records in the journal.
+fn tick(bench: &Bench, later: Duration) {
+    bench.clock.advance(later);
+    bench.poke();
+    bench.turn();
+}
+
+fn said(bench: &Bench, kind: &str) -> String {
+    let rows = bench.journal(&format!("SELECT message FROM alerts WHERE kind = '{kind}'"));
+    assert_eq!(rows.len(), 1, "said once: {rows:?}");
+    rows[0]["message"].clone()
+}
+
+fn wants(bench: &Bench) -> String {
+    bench.open().status().unwrap().reconnect.unwrap_or_default()
+}
+
+#[test]
+fn a_client_secret_that_is_refused_is_said_before_an_order_needs_it_and_the_alert_ends_with_it() {
+    for company in Company::ALL {
+        let mut bench = unconnected(company);
+        connect(&bench, company);
+        let name = format!("{}_CLIENT_SECRET", ledger(company).to_uppercase());
+        let right = bench.variables.insert(name.clone(), "another".into()).unwrap();
+        tick(&bench, Duration::days(8));
+        tick(&bench, Duration::minutes(5));
+        assert_eq!(alerts(&bench, true), ["reconnect"], "{company:?}");
+        assert!(said(&bench, "reconnect").contains(&name) && wants(&bench).contains(&name), "{}", wants(&bench));
+        assert_eq!(standing(&bench), Standing::Reconnect);
+        bench.variables.insert(name, right);
+        tick(&bench, Duration::minutes(5));
+        assert_eq!((alerts(&bench, true), wants(&bench)), (Vec::new(), String::new()), "{company:?}");
+        assert_eq!(standing(&bench), Standing::Connected);
+    }
+}
+
+#[test]
+fn a_token_key_that_is_missing_or_another_one_is_said_at_once_and_nothing_is_asked_for_that_could_not_be_kept() {
+    for missing in [true, false] {
+        let mut bench = unconnected(Company::XeroUk);
+        connect(&bench, Company::XeroUk);
+        bench.cipher = if missing { Box::new(NoCipher) } else { sealing_with(NEW) };
+        tick(&bench, Duration::minutes(5));
+        tick(&bench, Duration::days(8));
+        assert_eq!(alerts(&bench, true), ["token_key"]);
+        assert!(said(&bench, "token_key").contains("TOKEN_KEY") && wants(&bench).contains("TOKEN_KEY"));
+        assert_eq!(refreshed(&bench), 0);
+        bench.cipher = sealing_with(OLD);
+        tick(&bench, Duration::minutes(5));
+        assert_eq!((alerts(&bench, true), wants(&bench)), (Vec::new(), String::new()));
+        assert_eq!(standing(&bench), Standing::Connected);
+    }
+    // So it is with a refresh token among the secrets that was never used: using it would use it up.
+    let mut by_secret = Bench::new(Company::XeroUk);
+    by_secret.cipher = Box::new(NoCipher);
+    by_secret.tell(&Story::read("simple"));
+    tick(&by_secret, Duration::minutes(5));
+    assert_eq!((refreshed(&by_secret), alerts(&by_secret, true)), (0, vec!["token_key".to_owned()]));
+    by_secret.cipher = sealing_with(OLD);
+    tick(&by_secret, Duration::hours(1));
+    by_secret.run();
+    assert_eq!((by_secret.ledger(Company::XeroUk).len(), alerts(&by_secret, true)), (2, Vec::new()));
+}
+
+#[test]
+fn a_token_service_that_is_away_is_said_once_the_last_third_of_the_tokens_life_has_begun() {
+    for (company, silent, said_by) in [(Company::XeroUk, 39, 41), (Company::QuickBooksUs, 66, 68)] {
+        let bench = unconnected(company);
+        connect(&bench, company);
+        bench.fail(Fault::next(FaultKind::Down).on("POST", "token").repeated(10_000));
+        let mut day = 0;
+        while day < silent {
+            tick(&bench, Duration::days(1));
+            day += 1;
+        }
+        assert!(alerts(&bench, true).is_empty() && wants(&bench).is_empty(), "{company:?}: it may pass by itself");
+        while day < said_by {
+            tick(&bench, Duration::days(1));
+            day += 1;
+        }
+        assert_eq!(alerts(&bench, true), ["tokens_end"], "{company:?}");
+        let warning = bench.open().standing().unwrap()[0].warnings[0].clone();
+        assert!(warning.contains("were last renewed on 2 November 2026"), "{warning}");
+        assert_eq!(standing(&bench), Standing::Connected);
+        bench.world.borrow_mut().faults.clear();
+        tick(&bench, Duration::minutes(5));
+        assert!(alerts(&bench, true).is_empty(), "{company:?}");
+        assert!(bench.open().standing().unwrap()[0].warnings.is_empty());
+    }
+}
