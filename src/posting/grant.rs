@@ -9,6 +9,7 @@
 //! | `reconnect` | why a person has to connect again |
 //! | `dead` | a hash of the refresh token that the ledger refused for good |
 //! | `disconnected` | that an admin disconnected, and with which secret at that time |
+//! | `unanswered` | that new tokens were asked for, and nothing is known of the answer |
 
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
@@ -32,6 +33,7 @@ const GRANT: &str = "grant";
 const RECONNECT: &str = "reconnect";
 const DEAD: &str = "dead";
 const DISCONNECTED: &str = "disconnected";
+const UNANSWERED: &str = "unanswered";
 /// The alert that a consent ends for good.
 const ENDS: &str = "consent_ends";
 /// The alert that tokens end which could not be renewed.
@@ -192,6 +194,21 @@ pub fn say_locked(books: &Books<'_>, problem: Option<&CipherError>) -> Result<()
     })
 }
 
+/// New tokens are about to be asked for: the ledger may make them although nobody ever hears its answer.
+pub fn asks_for_tokens(sql: &dyn Sql) -> Result<(), SqlError> {
+    set_meta(sql, UNANSWERED, "yes")
+}
+
+/// The ledger's answer is known: there are no new tokens.
+pub fn has_answer(sql: &dyn Sql) -> Result<(), SqlError> {
+    clear_meta(sql, UNANSWERED)
+}
+
+/// True if new tokens were asked for and nothing is known of the answer.
+pub fn is_unanswered(sql: &dyn Sql) -> Result<bool, SqlError> {
+    Ok(meta(sql, UNANSWERED)?.is_some())
+}
+
 fn each(books: &Books<'_>, mut act: impl FnMut(&str, DateTime<Utc>) -> Result<(), SqlError>) -> Result<(), SqlError> {
     let now = books.platform.clock.now();
     books.connections.iter().try_for_each(|connection| act(&connection.id, now))
@@ -205,6 +222,7 @@ pub fn is_dead(sql: &dyn Sql, refresh_token: &str) -> Result<bool, SqlError> {
 /// Writes down that the ledger refused this refresh token for good. An app's own account has none: it may be accepted
 /// again without a new one.
 pub fn died(books: &Books<'_>, refresh_token: &str, why: &str) -> Result<(), SqlError> {
+    has_answer(books.platform.sql)?;
     if !refresh_token.is_empty() {
         set_meta(books.platform.sql, DEAD, &hash(refresh_token))?;
     }
@@ -288,7 +306,7 @@ pub fn put(books: &Books<'_>, stored: &Stored, begins: bool) -> Result<(), Unrea
     if reconnect(sql)?.is_some() {
         breaker::resume(sql)?;
     }
-    Ok([RECONNECT, DEAD, DISCONNECTED].into_iter().try_for_each(|key| clear_meta(sql, key))?)
+    Ok([RECONNECT, DEAD, DISCONNECTED, UNANSWERED].into_iter().try_for_each(|key| clear_meta(sql, key))?)
 }
 
 /// Keeps the tokens of a consent until an admin confirms one of its companies.
@@ -318,7 +336,7 @@ pub fn forget(books: &Books<'_>, ledger: LedgerName, connection: &str) -> Result
         for kind in [RECONNECT, TOKENS_END, LOCKED, ENDS] {
             each(books, |id, now| alerts::close(sql, now, id, kind))?;
         }
-        [TOKENS, UNCONFIRMED, GRANT, RECONNECT, DEAD]
+        [TOKENS, UNCONFIRMED, GRANT, RECONNECT, DEAD, UNANSWERED]
             .into_iter()
             .try_for_each(|key| clear_meta(sql, key))?;
         set_meta(sql, DISCONNECTED, &seed)

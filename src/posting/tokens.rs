@@ -1,6 +1,7 @@
 //! Access tokens. The object that owns the books is the only one that refreshes them, one refresh at a time whoever
 //! asks; new tokens are durable before they are used. When a reply is lost the refresh token in hand is sent again: Xero
-//! takes it for thirty more minutes, QuickBooks until the new pair is first used.
+//! takes it for thirty more minutes, QuickBooks until the new pair is first used. That a refresh goes out is noted before
+//! it does; as long as nothing is known of its answer, cron makes it again.
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -78,6 +79,7 @@ pub async fn access_token(books: &Books<'_>, connection: &Connection, expired: b
     if !begin(books, now)? {
         return Err(Refused::Busy);
     }
+    books.platform.sql.sync().await?;
     let response = books.platform.http.send(way.request).await;
     clear_meta(books.platform.sql, REFRESHING)?;
     // A consent that came meanwhile counts more than what this refresh brought, a disconnection too.
@@ -94,7 +96,10 @@ pub async fn access_token(books: &Books<'_>, connection: &Connection, expired: b
     let tokens = match provider(ledger, books.variables).read_tokens(&response, &sent, now) {
         Ok(tokens) => tokens,
         Err(error @ TokenError::Later(_)) => return Err(Refused::Later(error.to_string())),
-        Err(error @ TokenError::Client(_)) => return Err(Refused::Person(error.to_string())),
+        Err(error @ TokenError::Client(_)) => {
+            grant::has_answer(books.platform.sql)?;
+            return Err(Refused::Person(error.to_string()));
+        }
         Err(error @ TokenError::Dead) => {
             grant::died(books, &sent, &error.to_string())?;
             return Err(Refused::Person(error.to_string()));
@@ -172,6 +177,7 @@ fn begin(books: &Books<'_>, now: DateTime<Utc>) -> Result<bool, SqlError> {
         if began.is_some_and(|began| now - began < REFRESH_TAKES) {
             return Ok(false);
         }
+        grant::asks_for_tokens(sql)?;
         set_meta(sql, REFRESHING, &iso(now)).map(|()| true)
     })
 }
@@ -188,7 +194,7 @@ pub async fn keep_alive(books: &Books<'_>) -> Result<(), SqlError> {
     Ok(())
 }
 
-/// Refreshes tokens that nobody needed for a week, so that they do not die of idleness; adopts a secret that was never used. What fails is tried again
+/// Refreshes tokens that nobody needed for a week, so that they do not die of idleness; makes a refresh again whose answer nobody knows; adopts a secret that was never used. What fails is tried again
 /// at the next tick.
 async fn renew_idle(books: &Books<'_>, connection: &Connection) -> Result<(), SqlError> {
     let Ok(settings) = &connection.settings else { return Ok(()) };
@@ -208,7 +214,7 @@ async fn renew_idle(books: &Books<'_>, connection: &Connection) -> Result<(), Sq
         Ok(None) => grant::seed(books, ledger, &connection.id).is_some(),
         Err(_) => false,
     };
-    if locked.is_some() || !idle {
+    if locked.is_some() || !(idle || grant::is_unanswered(books.platform.sql)?) {
         return Ok(());
     }
     match access_token(books, connection, true).await {

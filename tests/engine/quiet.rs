@@ -1,16 +1,21 @@
 //! A shop that sells nothing for a while: what goes wrong with its tokens meanwhile is said, made good where that is
 //! possible, and never waits for the next order.
 
+use std::cell::Cell;
+use std::task::Context;
+
 use chrono::Duration;
+use futures_util::FutureExt;
+use futures_util::future::{LocalBoxFuture, pending};
 use sandbox::{Fault, FaultKind};
 use tillproof::platform::cipher::{NoCipher, TokenCipher};
 use tillproof::platform::native::SeededRandom;
-use tillproof::platform::Cipher;
+use tillproof::platform::{Cipher, Http, HttpError, Request, Response};
 use tillproof::posting::Standing;
 
 use super::connect::{connect, ledger, refreshed, standing, unconnected};
 use super::shopify::alerts;
-use crate::support::{Bench, Company, Story};
+use crate::support::{Bench, Company, SandboxHttp, Story};
 
 const OLD: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const NEW: &str = "HxwdHhsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA=";
@@ -107,5 +112,56 @@ fn a_token_service_that_is_away_is_said_once_the_last_third_of_the_tokens_life_h
         tick(&bench, Duration::minutes(5));
         assert!(alerts(&bench, true).is_empty(), "{company:?}");
         assert!(bench.open().standing().unwrap()[0].warnings.is_empty());
+    }
+}
+
+/// A world that dies with the first refresh: it is made, and whoever asked for it never hears of anything again.
+struct Dies<'a>(SandboxHttp<'a>, Cell<bool>);
+
+impl Http for Dies<'_> {
+    fn send(&self, request: Request) -> LocalBoxFuture<'_, Result<Response, HttpError>> {
+        if !request.url.contains("token") {
+            return self.0.send(request);
+        }
+        self.1.set(true);
+        let made = self.0.send(request);
+        async move {
+            let _ = made.await;
+            pending().await
+        }
+        .boxed_local()
+    }
+}
+
+#[test]
+fn a_refresh_that_check_now_began_and_whose_reply_is_lost_is_repeated_by_cron_within_the_grace() {
+    for company in Company::ALL {
+        for crashes in [false, true] {
+            let bench = unconnected(company);
+            connect(&bench, company);
+            bench.clock.advance(Duration::hours(3));
+            if crashes {
+                let http = Dies(SandboxHttp(&bench), Cell::new(false));
+                let books = bench.books(&http);
+                let mut check = std::pin::pin!(books.preflight("main"));
+                let mut context = Context::from_waker(std::task::Waker::noop());
+                assert!(check.as_mut().poll(&mut context).is_pending() && http.1.get());
+            } else {
+                bench.fail(Fault::next(FaultKind::LostReply).on("POST", "token"));
+                let http = SandboxHttp(&bench);
+                assert!(bench.books(&http).preflight("main").now_or_never().unwrap().is_err());
+            }
+            // The first repetition is lost too.
+            bench.fail(Fault::next(FaultKind::RefusedConnection).on("POST", "token"));
+            for _ in 0..12 {
+                tick(&bench, Duration::minutes(5));
+            }
+            assert_eq!(refreshed(&bench), 2, "{company:?}: once in vain, once more, and never again");
+            assert_eq!(standing(&bench), Standing::Connected, "{company:?}");
+            bench.clock.advance(Duration::hours(2));
+            bench.tell(&Story::read("simple"));
+            bench.run();
+            assert_eq!((bench.ledger(company).len(), alerts(&bench, true)), (2, Vec::new()), "{company:?}");
+        }
     }
 }
