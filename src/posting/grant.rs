@@ -99,6 +99,9 @@ pub struct Unconfirmed {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
     pub source: Source,
+    /// The connection whose client id the tokens were granted to.
+    #[serde(default)]
+    pub connection: String,
     /// When the present chain of tokens began.
     pub connected_at: Option<DateTime<Utc>>,
     /// When the tokens in hand came.
@@ -264,11 +267,20 @@ pub fn is_disconnected(books: &Books<'_>, ledger: LedgerName, connection: &str) 
     Ok(at.is_some_and(|seed| seed == seed_hash(books, ledger, connection)))
 }
 
-/// The tokens in use, unless a new secret has begun a new chain.
+/// The tokens in use, unless a new secret has begun a new chain. One of an app's own account that cannot be opened is as
+/// good as one that has ended: the next is had for the asking.
 pub fn held(books: &Books<'_>, ledger: LedgerName, connection: &Connection) -> Result<Option<Stored>, Unreadable> {
     let Some(sealed) = meta(books.platform.sql, TOKENS)? else { return Ok(None) };
-    let opened = books.platform.cipher.open(&sealed)?;
-    let stored: Option<Stored> = serde_json::from_str(&opened).ok();
+    let stored: Option<Stored> = match books.platform.cipher.open(&sealed) {
+        Ok(opened) => serde_json::from_str(&opened).ok(),
+        Err(CipherError::Sealed) => match grant(books.platform.sql)? {
+            Grant { source: source @ Source::OwnAccount, connection, .. } => {
+                Some(Stored { tokens: Tokens::only_refresh(""), seed: String::new(), connection, source })
+            }
+            _ => return Err(CipherError::Sealed.into()),
+        },
+        Err(error) => return Err(error.into()),
+    };
     let seed = seed(books, ledger, &connection.id).map(hash);
     Ok(stored.filter(|stored| seed.is_none_or(|seed| stored.seed == seed)))
 }
@@ -288,6 +300,7 @@ pub fn put(books: &Books<'_>, stored: &Stored, begins: bool) -> Result<(), Unrea
     let tokens = &stored.tokens;
     let grant = Grant {
         source: stored.source,
+        connection: stored.connection.clone(),
         connected_at: before.connected_at.filter(|_| !begins).or(Some(now)),
         refreshed_at: Some(now),
         access_ends_at: Some(tokens.expires_at),

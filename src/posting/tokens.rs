@@ -194,7 +194,8 @@ pub async fn keep_alive(books: &Books<'_>) -> Result<(), SqlError> {
     Ok(())
 }
 
-/// Refreshes tokens that nobody needed for a week, so that they do not die of idleness; makes a refresh again whose answer nobody knows; adopts a secret that was never used. What fails is tried again
+/// Refreshes tokens that nobody needed for a week, so that they do not die of idleness and are sealed with the present
+/// key; makes a refresh again whose answer nobody knows; adopts a secret that was never used. What fails is tried again
 /// at the next tick.
 async fn renew_idle(books: &Books<'_>, connection: &Connection) -> Result<(), SqlError> {
     let Ok(settings) = &connection.settings else { return Ok(()) };
@@ -205,8 +206,6 @@ async fn renew_idle(books: &Books<'_>, connection: &Connection) -> Result<(), Sq
     let locked = grant::locked(books, ledger, connection)?;
     grant::say_locked(books, locked.as_ref())?;
     let idle = match grant::held(books, ledger, connection) {
-        // An app's own account does not die of idleness.
-        Ok(held) if grant::asks_on_own_account(books, ledger, &connection.id, held.as_ref()) => false,
         Ok(Some(_)) => {
             let refreshed = grant::grant(books.platform.sql)?.refreshed_at;
             refreshed.is_none_or(|at| books.platform.clock.now() - at > KEEP_ALIVE)

@@ -7,13 +7,13 @@ use std::task::Context;
 use chrono::Duration;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, pending};
-use sandbox::{Fault, FaultKind};
+use sandbox::{Fault, FaultKind, presets};
 use tillproof::platform::cipher::{NoCipher, TokenCipher};
 use tillproof::platform::native::SeededRandom;
 use tillproof::platform::{Cipher, Http, HttpError, Request, Response};
-use tillproof::posting::Standing;
+use tillproof::posting::{Consented, Standing};
 
-use super::connect::{connect, ledger, refreshed, standing, unconnected};
+use super::connect::{begin, confirm, connect, ledger, refreshed, standing, unconnected};
 use super::shopify::alerts;
 use crate::support::{Bench, Company, SandboxHttp, Story};
 
@@ -163,5 +163,54 @@ fn a_refresh_that_check_now_began_and_whose_reply_is_lost_is_repeated_by_cron_wi
             bench.run();
             assert_eq!((bench.ledger(company).len(), alerts(&bench, true)), (2, Vec::new()), "{company:?}");
         }
+    }
+}
+
+/// Two shops in one set of books; the second one's connection is a Custom Connection, and connected them.
+fn with_an_own_account() -> Bench {
+    let mut bench = unconnected(Company::XeroUk);
+    bench.variables.insert("XERO_CLIENT_ID_MAIN".into(), "sandbox-custom-uk".into());
+    bench.variables.insert("XERO_CLIENT_SECRET_MAIN".into(), presets::CUSTOM_SECRET.into());
+    assert!(matches!(begin(&bench, Company::XeroUk).unwrap(), Consented::Unconfirmed(_)));
+    confirm(&bench, presets::XERO_UK).unwrap();
+    let mut other = bench.variables["CONNECTION_MAIN"].clone();
+    (other["shop"], other["number_prefix"]) = ("second.myshopify.com".into(), "A-".into());
+    // In the order of the settings it comes first, and it has no account of its own.
+    bench.variables.insert("CONNECTION_ELSE".into(), other);
+    bench
+}
+
+#[test]
+fn a_token_of_ones_own_account_that_cannot_be_opened_is_as_good_as_none() {
+    let mut bench = with_an_own_account();
+    bench.cipher = sealing_with(NEW);
+    tick(&bench, Duration::minutes(5));
+    assert!(alerts(&bench, true).is_empty() && wants(&bench).is_empty());
+    assert_eq!(standing(&bench), Standing::Connected);
+    let http = SandboxHttp(&bench);
+    for asking in ["else", "main"] {
+        bench.clock.advance(Duration::minutes(1));
+        let report = bench.books(&http).preflight(asking).now_or_never().unwrap();
+        assert!(report.is_ok(), "{asking}: {:?}", report.err());
+    }
+    bench.tell(&Story::read("simple"));
+    bench.run();
+    assert_eq!(bench.ledger(Company::XeroUk).len(), 2);
+}
+
+#[test]
+fn after_a_fortnight_every_token_was_sealed_anew() {
+    for own_account in [true, false] {
+        let mut bench = if own_account { with_an_own_account() } else { unconnected(Company::QuickBooksUs) };
+        if !own_account {
+            connect(&bench, Company::QuickBooksUs);
+        }
+        let both = TokenCipher::new(NEW, SeededRandom::new(3)).unwrap().with_previous(OLD).unwrap();
+        bench.cipher = Box::new(both);
+        for _ in 0..14 {
+            tick(&bench, Duration::days(1));
+        }
+        let sealed = bench.rows("SELECT value FROM meta WHERE key = 'tokens'").remove(0);
+        assert!(sealing_with(NEW).open(&sealed["value"]).is_ok(), "own account: {own_account}");
     }
 }
