@@ -9,7 +9,7 @@ mod planted;
 mod story;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use chrono::{DateTime, Duration, Utc};
@@ -138,6 +138,9 @@ impl Bench {
 
     /// The books, opened as a restarted object would open them: nothing is carried over but the database.
     pub fn books<'a>(&'a self, http: &'a dyn Http) -> Books<'a> {
+        if self.companies.losers.borrow_mut().remove(self.id) {
+            claims::lost(&self.sql).unwrap();
+        }
         let platform = Platform {
             clock: &self.clock,
             random: &self.random,
@@ -348,6 +351,8 @@ pub struct CompanyObjects {
     objects: Rc<RefCell<BTreeMap<String, Sqlite>>>,
     /// While true, none of them answers.
     pub away: Rc<Cell<bool>>,
+    /// The books that lost their company: they are told when they are next opened.
+    losers: Rc<RefCell<BTreeSet<String>>>,
     /// How often one of them was asked.
     pub asked: Rc<Cell<usize>>,
 }
@@ -356,8 +361,9 @@ impl Companies for CompanyObjects {
     fn claim(&self, claim: Claim) -> LocalBoxFuture<'_, Result<String, Unasked>> {
         self.asked.set(self.asked.get() + 1);
         let mut objects = self.objects.borrow_mut();
-        let object = objects.entry(claim.object).or_insert_with(|| Sqlite::in_memory().unwrap());
-        let holder = claims::claim(object, &claim.books, &claim.configured).unwrap();
+        let object = objects.entry(claim.object.clone()).or_insert_with(|| Sqlite::in_memory().unwrap());
+        self.losers.borrow_mut().extend(claims::loser(object, &claim).unwrap());
+        let holder = claims::claim(object, &claim).unwrap();
         let answer = if self.away.get() { Err(Unasked("the object is away".into())) } else { Ok(holder) };
         async move { answer }.boxed_local()
     }
