@@ -13,7 +13,7 @@ use super::schema::{clear_meta, meta, set_meta};
 use super::tokens::Refused;
 use crate::books::rules::LedgerName;
 use crate::config::Connection;
-use crate::platform::{Claim, Sql, SqlError, transaction};
+use crate::platform::{Claim, Sql, SqlError, Unasked, transaction};
 
 const CLAIM: &str = "claim";
 
@@ -44,6 +44,12 @@ impl Books<'_> {
         configured.sort();
         configured.dedup();
         Claim { object: object(ledger.as_str(), company), books: self.id.to_owned(), configured }
+    }
+
+    /// The books that hold the company, these or others; empty if none do. Nothing is claimed.
+    pub(super) async fn who_holds(&self, ledger: LedgerName, company: &str) -> Result<String, Unasked> {
+        let only_asks = Claim { books: String::new(), ..self.claim_of(ledger, company) };
+        self.platform.companies.claim(only_asks).await
     }
 
     fn last_answer(&self) -> Result<Option<Answer>, SqlError> {

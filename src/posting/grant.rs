@@ -40,6 +40,8 @@ const ENDS: &str = "consent_ends";
 const TOKENS_END: &str = "tokens_end";
 /// The alert that the tokens cannot be opened, or could not be kept.
 const LOCKED: &str = "token_key";
+/// The alert that nobody confirmed a consent.
+const NOBODY_CONFIRMED: &str = "consent_unconfirmed";
 
 /// Something of the permission cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -309,7 +311,7 @@ pub fn put(books: &Books<'_>, stored: &Stored, begins: bool) -> Result<(), Unrea
     };
     set_meta(sql, TOKENS, &books.platform.cipher.seal(&text(stored)?)?)?;
     set_meta(sql, GRANT, &text(&grant)?)?;
-    for kind in [RECONNECT, TOKENS_END] {
+    for kind in [RECONNECT, TOKENS_END, NOBODY_CONFIRMED] {
         each(books, |id, now| alerts::close(sql, now, id, kind))?;
     }
     if begins {
@@ -324,8 +326,18 @@ pub fn put(books: &Books<'_>, stored: &Stored, begins: bool) -> Result<(), Unrea
 
 /// Keeps the tokens of a consent until an admin confirms one of its companies.
 pub fn put_unconfirmed(books: &Books<'_>, unconfirmed: &Unconfirmed) -> Result<(), Unreadable> {
+    let sql = books.platform.sql;
     let sealed = books.platform.cipher.seal(&text(unconfirmed)?)?;
-    Ok(set_meta(books.platform.sql, UNCONFIRMED, &sealed)?)
+    each(books, |id, now| alerts::close(sql, now, id, NOBODY_CONFIRMED))?;
+    Ok(set_meta(sql, UNCONFIRMED, &sealed)?)
+}
+
+/// Nobody confirmed the consent in time: it is forgotten, and `message` says so.
+pub fn forget_unconfirmed(books: &Books<'_>, message: &str) -> Result<(), SqlError> {
+    transaction(books.platform.sql, |sql| {
+        clear_meta(sql, UNCONFIRMED)?;
+        each(books, |id, now| alerts::open(sql, now, id, NOBODY_CONFIRMED, message))
+    })
 }
 
 /// The consent that nobody confirmed yet.

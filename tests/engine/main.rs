@@ -11,6 +11,7 @@ mod cutover;
 mod drift;
 mod faults;
 mod fetched;
+mod given_back;
 mod healing;
 mod holds;
 mod large;
