@@ -12,7 +12,7 @@ mod settings;
 mod taxes;
 
 pub use names::{Named, NamedKind};
-pub use secrets::{AdminAccess, variable, variable_for, webhook_secrets};
+pub use secrets::{AdminAccess, left_secrets, variable, variable_for, webhook_secrets};
 pub use settings::{
     ClosedPeriod, CurrencySide, Customers, DifferencesTax, ExchangeRate, Lines, SaleDocument, Settings, Subscriptions,
     TaxAmounts, TaxBooking, ZeroTotal,

@@ -107,6 +107,23 @@ fn named_for<'a>(variables: &'a Variables, name: &str, connection: &str) -> Opti
     })
 }
 
+/// The secrets of connections that the settings name no more, each with the connection's id. Where no connection is left
+/// at all, the ones without an id too, for any of them.
+pub fn left_secrets(variables: &Variables, all: &[Connection]) -> Vec<(Option<String>, String)> {
+    let of = |name: &str| -> Option<Option<String>> {
+        let rest =
+            ["SHOPIFY_WEBHOOK_SECRETS", "SHOPIFY_CLIENT_SECRET"].iter().find_map(|one| name.strip_prefix(one))?;
+        match rest.strip_prefix('_').map(str::to_ascii_lowercase) {
+            Some(id) if all.iter().all(|one| one.id != id) => Some(Some(id)),
+            None if rest.is_empty() && all.is_empty() => Some(None),
+            _ => None,
+        }
+    };
+    let found = variables.keys().filter_map(|name| Some((of(name)?, variable(variables, name)?)));
+    let listed = found.flat_map(|(id, list)| list.split(',').map(move |one| (id.clone(), one.trim().to_owned())));
+    listed.filter(|(_, secret)| !secret.is_empty()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -74,7 +74,8 @@ impl DurableObject for LedgerQueue {
                 let body = request.bytes().await?;
                 let headers = |name: &str| request.headers().get(name).ok().flatten();
                 let delivery = Delivery::from_headers(headers, &body_hash(&body));
-                books.erase(&delivery, &body).await.map_err(refused)?;
+                let only = Some(at.connection.as_str()).filter(|id| !id.is_empty());
+                books.erase(&delivery, &body, only).await.map_err(refused)?;
                 Response::ok("erased")
             }
             "/status" => Response::from_json(&books.status().map_err(refused)?),
