@@ -1,12 +1,18 @@
 //! What is not used is given back: consents that are refused, consents that nobody confirms, and what an admin lets go of.
 
+use std::cell::Cell;
+
 use chrono::Duration;
 use futures_util::FutureExt;
 use sandbox::{Fault, FaultKind, presets};
 use serde_json::{Value, json};
+use tillproof::platform::cipher::TokenCipher;
+use tillproof::platform::native::SeededRandom;
 use tillproof::posting::{Consented, Declined, Standing};
 
-use super::connect::{begin, confirm, connect, consent, finish, ledger, run_for_a_while, standing, unconnected};
+use super::connect::{
+    Meanwhile, begin, confirm, connect, consent, finish, ledger, run_for_a_while, standing, unconnected,
+};
 use super::shopify::alerts;
 use crate::support::{Bench, Company, SandboxHttp, Story};
 
@@ -167,4 +173,85 @@ fn quickbooks_is_told_of_a_disconnection_without_a_valid_access_token() {
         let renewed = asked.iter().filter(|one: &&Value| one.to_string().contains("tokens/bearer")).count();
         assert_eq!((renewed, ledger(company)), (0, "quickbooks"), "{asked:?}");
     }
+}
+
+#[test]
+fn disconnecting_lets_go_of_this_company_only() {
+    for company in Company::ALL {
+        let bench = unconnected(company);
+        connect(&bench, company);
+        let http = SandboxHttp(&bench);
+        let before = bench.world.borrow().request_count();
+        let not_told = bench.books(&http).disconnect("main").now_or_never().unwrap().unwrap();
+        assert_eq!(not_told, None, "{company:?}: the ledger was told");
+        let asked = format!("{:?}", bench.world.borrow().requests_since(before));
+        let (revoked, deleted) = (asked.contains("revo"), asked.contains("DELETE"));
+        // Revoking at Xero would cut off the same user's other organisations.
+        assert_eq!((revoked, deleted), (company != Company::XeroUk, company == Company::XeroUk), "{asked}");
+        assert_eq!(standing(&bench), Standing::NotConnected);
+        assert!(bench.rows("SELECT * FROM meta WHERE key IN ('tokens', 'grant')").is_empty());
+        bench.tell(&Story::read("simple"));
+        run_for_a_while(&bench);
+        assert!(bench.ledger(company).is_empty());
+        let callback = consent(&bench, company, &[company.id()]);
+        assert!(matches!(finish(&bench, &callback).unwrap(), Consented::Connected(_)), "the books still belong to it");
+        bench.run();
+        assert_eq!(bench.ledger(company).len(), 2, "what waited goes on");
+    }
+    // The ledger cannot be reached: the tokens are forgotten all the same, and the person hears of it.
+    let bench = unconnected(Company::XeroUk);
+    connect(&bench, Company::XeroUk);
+    bench.fail(Fault::next(FaultKind::Down).on("GET", "/connections"));
+    let http = SandboxHttp(&bench);
+    let not_told = bench.books(&http).disconnect("main").now_or_never().unwrap().unwrap();
+    assert!(not_told.is_some_and(|why| why.contains("remove the app")));
+    assert_eq!(standing(&bench), Standing::NotConnected);
+}
+
+#[test]
+fn a_disconnected_secret_stays_disconnected_until_it_is_another_one() {
+    let mut bench = Bench::new(Company::XeroUk);
+    bench.tell(&Story::read("simple"));
+    bench.run();
+    {
+        let http = SandboxHttp(&bench);
+        bench.books(&http).disconnect("main").now_or_never().unwrap().unwrap();
+    }
+    bench.tell(&Story::read("free_shipping"));
+    run_for_a_while(&bench);
+    assert_eq!((standing(&bench), bench.ledger(Company::XeroUk).len()), (Standing::NotConnected, 2));
+    bench.variables.insert("XERO_REFRESH_TOKEN".into(), "refresh-new".into());
+    assert_ne!(standing(&bench), Standing::NotConnected, "a new secret is a new connection");
+}
+
+#[test]
+fn what_keeps_the_ledger_from_being_told_of_a_disconnection_is_said_and_the_tokens_are_forgotten_all_the_same() {
+    for named in ["XERO_CLIENT_SECRET", "TOKEN_KEY"] {
+        let mut bench = unconnected(Company::XeroUk);
+        connect(&bench, Company::XeroUk);
+        if named == "TOKEN_KEY" {
+            let another = "HxwdHhsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA=";
+            bench.cipher = Box::new(TokenCipher::new(another, SeededRandom::new(3)).unwrap());
+        } else {
+            bench.variables.remove(named);
+        }
+        let http = SandboxHttp(&bench);
+        let not_told = bench.books(&http).disconnect("main").now_or_never().unwrap().unwrap().unwrap();
+        assert!(not_told.contains(named) && not_told.contains("remove the app"), "{not_told}");
+        assert!(bench.rows("SELECT * FROM meta WHERE key = 'tokens'").is_empty(), "{named}");
+    }
+}
+
+#[test]
+fn the_ledger_is_told_of_a_disconnection_before_the_tokens_are_forgotten() {
+    let bench = unconnected(Company::QuickBooksUs);
+    connect(&bench, Company::QuickBooksUs);
+    let told = Cell::new(false);
+    let looks = || {
+        told.set(!bench.rows("SELECT * FROM meta WHERE key = 'tokens'").is_empty());
+        None
+    };
+    let http = Meanwhile(SandboxHttp(&bench), "revoke", Cell::new(Some(Box::new(looks))));
+    assert_eq!(bench.books(&http).disconnect("main").now_or_never().unwrap().unwrap(), None);
+    assert!(told.get(), "a crash in between leaves tokens that can be given back once more");
 }

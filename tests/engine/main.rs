@@ -23,6 +23,7 @@ mod obstacles;
 #[path = "../simulation/person.rs"]
 mod person;
 mod preflight;
+mod preflight_shop;
 mod privacy;
 mod proofs;
 mod quiet;
@@ -30,6 +31,7 @@ mod retention;
 mod shopify;
 mod stories;
 mod tokens;
+mod verdict;
 mod watch;
 
 use support::{Bench, Company, Story};
