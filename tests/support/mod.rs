@@ -9,7 +9,7 @@ mod planted;
 mod story;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use chrono::{DateTime, Duration, Utc};
@@ -22,7 +22,9 @@ use serde_json::Value;
 use tillproof::config::{self, Variables};
 use tillproof::platform::cipher::TokenCipher;
 use tillproof::platform::native::{ManualClock, RecordedAlarm, SeededRandom, Sqlite, SqliteJournal};
-use tillproof::platform::{Claim, Clock, Companies, Http, HttpError, Platform, Pulse, Request, Response, Sql, Unasked};
+use tillproof::platform::{
+    Cipher, Claim, Clock, Companies, Http, HttpError, Platform, Pulse, Request, Response, Sql, Unasked,
+};
 use tillproof::posting::{Books, Incoming, claims};
 use tillproof::shopify::Delivery;
 
@@ -47,7 +49,7 @@ pub struct Bench {
     pub journal: SqliteJournal,
     pub alarm: RecordedAlarm,
     pub pulse: Pulse,
-    pub cipher: TokenCipher<SeededRandom>,
+    pub cipher: Box<dyn Cipher>,
     pub world: RefCell<World>,
     pub companies: CompanyObjects,
     /// The label of the books.
@@ -87,7 +89,7 @@ impl Bench {
             journal: SqliteJournal::in_memory().unwrap(),
             alarm: RecordedAlarm::default(),
             pulse: Pulse::default(),
-            cipher: TokenCipher::new(key, SeededRandom::new(8)).unwrap(),
+            cipher: Box::new(TokenCipher::new(key, SeededRandom::new(8)).unwrap()),
             world: RefCell::new(World::new()),
             companies: CompanyObjects::default(),
             id: "main",
@@ -111,7 +113,7 @@ impl Bench {
             journal: &self.journal,
             alarm: &alarm,
             pulse: &Pulse::default(),
-            cipher: &self.cipher,
+            cipher: self.cipher.as_ref(),
             http: &Aside(RefCell::new(self.world.borrow().clone())),
             companies: &self.companies,
         };
@@ -136,6 +138,9 @@ impl Bench {
 
     /// The books, opened as a restarted object would open them: nothing is carried over but the database.
     pub fn books<'a>(&'a self, http: &'a dyn Http) -> Books<'a> {
+        if self.companies.losers.borrow_mut().remove(self.id) {
+            claims::lost(&self.sql).unwrap();
+        }
         let platform = Platform {
             clock: &self.clock,
             random: &self.random,
@@ -143,7 +148,7 @@ impl Bench {
             journal: &self.journal,
             alarm: &self.alarm,
             pulse: &self.pulse,
-            cipher: &self.cipher,
+            cipher: self.cipher.as_ref(),
             http,
             companies: &self.companies,
         };
@@ -346,6 +351,8 @@ pub struct CompanyObjects {
     objects: Rc<RefCell<BTreeMap<String, Sqlite>>>,
     /// While true, none of them answers.
     pub away: Rc<Cell<bool>>,
+    /// The books that lost their company: they are told when they are next opened.
+    losers: Rc<RefCell<BTreeSet<String>>>,
     /// How often one of them was asked.
     pub asked: Rc<Cell<usize>>,
 }
@@ -354,8 +361,9 @@ impl Companies for CompanyObjects {
     fn claim(&self, claim: Claim) -> LocalBoxFuture<'_, Result<String, Unasked>> {
         self.asked.set(self.asked.get() + 1);
         let mut objects = self.objects.borrow_mut();
-        let object = objects.entry(claim.object).or_insert_with(|| Sqlite::in_memory().unwrap());
-        let holder = claims::claim(object, &claim.books, &claim.configured).unwrap();
+        let object = objects.entry(claim.object.clone()).or_insert_with(|| Sqlite::in_memory().unwrap());
+        self.losers.borrow_mut().extend(claims::loser(object, &claim).unwrap());
+        let holder = claims::claim(object, &claim).unwrap();
         let answer = if self.away.get() { Err(Unasked("the object is away".into())) } else { Ok(holder) };
         async move { answer }.boxed_local()
     }
