@@ -22,6 +22,9 @@ struct Doubtful {
     usual: bool,
 }
 
+/// What the line of a marketplace's tax is called.
+pub(super) const REMITTED: &str = "Tax collected and remitted by the marketplace";
+
 /// The order's own convention, where the ledger can express it and tax is not a line of its own.
 pub(super) fn tax_mode(case: &Case<'_>) -> TaxMode {
     let by_codes = case.input.settings.tax == TaxBooking::Codes;
@@ -52,6 +55,10 @@ pub(super) fn sale_lines(case: &mut Case<'_>, key: &DocumentKey) -> Result<Vec<L
         let mut own = Vec::new();
         let remitted = shipping(case, key, mode, index, item, &mut own)?;
         if item.is_removed {
+            if !remitted.is_zero() {
+                let (source, role) = (shipping_source(order, index), LineRole::MarketplaceTax);
+                own.push(unplaced(case, role, &format!("{source}/marketplace"), REMITTED, remitted));
+            }
             doubtful.extend(own.into_iter().map(|line| Doubtful { line, usual: false }));
         } else {
             marketplace += remitted;
@@ -70,8 +77,8 @@ pub(super) fn sale_lines(case: &mut Case<'_>, key: &DocumentKey) -> Result<Vec<L
         }
     }
     if !marketplace.is_zero() {
-        let (role, text) = (LineRole::MarketplaceTax, "Tax collected and remitted by the marketplace");
-        lines.push(single(case, role, role.setting(), text, marketplace)?);
+        let role = LineRole::MarketplaceTax;
+        lines.push(single(case, role, role.setting(), REMITTED, marketplace)?);
         note_marketplace(case, key, "tax_lines[].channel_liable", marketplace);
     }
     let rounding = order.cash_rounding(case.side);

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 
 use super::currency::{booked_amount, conversions, share, to_precision};
 use super::differences::{of_refund, overpayment};
-use super::lines::{account, single, tax_mode};
+use super::lines::{REMITTED, account, single, tax_mode};
 use super::notes::{note_earlier, note_included, note_marketplace, note_reading, shown};
 use super::owed::{Goods, Owed};
 use super::payments::{note_drift, presentment_amount, state_buyers_amounts};
@@ -364,8 +364,7 @@ fn returned_line(
         return Ok(());
     }
     let sold = line_taxes(case, entry.role, entry.taxes)?;
-    let sold_tax = sold.own.amount + sold.marketplace;
-    let tax = if sold_tax.is_zero() { Decimal::ZERO } else { case.round(all_tax * sold.own.amount / sold_tax) };
+    let tax = sold.own_part(case, all_tax);
     let remitted = if sold.marketplace.is_zero() { Decimal::ZERO } else { all_tax - tax };
     // What was sold without tax comes back under the same code.
     let bare = if sold.own.amount.is_zero() { LineTax::none(&sold.own.code) } else { untaxed(case) };
@@ -395,8 +394,8 @@ fn returned_line(
         tax: kind,
     });
     if !remitted.is_zero() {
-        let (role, text) = (LineRole::MarketplaceTax, "Tax collected and remitted by the marketplace");
-        lines.push(single(case, role, role.setting(), text, remitted)?);
+        let role = LineRole::MarketplaceTax;
+        lines.push(single(case, role, role.setting(), REMITTED, remitted)?);
         note_marketplace(case, key, &entry.source, remitted);
     }
     Ok(())
