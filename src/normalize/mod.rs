@@ -18,6 +18,7 @@ mod adjust;
 mod adjustment;
 mod bands;
 mod booked;
+mod credit_lines;
 mod currency;
 pub mod cutover;
 mod differences;

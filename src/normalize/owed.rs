@@ -4,9 +4,9 @@
 use rust_decimal::Decimal;
 
 use super::Case;
+use super::credit_lines::again;
 use super::currency::{booked_amount, buyers_amount, conversions};
 use super::lines::{sum, tax_mode};
-use super::refunds::again;
 use super::returns::{Returned, Returns, Taken, taken};
 use super::rounding::bound;
 use super::sale::Target;
