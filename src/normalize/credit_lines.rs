@@ -47,7 +47,7 @@ pub(super) fn lines_of(
         difference -= super::lines::sum(case, mode, &lowered);
         lines.extend(lowered);
     }
-    let exchanged = exchanged(case, mode, sale, difference);
+    let exchanged = owed.exchanged(case, mode, difference);
     difference -= super::lines::sum(case, mode, &exchanged);
     if !exchanged.is_empty() {
         let after = shown(case, &exchanged);
@@ -100,20 +100,6 @@ pub(super) fn again(case: &Case<'_>, mode: TaxMode, lines: &[&Line], with_tax: D
         ..(*line).clone()
     });
     lines.filter(|line| !line.unit_price.is_zero()).collect()
-}
-
-/// What was exchanged, or removed and not refunded then, stands in the sale as a difference with its tax. The refund that
-/// settles it takes that very difference back, as far as it goes.
-fn exchanged(case: &Case<'_>, mode: TaxMode, sale: &Itemised, difference: Decimal) -> Vec<Line> {
-    let kept: Vec<&Line> = sale.lines.iter().filter(|line| line.role == LineRole::RefundDifferences).collect();
-    let owned: Vec<Line> = kept.iter().map(|line| (*line).clone()).collect();
-    let whole = super::lines::sum(case, mode, &owned);
-    if whole.is_zero() || difference.is_zero() || whole.is_sign_negative() != difference.is_sign_negative() {
-        return Vec::new();
-    }
-    let part = if difference.abs() < whole.abs() { difference } else { whole };
-    let tax: Decimal = kept.iter().map(|line| line.tax.amount).sum();
-    again(case, mode, &kept, part, case.round(tax * part / whole))
 }
 
 /// A line for what was taken back, at the sale's rate.

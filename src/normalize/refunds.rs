@@ -31,7 +31,7 @@ pub(super) fn refunds(
 ) -> Result<Vec<Document>, Hold> {
     let mut paid: Vec<&Returned<'_>> = returns.paid.iter().collect();
     paid.sort_by_key(|one| case.input.booked.parts_of(&key_of(one)).is_empty());
-    let mut owed = Owed::new(case, target, returns, lowered)?;
+    let mut owed = Owed::new(case, sale, target, returns, lowered)?;
     let mut documents = Vec::new();
     let (mut cumulated, mut placed) = (Decimal::ZERO, Decimal::ZERO);
     for one in paid {
@@ -46,7 +46,7 @@ pub(super) fn refunds(
             owed.settled(case, one, &parts.flat_map(|body| &body.lines).collect::<Vec<_>>())?;
             continue;
         }
-        let goods = owed.claim(one);
+        let goods = owed.claim(case, one);
         if !is_ours || amount <= Decimal::ZERO {
             continue;
         }
