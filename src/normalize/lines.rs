@@ -8,7 +8,7 @@ use super::currency::{conversions, to_precision};
 use super::notes::{note_included, note_marketplace, shown};
 use super::rounding::bound;
 use super::tax::{assumed, line_taxes, untaxed};
-use super::{Case, missing};
+use super::{Case, duties, missing};
 use crate::books::document::{DocumentKey, Line, LineRole, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
 use crate::config::TaxBooking;
@@ -71,7 +71,13 @@ pub(super) fn sale_lines(case: &mut Case<'_>, key: &DocumentKey) -> Result<Vec<L
         (LineRole::Duties, "Import duties", order.duties(case.side), !order.duties_included),
         (LineRole::Fees, "Additional fees", order.additional_fees(case.side), true),
     ] {
+        let taxed = if role == LineRole::Duties { duties::lines(case, mode)? } else { Vec::new() };
+        let is_taxed = !taxed.is_empty() && !amount.is_zero();
+        if is_taxed {
+            doubtful.extend(taxed.into_iter().map(|line| Doubtful { line, usual }));
+        }
         if !amount.is_zero() {
+            let usual = usual && !is_taxed;
             // Only what turns out to be part of the total needs an account.
             doubtful.push(Doubtful { line: unplaced(case, role, role.setting(), text, amount), usual });
         }
@@ -276,7 +282,7 @@ pub(super) fn single(case: &Case<'_>, role: LineRole, source: &str, text: &str, 
     Ok(Line { account: account(case, role)?, ..unplaced(case, role, source, text, amount) })
 }
 
-fn unplaced(case: &Case<'_>, role: LineRole, source: &str, text: &str, amount: Decimal) -> Line {
+pub(super) fn unplaced(case: &Case<'_>, role: LineRole, source: &str, text: &str, amount: Decimal) -> Line {
     Line {
         role,
         source: source.to_owned(),

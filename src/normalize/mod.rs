@@ -22,6 +22,7 @@ mod credit_lines;
 mod currency;
 pub mod cutover;
 mod differences;
+mod duties;
 mod lines;
 mod notes;
 mod notice;
