@@ -60,7 +60,7 @@ pub(super) fn lines_of(
         difference -= overpaid;
     }
     if difference.abs() > bound(case, conversions(case)) {
-        let all = of_refund(case, &key, difference, &lines, sale)?;
+        let all = of_refund(case, one, difference, &lines, sale)?;
         lines.extend(all);
     }
     to_precision(case, &key, &mut lines);
