@@ -200,7 +200,7 @@ pub struct HttpError(pub String);
 pub struct Claim {
     /// The name of the company's own object.
     pub object: String,
-    /// The label of the books that want it.
+    /// The label of the books that want it; empty where somebody only asks who holds it.
     pub books: String,
     /// Every label in the settings that may hold it.
     pub configured: Vec<String>,

@@ -7,10 +7,12 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 mod names;
+mod secrets;
 mod settings;
 mod taxes;
 
 pub use names::{Named, NamedKind};
+pub use secrets::{AdminAccess, left_secrets, variable, variable_for, webhook_secrets};
 pub use settings::{
     ClosedPeriod, CurrencySide, Customers, DifferencesTax, ExchangeRate, Lines, Reconcile, SaleDocument, Settings,
     Subscriptions, TaxAmounts, TaxBooking, ZeroTotal,
@@ -60,7 +62,7 @@ pub fn connections(variables: &Variables) -> Vec<Connection> {
         .iter()
         .filter_map(|(name, value)| Some(connection(name, name.strip_prefix(CONNECTION_PREFIX)?, value)))
         .collect();
-    refuse_contradictions(&mut all);
+    refuse_contradictions(&mut all, variables);
     all
 }
 
@@ -98,9 +100,10 @@ fn settings(name: &str, value: &Value) -> Result<Settings, Vec<ConfigError>> {
 }
 
 /// What two connections' settings say against each other; both wait until it is settled.
-fn refuse_contradictions(all: &mut [Connection]) {
+fn refuse_contradictions(all: &mut [Connection], variables: &Variables) {
+    let said = |one, other| contradiction(one, other).or_else(|| secrets::contradiction(variables, one, other));
     let problems: Vec<Vec<ConfigError>> =
-        all.iter().map(|one| all.iter().filter_map(|other| contradiction(one, other)).collect()).collect();
+        all.iter().map(|one| all.iter().filter_map(|other| said(one, other)).collect()).collect();
     for (one, problems) in all.iter_mut().zip(problems) {
         if !problems.is_empty() {
             let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
@@ -155,70 +158,6 @@ fn hash(text: &str) -> String {
 fn is_label(label: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
     (1..=40).contains(&label.len()) && label.bytes().all(allowed)
-}
-
-/// The value of a secret or variable, if it is set and not empty.
-pub fn variable<'a>(variables: &'a Variables, name: &str) -> Option<&'a str> {
-    variables.get(name).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty())
-}
-
-/// A value for one connection: `NAME_<ID>`, else `NAME`.
-pub fn variable_for<'a>(variables: &'a Variables, name: &str, connection: &str) -> Option<&'a str> {
-    let suffixed = format!("{name}_{}", connection.to_ascii_uppercase());
-    variable(variables, &suffixed).or_else(|| variable(variables, name))
-}
-
-/// The secrets that Shopify may have signed this connection's deliveries with. With several shops only the suffixed
-/// name counts, so that nobody who knows one shop's secret can speak for another.
-pub fn webhook_secrets(variables: &Variables, all: &[Connection], connection: &Connection) -> Vec<String> {
-    let several_shops = all.iter().any(|other| other.shop != connection.shop);
-    let mut secrets = Vec::new();
-    for name in ["SHOPIFY_WEBHOOK_SECRETS", "SHOPIFY_CLIENT_SECRET"] {
-        let found = shop_variable(variables, name, &connection.id, several_shops);
-        let listed = found.unwrap_or("").split(',').map(str::trim).filter(|one| !one.is_empty());
-        secrets.extend(listed.map(str::to_owned));
-    }
-    secrets
-}
-
-/// A value of a connection's shop: `NAME_<ID>`, and `NAME` where there is one shop only.
-fn shop_variable<'a>(variables: &'a Variables, name: &str, connection: &str, several_shops: bool) -> Option<&'a str> {
-    let suffixed = format!("{name}_{}", connection.to_ascii_uppercase());
-    variable(variables, &suffixed).or_else(|| if several_shops { None } else { variable(variables, name) })
-}
-
-/// How a shop lets its Admin API be used.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum AdminAccess<'a> {
-    /// By a permanent token of an older custom app.
-    Token(&'a str),
-    /// By an app's own credentials, for tokens that last a day.
-    Client {
-        /// `SHOPIFY_CLIENT_ID`
-        id: &'a str,
-        /// `SHOPIFY_CLIENT_SECRET`; while it is being replaced, the first of the list.
-        secret: &'a str,
-    },
-}
-
-impl<'a> AdminAccess<'a> {
-    /// The access of a connection, if any is configured. With several shops only the suffixed names count.
-    pub fn of(variables: &'a Variables, connection: &str, several_shops: bool) -> Option<Self> {
-        let read = |name| shop_variable(variables, name, connection, several_shops);
-        if let Some(token) = read("SHOPIFY_ACCESS_TOKEN") {
-            return Some(AdminAccess::Token(token));
-        }
-        let secret = read("SHOPIFY_CLIENT_SECRET")?.split(',').next()?.trim();
-        Some(AdminAccess::Client { id: read("SHOPIFY_CLIENT_ID")?, secret })
-    }
-
-    /// The name in the status.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            AdminAccess::Token(_) => "access_token",
-            AdminAccess::Client { .. } => "client_credentials",
-        }
-    }
 }
 
 #[cfg(test)]
@@ -361,21 +300,5 @@ mod tests {
             "feeds this shop",
         );
         assert!(problem(|one, _| one["books"] = json!("a b"))[0].as_ref().unwrap().contains("CONNECTION_A.books"));
-    }
-
-    #[test]
-    fn with_several_shops_only_a_shops_own_secret_counts() {
-        let mut other = example();
-        other["shop"] = json!("second.myshopify.com");
-        other["number_prefix"] = json!("T-");
-        let variables = BTreeMap::from([
-            ("CONNECTION_A".to_owned(), example()),
-            ("CONNECTION_B".to_owned(), other),
-            ("SHOPIFY_WEBHOOK_SECRETS".to_owned(), json!("everyone")),
-            ("SHOPIFY_WEBHOOK_SECRETS_A".to_owned(), json!("one, two")),
-        ]);
-        let all = connections(&variables);
-        assert_eq!(webhook_secrets(&variables, &all, &all[0]), ["one", "two"]);
-        assert!(webhook_secrets(&variables, &all, &all[1]).is_empty());
     }
 }

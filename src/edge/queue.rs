@@ -29,6 +29,9 @@ const ORDER: &str = "x-tillproof-order";
 /// The header that says after which order a further part of an answer begins.
 pub const AFTER: &str = "x-tillproof-after";
 
+/// What books are told that lost their company.
+const LOST: &str = "/lost";
+
 /// When an alarm whose turn could not begin rings again.
 const AGAIN: std::time::Duration = std::time::Duration::from_secs(60);
 
@@ -48,8 +51,8 @@ impl DurableObject for LedgerQueue {
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         if request.path() == CLAIM {
             // This is the object of a company: it holds no books.
-            let Claim { books, configured, .. } = request.json().await?;
-            return Response::from_json(&claims::claim(&self.sql(), &books, &configured).map_err(refused)?);
+            let claim: Claim = request.json().await?;
+            return self.claimed(&claim).await;
         }
         let header = |request: &Request, name: &str| request.headers().get(name).ok().flatten().unwrap_or_default();
         let id = header(&request, BOOKS);
@@ -79,7 +82,8 @@ impl DurableObject for LedgerQueue {
                 let body = request.bytes().await?;
                 let headers = |name: &str| request.headers().get(name).ok().flatten();
                 let delivery = Delivery::from_headers(headers, &body_hash(&body));
-                books.erase(&delivery, &body).await.map_err(refused)?;
+                let only = Some(at.connection.as_str()).filter(|id| !id.is_empty());
+                books.erase(&delivery, &body, only).await.map_err(refused)?;
                 Response::ok("erased")
             }
             "/status" => Response::from_json(&books.status().map_err(refused)?),
@@ -105,6 +109,7 @@ impl DurableObject for LedgerQueue {
                 accepted(found, "the connection is not stopped")
             }
             "/poke" => run::poke(&books).await.map_err(refused).and_then(|()| Response::empty()),
+            LOST => claims::lost(&stand.sql).map_err(refused).and_then(|()| Response::empty()),
             #[cfg(feature = "checks")]
             "/checks/transaction" => super::checks::transaction_check(&self.sql()),
             _ => Response::error("unknown path", 404),
@@ -169,6 +174,18 @@ impl LedgerQueue {
         let stand = Stand::new(&self.state, &self.env);
         run::turn(&stand.books(&id, &self.pulse)?).await;
         Ok(())
+    }
+
+    /// Books want the company of this object. Whoever loses it has to know before it is theirs.
+    async fn claimed(&self, claim: &Claim) -> Result<Response> {
+        if let Some(loser) = claims::loser(&self.sql(), claim).map_err(refused)? {
+            let question = Question { books: &loser, connection: "", order: "", path: LOST };
+            let status = ask(&self.env, &question, Headers::new(), None).await?.status_code();
+            if status >= 300 {
+                return Response::error(format!("the books `{loser}` could not be told: status {status}"), 503);
+            }
+        }
+        Response::from_json(&claims::claim(&self.sql(), claim).map_err(refused)?)
     }
 
     fn sql(&self) -> ObjectSql {

@@ -56,11 +56,12 @@ async fn webhook(mut request: Request, env: &Env, context: &Context) -> Result<R
     let all = config::connections(&variables);
     match admit(&variables, &all, &shop, &body, &signature) {
         Admission::Accepted(connections) => hand_over(env, &request, &connections, &body).await,
+        Admission::Left(id) if asks_to_erase(&request) => erase_left(env, &request, id.as_deref(), &body).await,
         Admission::Forged => {
             refusals::count(env, context, &shop, "bad_signature");
             problem(401, "bad_signature", "the signature does not fit the body and this shop's secrets")
         }
-        Admission::UnknownShop => {
+        Admission::UnknownShop | Admission::Left(_) => {
             refusals::count(env, context, &shop, "unknown_shop");
             problem(404, "unknown_shop", "no connection is configured for this shop")
         }
@@ -94,41 +95,59 @@ fn topic(request: &Request) -> String {
     read("x-shopify-topic").or_else(|| read("shopify-topic")).unwrap_or_default().trim().to_ascii_lowercase()
 }
 
+fn asks_to_erase(request: &Request) -> bool {
+    topic(request).ends_with("/redact")
+}
+
 /// Hands the delivery to the books of each connection; all must have it before Shopify hears 200.
 async fn hand_over(env: &Env, request: &Request, connections: &[Connection], body: &[u8]) -> Result<Response> {
-    let headers = || -> Result<Headers> {
-        let passed = Headers::new();
-        for name in PASSED_ON {
-            for name in [format!("x-shopify-{name}"), format!("shopify-{name}")] {
-                if let Some(value) = request.headers().get(&name)? {
-                    passed.set(&name, &value)?;
-                }
-            }
-        }
-        Ok(passed)
-    };
-    let store = &async |question: Question<'_>| -> Result<()> {
-        let answer = ask(env, &question, headers()?, Some(body)).await?;
-        if answer.status_code() == 200 { Ok(()) } else { Err(worker::Error::RustError("not stored".into())) }
-    };
     let deliveries = connections.iter().map(|one| async move {
-        store(Question { books: &one.books, connection: &one.id, order: "", path: "/deliver" }).await
+        let question = Question { books: &one.books, connection: &one.id, order: "", path: "/deliver" };
+        is_stored(env, request, &question, body).await
     });
-    let stored = |all: Vec<Result<()>>| all.into_iter().all(|one| one.is_ok());
-    let mut durable = stored(join_all(deliveries).await);
-    if durable && topic(request).ends_with("/redact") {
+    let mut durable = join_all(deliveries).await.into_iter().all(|stored| stored);
+    if durable && asks_to_erase(request) {
         // What connections of the past left in other books is erased too.
-        match every_label(&D1Journal::new(env)).await {
-            Ok(labels) => {
-                let others = labels.iter().filter(|label| connections.iter().all(|one| one.books != **label));
-                let erased = others.map(|books| async move {
-                    store(Question { books, connection: "", order: "", path: "/erase" }).await
-                });
-                durable = stored(join_all(erased).await);
+        let here: Vec<&str> = connections.iter().map(|one| one.books.as_str()).collect();
+        durable = is_erased_beside(env, request, &here, "", body).await;
+    }
+    acknowledge(durable)
+}
+
+/// A shop of which no connection is left asks to erase: what is kept of the connection `id` goes, wherever it is, or of
+/// all of the shop's.
+async fn erase_left(env: &Env, request: &Request, id: Option<&str>, body: &[u8]) -> Result<Response> {
+    acknowledge(is_erased_beside(env, request, &[], id.unwrap_or_default(), body).await)
+}
+
+/// True if all books but those `here` took the request to erase in.
+async fn is_erased_beside(env: &Env, request: &Request, here: &[&str], connection: &str, body: &[u8]) -> bool {
+    let Ok(labels) = every_label(&D1Journal::new(env)).await else { return false };
+    let others = labels.iter().filter(|label| !here.contains(&label.as_str()));
+    let erased = others.map(|books| async move {
+        is_stored(env, request, &Question { books, connection, order: "", path: "/erase" }, body).await
+    });
+    join_all(erased).await.into_iter().all(|stored| stored)
+}
+
+async fn is_stored(env: &Env, request: &Request, question: &Question<'_>, body: &[u8]) -> bool {
+    let Ok(headers) = passed_on(request) else { return false };
+    ask(env, question, headers, Some(body)).await.is_ok_and(|answer| answer.status_code() == 200)
+}
+
+fn passed_on(request: &Request) -> Result<Headers> {
+    let passed = Headers::new();
+    for name in PASSED_ON {
+        for name in [format!("x-shopify-{name}"), format!("shopify-{name}")] {
+            if let Some(value) = request.headers().get(&name)? {
+                passed.set(&name, &value)?;
             }
-            Err(_) => durable = false,
         }
     }
+    Ok(passed)
+}
+
+fn acknowledge(durable: bool) -> Result<Response> {
     if durable {
         Response::from_json(&json!({"ok": true}))
     } else {

@@ -207,6 +207,11 @@ impl Provider {
         }
     }
 
+    /// True if giving an authorisation back takes an access token that is still valid; else the refresh token does.
+    pub fn leaves_by_access_token(&self) -> bool {
+        self.ledger == LedgerName::Xero
+    }
+
     /// The request that gives the authorisation back (QuickBooks), or the one whose answer says what to delete (Xero,
     /// where revoking would cut off the same user's other organisations).
     pub fn leave(&self, credentials: &Credentials, tokens: &Tokens) -> Request {

@@ -93,6 +93,8 @@ struct Adjusting<'a> {
 }
 
 impl Adjusting<'_> {
+    /// One adjustment. Its day is that of the newest snapshot's last change, which is the edit's or a later one: an order's
+    /// body does not say when it was edited. Once booked it keeps its day.
     fn document(&mut self, case: &mut Case<'_>, lines: Vec<Line>, change: Change) -> Result<Document, Hold> {
         let credit = change.booked < Decimal::ZERO;
         let currency = case.currency;

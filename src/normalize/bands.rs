@@ -15,7 +15,7 @@ use crate::shopify::order::TaxLine;
 
 /// Delivery of goods with different rates: each of its taxes is for a share of it, not for the whole
 /// (facts/shopify §3.5). The share of a tax is tax ÷ rate; what is left bears none. `None` where one rate, or several
-/// on the whole, explain the taxes.
+/// on the whole, explain the taxes: those need a code for all of them together.
 pub(super) fn bands(case: &Case<'_>, line: &Line, taxes: &[TaxLine]) -> Result<Option<Vec<(Decimal, LineTax)>>, Hold> {
     let by_codes = case.input.settings.tax == TaxBooking::Codes;
     let is_remitted = taxes.iter().any(|tax| tax.channel_liable == Some(true));
@@ -39,17 +39,23 @@ pub(super) fn bands(case: &Case<'_>, line: &Line, taxes: &[TaxLine]) -> Result<O
     if total.is_zero() || (taxes.iter().zip(&amounts).all(on_the_whole) && is_mapped(case, taxes)) {
         return Ok(None);
     }
+    let charged: Vec<(&TaxLine, Decimal)> = taxes.iter().zip(amounts).filter(|(_, amount)| !amount.is_zero()).collect();
+    if charged.iter().any(|(tax, _)| rate(tax).is_zero()) {
+        return Ok(None);
+    }
+    // A tax is rounded, so that its share is only known so well; the rest goes where it changes no tax.
+    let slack: Decimal = charged.iter().map(|(tax, _)| cent / (rate(tax) + rate(tax))).sum();
     let (mut bands, mut left) = (Vec::new(), net);
-    for (tax, amount) in taxes.iter().zip(&amounts).filter(|(_, amount)| !amount.is_zero()) {
-        if rate(tax).is_zero() {
+    for (tax, amount) in charged {
+        let share = case.round(amount / rate(tax));
+        let base = share.min(left);
+        // Beyond what was charged they are on the same amount, one on the other: no parts of it.
+        if base <= Decimal::ZERO || share - base > slack + off {
             return Ok(None);
         }
-        let base = case.round(amount / rate(tax)).min(left);
         left -= base;
         bands.push((base, line_taxes(case, LineRole::Shipping, std::slice::from_ref(tax))?.own));
     }
-    // A tax is rounded, so that its share is only known so well; the rest goes where it changes no tax.
-    let slack: Decimal = bands.iter().map(|(_, tax)| cent / (tax.rate + tax.rate)).sum();
     let takes_rest =
         |(base, tax): &&mut (Decimal, LineTax)| (case.round((*base + left) * tax.rate) - tax.amount).is_zero();
     match bands.iter_mut().find(takes_rest) {

@@ -63,7 +63,8 @@ pub(super) fn conversions(case: &Case<'_>) -> usize {
     }
     let goods = case.order.line_items.iter().map(|line| 2 + line.tax_lines.len());
     let shipping = case.order.shipping_lines.iter().map(|line| 2 + line.tax_lines.len());
-    goods.chain(shipping).sum()
+    let duties = case.order.line_items.iter().flat_map(|line| &line.duties).map(|duty| 1 + duty.tax_lines.len());
+    goods.chain(shipping).chain(duties).sum()
 }
 
 /// The part of `amount` that `part` is of `whole`, rounded half up to what is booked.

@@ -6,6 +6,8 @@ use rust_decimal::Decimal;
 use super::Case;
 use super::lines::{single, sum, tax_mode};
 use super::notes;
+use super::refunds::key_of;
+use super::returns::Returned;
 use super::rounding::bound;
 use super::sale::Target;
 use crate::books::computation::percent;
@@ -40,13 +42,13 @@ pub(super) fn of_sale(
 /// Money beyond the lines, or kept back from them. Cents are rounding; the rest is named for what it is.
 pub(super) fn of_refund(
     case: &mut Case<'_>,
-    key: &DocumentKey,
+    one: &Returned<'_>,
     difference: Decimal,
     returned: &[Line],
     sale: &Itemised,
 ) -> Result<Vec<Line>, Hold> {
-    let cash = case.order.refund_cash_rounding(case.side);
-    let (role, source, text) = if !cash.is_zero() && difference.abs() == cash.abs() {
+    let key = &key_of(one);
+    let (role, source, text) = if is_cash_rounding(case, one, difference) {
         (LineRole::Rounding, "cash_rounding", "Cash rounding")
     } else if !returned.is_empty() && difference.abs() <= bound(case, returned.len()) {
         (LineRole::Rounding, "refund_rounding", "Rounding")
@@ -63,6 +65,13 @@ pub(super) fn of_refund(
     let shown = notes::shown(case, &lines);
     case.writer.note(key, "transactions", source, "", &shown);
     Ok(lines)
+}
+
+/// True if a difference is what the till rounded: as the refund's own transactions say, else the order for all its refunds.
+fn is_cash_rounding(case: &Case<'_>, one: &Returned<'_>, difference: Decimal) -> bool {
+    let own: Decimal = one.transactions.iter().filter_map(|one| one.amount_rounding).map(|amount| amount.0).sum();
+    let all = case.order.refund_cash_rounding(case.side);
+    !difference.is_zero() && [own.abs(), all.abs()].contains(&difference.abs())
 }
 
 /// Money that goes back because it was beyond the total.

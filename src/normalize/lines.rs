@@ -8,7 +8,7 @@ use super::currency::{conversions, to_precision};
 use super::notes::{note_included, note_marketplace, shown};
 use super::rounding::bound;
 use super::tax::{assumed, line_taxes, untaxed};
-use super::{Case, missing};
+use super::{Case, duties, missing};
 use crate::books::document::{DocumentKey, Line, LineRole, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
 use crate::config::TaxBooking;
@@ -21,6 +21,9 @@ struct Doubtful {
     /// Part of the usual reading.
     usual: bool,
 }
+
+/// What the line of a marketplace's tax is called.
+pub(super) const REMITTED: &str = "Tax collected and remitted by the marketplace";
 
 /// The order's own convention, where the ledger can express it and tax is not a line of its own.
 pub(super) fn tax_mode(case: &Case<'_>) -> TaxMode {
@@ -52,6 +55,10 @@ pub(super) fn sale_lines(case: &mut Case<'_>, key: &DocumentKey) -> Result<Vec<L
         let mut own = Vec::new();
         let remitted = shipping(case, key, mode, index, item, &mut own)?;
         if item.is_removed {
+            if !remitted.is_zero() {
+                let (source, role) = (shipping_source(order, index), LineRole::MarketplaceTax);
+                own.push(unplaced(case, role, &format!("{source}/marketplace"), REMITTED, remitted));
+            }
             doubtful.extend(own.into_iter().map(|line| Doubtful { line, usual: false }));
         } else {
             marketplace += remitted;
@@ -64,14 +71,20 @@ pub(super) fn sale_lines(case: &mut Case<'_>, key: &DocumentKey) -> Result<Vec<L
         (LineRole::Duties, "Import duties", order.duties(case.side), !order.duties_included),
         (LineRole::Fees, "Additional fees", order.additional_fees(case.side), true),
     ] {
+        let taxed = if role == LineRole::Duties { duties::lines(case, mode)? } else { Vec::new() };
+        let is_taxed = !taxed.is_empty() && !amount.is_zero();
+        if is_taxed {
+            doubtful.extend(taxed.into_iter().map(|line| Doubtful { line, usual }));
+        }
         if !amount.is_zero() {
+            let usual = usual && !is_taxed;
             // Only what turns out to be part of the total needs an account.
             doubtful.push(Doubtful { line: unplaced(case, role, role.setting(), text, amount), usual });
         }
     }
     if !marketplace.is_zero() {
-        let (role, text) = (LineRole::MarketplaceTax, "Tax collected and remitted by the marketplace");
-        lines.push(single(case, role, role.setting(), text, marketplace)?);
+        let role = LineRole::MarketplaceTax;
+        lines.push(single(case, role, role.setting(), REMITTED, marketplace)?);
         note_marketplace(case, key, "tax_lines[].channel_liable", marketplace);
     }
     let rounding = order.cash_rounding(case.side);
@@ -269,7 +282,7 @@ pub(super) fn single(case: &Case<'_>, role: LineRole, source: &str, text: &str, 
     Ok(Line { account: account(case, role)?, ..unplaced(case, role, source, text, amount) })
 }
 
-fn unplaced(case: &Case<'_>, role: LineRole, source: &str, text: &str, amount: Decimal) -> Line {
+pub(super) fn unplaced(case: &Case<'_>, role: LineRole, source: &str, text: &str, amount: Decimal) -> Line {
     Line {
         role,
         source: source.to_owned(),

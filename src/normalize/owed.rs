@@ -1,20 +1,26 @@
 //! What the buyer is owed before a refund pays it: goods that were taken off without money, a price that fell after it was
-//! paid, money beyond the total. Each refund, the oldest first, settles of it what its money comes to beyond its own lines.
+//! paid, what an exchange left over, money beyond the total. Each refund, the oldest first, settles of it what its money
+//! comes to beyond its own lines, and what one refund settled is no longer owed to the next.
 
 use rust_decimal::Decimal;
 
 use super::Case;
+use super::credit_lines::again;
 use super::currency::{booked_amount, buyers_amount, conversions};
 use super::lines::{sum, tax_mode};
-use super::refunds::again;
 use super::returns::{Returned, Returns, Taken, taken};
 use super::rounding::bound;
 use super::sale::Target;
-use crate::books::document::{Line, LineRole, TaxMode};
+use crate::books::document::{Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::Hold;
+use crate::config::TaxBooking;
 use crate::shopify::money::Side;
 
+/// The source of a credit's line that settles what an exchange left in the sale, before the colon.
+pub(super) const EXCHANGED: &str = "exchanged";
+
 /// Goods that were taken off after they were paid for, by a return without money or an edit.
+#[derive(Clone)]
 pub(super) struct Goods<'a, 'b> {
     /// The return, where it was one.
     pub returned: Option<&'b Returned<'a>>,
@@ -22,6 +28,52 @@ pub(super) struct Goods<'a, 'b> {
     pub value: Decimal,
     /// Line by line.
     pub taken: Vec<Taken<'a>>,
+    /// How much of it was paid back so far.
+    paid: Decimal,
+}
+
+impl<'a, 'b> Goods<'a, 'b> {
+    fn new(returned: Option<&'b Returned<'a>>, value: Decimal, taken: Vec<Taken<'a>>) -> Self {
+        Self { returned, value, taken, paid: Decimal::ZERO }
+    }
+
+    fn left(&self) -> Decimal {
+        self.value - self.paid
+    }
+
+    /// True if they came back after the refund.
+    fn is_later_than(&self, refund: &Returned<'_>) -> bool {
+        self.returned.is_some_and(|one| one.refund.at() > refund.refund.at())
+    }
+
+    /// Pays `amount` of what is left: that part of the goods, each with its part of the tax.
+    fn pay(&mut self, case: &Case<'_>, amount: Decimal) -> Self {
+        let (before, after) = (self.upto(case, self.paid), self.upto(case, self.paid + amount));
+        self.paid += amount;
+        let parts = self.taken.iter().zip(before.into_iter().zip(after));
+        let taken = parts.map(|(one, (before, after))| Taken {
+            with_tax: after.0 - before.0,
+            tax: after.1 - before.1,
+            ..one.clone()
+        });
+        Self { value: amount, taken: taken.collect(), ..self.clone() }
+    }
+
+    /// What of each line, and of its tax, is paid back once `paid` is: rounded half up, together exactly `paid`.
+    fn upto(&self, case: &Case<'_>, paid: Decimal) -> Vec<(Decimal, Decimal)> {
+        let currency = case.order.presentment_currency();
+        let part = |amount: Decimal, of: Decimal, whole: Decimal| {
+            if of == whole || whole.is_zero() { amount } else { currency.round(amount * of / whole) }
+        };
+        let (mut cumulated, mut placed) = (Decimal::ZERO, Decimal::ZERO);
+        let one = |one: &Taken<'_>| {
+            cumulated += one.with_tax;
+            let share = part(paid, cumulated, self.value) - placed;
+            placed += share;
+            (share, part(one.tax, share, one.with_tax))
+        };
+        self.taken.iter().map(one).collect()
+    }
 }
 
 /// What the buyer is owed.
@@ -29,56 +81,69 @@ pub(super) struct Owed<'a, 'b> {
     goods: Vec<Goods<'a, 'b>>,
     /// By what the price fell, as lines of a credit.
     lowered: Vec<Line>,
+    /// What was exchanged, or removed and not refunded then, and stands in the sale as a difference.
+    exchanged: Vec<Line>,
     /// What was paid beyond the total and stands in the sale as such, in the currency that is booked.
     overpaid: Decimal,
-    /// What refunds paid so far that nothing accounts for, in the buyer's currency.
-    unexplained: Decimal,
 }
 
 impl<'a, 'b> Owed<'a, 'b> {
     /// Before any refund.
-    pub fn new(case: &Case<'a>, target: &Target, returns: &'b Returns<'a>, lowered: Vec<Line>) -> Result<Self, Hold> {
+    pub fn new(
+        case: &Case<'a>,
+        sale: &Itemised,
+        target: &Target,
+        returns: &'b Returns<'a>,
+        lowered: Vec<Line>,
+    ) -> Result<Self, Hold> {
         let mut goods = Vec::new();
         if target.waiting {
             for one in &returns.unpaid {
-                let taken = taken(case, one.refund, one.reading, Side::Presentment)?;
-                goods.push(Goods { returned: Some(one), value: one.value, taken });
+                goods.push(Goods::new(Some(one), one.value, taken(case, one.refund, one.reading, Side::Presentment)?));
             }
             for one in &returns.gone {
                 let taken = one.taken(case, Side::Presentment)?;
-                goods.push(Goods { returned: None, value: taken.with_tax, taken: vec![taken] });
+                goods.push(Goods::new(None, taken.with_tax, vec![taken]));
             }
         }
         goods.retain(|one| one.value > Decimal::ZERO);
+        let exchanged = sale.lines.iter().filter(|line| line.role == LineRole::RefundDifferences);
+        let exchanged = exchanged.map(|line| Line { source: exchanged_source(line), ..line.clone() }).collect();
         let overpaid = if case.input.booked.has_overpayment() { case.overpaid } else { Decimal::ZERO };
-        Ok(Self { goods, lowered, overpaid, unexplained: Decimal::ZERO })
+        Ok(Self { goods, lowered, exchanged, overpaid })
     }
 
-    /// The goods taken off before a refund that its money beyond its own lines pays for: those that it pays in full; else
-    /// the first of which half is paid by now, the rest being kept back or still to come.
-    pub fn claim(&mut self, one: &Returned<'a>) -> Vec<Goods<'a, 'b>> {
-        let mut left = one.money - one.value;
-        let is_later = |goods: &Goods<'_, '_>| goods.returned.is_some_and(|other| other.refund.at() > one.refund.at());
-        let (mut claimed, mut others) = (Vec::new(), Vec::new());
-        for one in std::mem::take(&mut self.goods) {
-            if one.value <= left && !is_later(&one) {
-                left -= one.value;
-                claimed.push(one);
-            } else {
-                others.push(one);
+    /// The goods taken off before a refund that its money beyond its own lines pays for: those that it pays in full, and of
+    /// the first that it does not the part that it does.
+    pub fn claim(&mut self, case: &Case<'a>, one: &Returned<'a>) -> Vec<Goods<'a, 'b>> {
+        self.pay_goods(case, one, one.money - one.value, Decimal::ZERO).0
+    }
+
+    /// Pays goods with `money`, in the buyer's currency; what is over comes second. Amounts within `crumbs` are the same.
+    fn pay_goods(
+        &mut self,
+        case: &Case<'a>,
+        refund: &Returned<'a>,
+        money: Decimal,
+        crumbs: Decimal,
+    ) -> (Vec<Goods<'a, 'b>>, Decimal) {
+        let (mut paid, mut left) = (Vec::new(), money);
+        let mut open: Vec<&mut Goods<'a, 'b>> =
+            self.goods.iter_mut().filter(|goods| !goods.is_later_than(refund)).collect();
+        for goods in &mut open {
+            let whole = goods.left();
+            if whole > Decimal::ZERO && whole <= left + crumbs {
+                left -= whole;
+                paid.push(goods.pay(case, whole));
             }
         }
-        self.unexplained += left.max(Decimal::ZERO);
-        let paid = self.unexplained;
-        if left > Decimal::ZERO
-            && let Some(at) = others.iter().position(|one| paid + paid >= one.value && !is_later(one))
+        if let Some(goods) = open.into_iter().find(|goods| goods.left() > Decimal::ZERO)
+            && left > crumbs
         {
-            let one = others.remove(at);
-            self.unexplained = (paid - one.value).max(Decimal::ZERO);
-            claimed.push(one);
+            paid.push(goods.pay(case, left));
+            left = Decimal::ZERO;
         }
-        self.goods = others;
-        claimed
+        (paid, left)
     }
 
     /// What of a fallen price `difference` pays back, as lines.
@@ -102,6 +167,47 @@ impl<'a, 'b> Owed<'a, 'b> {
         paid
     }
 
+    /// What of an exchange `difference` settles, as lines with the tax that they have in the sale.
+    pub fn exchanged(&mut self, case: &Case<'_>, mode: TaxMode, difference: Decimal) -> Vec<Line> {
+        let whole = sum(case, mode, &self.exchanged);
+        if whole.is_zero() || difference.is_zero() || whole.is_sign_negative() != difference.is_sign_negative() {
+            return Vec::new();
+        }
+        if difference.abs() >= whole.abs() {
+            let all = std::mem::take(&mut self.exchanged);
+            return all.into_iter().filter(|line| !line.unit_price.is_zero()).collect();
+        }
+        let tax: Decimal = self.exchanged.iter().map(|line| line.tax.amount).sum();
+        let all: Vec<&Line> = self.exchanged.iter().collect();
+        let settled = again(case, mode, &all, difference, case.round(tax * difference / whole));
+        settled.iter().for_each(|line| self.less_exchanged(line, line.unit_price, line.tax.amount));
+        settled
+    }
+
+    /// The tax of a booked line that settled an exchange, also where taxes are lines of their own.
+    fn tax_of(&self, case: &Case<'_>, booked: &Line) -> Decimal {
+        let rate = self.exchanged.iter().find(|line| line.source == booked.source).map(|line| line.tax.rate);
+        match case.input.settings.tax {
+            TaxBooking::Codes => booked.tax.amount,
+            TaxBooking::Line => case.round(booked.unit_price * rate.unwrap_or_default()),
+        }
+    }
+
+    /// Takes what was settled off what is left of an exchange. A rate that it no longer has is owed back by the buyer.
+    fn less_exchanged(&mut self, settled: &Line, amount: Decimal, tax: Decimal) {
+        match self.exchanged.iter_mut().find(|line| line.source == settled.source) {
+            Some(line) => {
+                line.unit_price -= amount;
+                line.tax.amount -= tax;
+            }
+            None => {
+                let tax = LineTax { amount: -tax, ..settled.tax.clone() };
+                self.exchanged.push(Line { unit_price: -amount, tax, ..settled.clone() });
+            }
+        }
+        self.exchanged.retain(|line| !line.unit_price.is_zero() || !line.tax.amount.is_zero());
+    }
+
     /// What of the money beyond the total `difference` gives back.
     pub fn overpaid(&mut self, difference: Decimal) -> Decimal {
         let part = difference.min(self.overpaid).max(Decimal::ZERO);
@@ -111,31 +217,33 @@ impl<'a, 'b> Owed<'a, 'b> {
 
     /// A refund that is booked already settled what its `booked` lines say: what came to be owed after it is none of it.
     pub fn settled(&mut self, case: &Case<'a>, one: &Returned<'a>, booked: &[&Line]) -> Result<(), Hold> {
-        let with_tax = |line: &Line| line.amount(case.currency) + on_top(case, line);
+        let mode = tax_mode(case);
+        let with_tax = |line: &Line| sum(case, mode, std::slice::from_ref(line));
         let of =
             |role: LineRole| booked.iter().filter(|line| line.role == role).map(|line| with_tax(line)).sum::<Decimal>();
-        let (overpaid, unexplained) = (of(LineRole::Overpayments), of(LineRole::RefundDifferences));
+        let overpaid = of(LineRole::Overpayments);
         let all: Decimal = booked.iter().map(|line| with_tax(line)).sum();
         let own = taken(case, one.refund, one.reading, Side::Presentment)?;
         let own: Decimal = own.iter().map(|line| booked_amount(case, line.with_tax)).sum();
-        let crumbs = bound(case, booked.len() + 1 + conversions(case));
-        let mut beyond = all - overpaid - unexplained - of(LineRole::Rounding) - own;
-        self.goods.retain(|goods| {
-            let value = booked_amount(case, goods.value);
-            let is_in = value <= beyond + crumbs;
-            beyond -= if is_in { value } else { Decimal::ZERO };
-            !is_in
-        });
-        if beyond > crumbs {
-            self.lowered(case, tax_mode(case), beyond);
+        let crumbs = if conversions(case) == 0 { Decimal::ZERO } else { bound(case, booked.len() + conversions(case)) };
+        let beyond = all - overpaid - of(LineRole::RefundDifferences) - of(LineRole::Rounding) - own;
+        let beyond = if beyond > crumbs { buyers_amount(case, beyond) } else { Decimal::ZERO };
+        let (_, left) = self.pay_goods(case, one, beyond, crumbs);
+        let left = booked_amount(case, left);
+        if left > crumbs {
+            let lowered = self.lowered(case, mode, left);
+            self.exchanged(case, mode, left - sum(case, mode, &lowered));
+        }
+        for line in booked.iter().filter(|line| line.source.starts_with(EXCHANGED)) {
+            self.less_exchanged(line, line.unit_price, self.tax_of(case, line));
         }
         self.overpaid(overpaid);
-        self.unexplained += buyers_amount(case, unexplained).max(Decimal::ZERO);
         Ok(())
     }
 }
 
-/// The tax that a line bears on top of its amount.
-fn on_top(case: &Case<'_>, line: &Line) -> Decimal {
-    if tax_mode(case) == TaxMode::Inclusive { Decimal::ZERO } else { line.tax.amount }
+/// The source of the line that settles a difference in the sale.
+fn exchanged_source(line: &Line) -> String {
+    let rate = line.source.split_once(':').map(|(_, rate)| format!(":{rate}"));
+    format!("{EXCHANGED}{}", rate.unwrap_or_default())
 }

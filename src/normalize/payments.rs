@@ -64,14 +64,14 @@ pub(super) fn receipts(case: &mut Case<'_>, returns: &Returns<'_>) -> Result<Rec
     let amounts = amounts(case, &known)?;
     let received: Decimal = amounts.iter().sum();
     let said = said_to_be_paid(case, returns);
-    let mut list = listed(case, &known, &amounts)?;
-    let shown: Decimal = list.iter().map(|one| one.amount).sum();
+    let brought: Decimal = brought(case, &known, &amounts).iter().sum();
+    let shown = case.stamp.inferred.unwrap_or_default() + brought;
     let is_more = said > shown.max(received) + inexact(case);
     let awaits_transactions = is_more && !case.input.may_infer;
     if is_more && case.input.may_infer {
         infer(case, said - shown);
-        list = listed(case, &known, &amounts)?;
     }
+    let mut list = listed(case, &known, &amounts)?;
     // A receipt that is booked keeps its place: an older one that is heard of later does not move it.
     list.sort_by_key(|one| case.input.booked.parts_of(&one.key).is_empty());
     let total = list.iter().map(|one| one.amount).sum();
@@ -79,23 +79,31 @@ pub(super) fn receipts(case: &mut Case<'_>, returns: &Returns<'_>) -> Result<Rec
 }
 
 /// What was inferred, and what each transaction brought beyond that.
-fn listed(case: &mut Case<'_>, known: &[&Transaction], amounts: &[Decimal]) -> Result<Vec<Receipt>, Hold> {
+fn listed(case: &Case<'_>, known: &[&Transaction], amounts: &[Decimal]) -> Result<Vec<Receipt>, Hold> {
     let mut list = Vec::new();
     if let Some(amount) = case.stamp.inferred {
         list.push(inferred(case, amount)?);
     }
-    let mut covered = case.stamp.inferred.unwrap_or_default();
-    let mut beyond = inferred_beyond(case, known, amounts);
-    for (one, amount) in known.iter().zip(amounts) {
-        let left = if is_besides(case, one) { &mut beyond } else { &mut covered };
-        let already = (*amount).min(*left);
-        *left -= already;
-        if *amount > already {
+    for ((one, amount), brought) in known.iter().zip(amounts).zip(brought(case, known, amounts)) {
+        if brought > Decimal::ZERO {
             let date = one.at().map_or(case.date, |at| case.day(at));
-            list.push(Receipt::of(one, date, *amount, already));
+            list.push(Receipt::of(one, date, *amount, *amount - brought));
         }
     }
     Ok(list)
+}
+
+/// How much each transaction brought beyond what was inferred before it was known.
+fn brought(case: &Case<'_>, known: &[&Transaction], amounts: &[Decimal]) -> Vec<Decimal> {
+    let mut covered = case.stamp.inferred.unwrap_or_default();
+    let mut beyond = inferred_beyond(case, known, amounts);
+    let brought = |(one, amount): (&&Transaction, &Decimal)| {
+        let left = if is_besides(case, one) { &mut beyond } else { &mut covered };
+        let already = (*amount).min(*left);
+        *left -= already;
+        *amount - already
+    };
+    known.iter().zip(amounts).map(brought).collect()
 }
 
 /// What each transaction brought, in the buyer's currency. Cash is rounded at the till: its amount is read with or without
@@ -283,8 +291,12 @@ pub(super) fn said_to_be_paid(case: &Case<'_>, returns: &Returns<'_>) -> Decimal
 }
 
 /// Decides that so much more was received besides the transactions that are known now. Those that account for what was
-/// inferred before go on doing so.
+/// inferred before go on doing so. Each time that more is inferred has a note of its own, under the payment that it becomes.
 pub(super) fn infer(case: &mut Case<'_>, amount: Decimal) {
+    let key = DocumentKey::payment(INFERRED);
+    let part = u32::try_from(case.input.booked.parts_of(&key).len()).unwrap_or(0) + 1;
+    let shown = case.order.presentment_currency().show(amount);
+    case.writer.note(&key.part(part), "financial_status", "payment_inferred", "no transaction received", &shown);
     let is_first = case.stamp.inferred.is_none();
     let known = case.input.state.receipts().into_iter().filter(|one| is_first || is_besides(case, one));
     let known: Vec<String> = known.map(|one| one.id.0.clone()).collect();
@@ -352,7 +364,7 @@ pub(super) fn inexact(case: &Case<'_>) -> Decimal {
 }
 
 /// A payment that Shopify speaks of without naming its transaction. Only one gateway can be inferred.
-pub(super) fn inferred(case: &mut Case<'_>, amount: Decimal) -> Result<Receipt, Hold> {
+pub(super) fn inferred(case: &Case<'_>, amount: Decimal) -> Result<Receipt, Hold> {
     let mut gateways: Vec<&String> =
         case.order.payment_gateway_names.iter().filter(|name| !name.trim().is_empty()).collect();
     gateways.dedup();
@@ -371,8 +383,6 @@ pub(super) fn inferred(case: &mut Case<'_>, amount: Decimal) -> Result<Receipt, 
         }
     };
     let key = DocumentKey::payment(INFERRED);
-    let shown = case.order.presentment_currency().show(amount);
-    case.writer.note(&key, "financial_status", "payment_inferred", "no transaction received", &shown);
     // It had moved when the order first said so; which is not before the sale.
     let sold = sale_date(case.order, case.input.calendar);
     let date = case.order.updated_at.map_or(sold, |at| case.day(at)).max(sold);

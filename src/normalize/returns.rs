@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 
 use super::lines::role_of;
 use super::payments::presentment_amount;
-use super::{Case, missing};
+use super::{Case, duties, missing};
 use crate::books::document::LineRole;
 use crate::books::hold::Hold;
 use crate::shopify::money::Side;
@@ -114,6 +114,11 @@ pub(super) struct Reading {
 impl Reading {
     /// As the figures are usually meant.
     pub const USUAL: Self = reading(false, false, false);
+
+    /// True if goods are told without their tax where prices contain it; and duties the other way than prices are.
+    pub fn is_net(self) -> bool {
+        self.net_goods
+    }
 
     /// The same reading, with nothing filled in.
     pub fn unfilled(self) -> Self {
@@ -276,13 +281,10 @@ pub(super) fn taken<'a>(
         });
     }
     all.extend(shipping::taken(case, refund, reading, side)?);
-    for (role, name, amount) in [
-        (LineRole::Duties, "Import duties", refund.duties(side)),
-        (LineRole::Fees, "Additional fees", refund.additional_fees(side)),
-    ] {
-        if !amount.is_zero() {
-            all.push(whole(role, name, amount));
-        }
+    all.extend(duties::taken(case, refund, reading, side)?);
+    let fees = refund.additional_fees(side);
+    if !fees.is_zero() {
+        all.push(whole(LineRole::Fees, "Additional fees", fees));
     }
     Ok(all)
 }

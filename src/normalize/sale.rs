@@ -14,9 +14,9 @@ use super::lines::{sale_lines, shipping_source, sum, tax_mode};
 use super::notes::note_reading;
 use super::returns::{Returns, Taken, taken};
 use super::rounding::bound;
-use super::tax::untaxed;
+use super::tax::{line_taxes, untaxed};
 use super::{Case, bands, number};
-use crate::books::document::{DocumentKey, Itemised, Line, LineTax, TaxMode};
+use crate::books::document::{DocumentKey, Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
 
 /// What the sale ought to come to.
@@ -74,9 +74,10 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
             note_reading(case, &key, one)?;
         }
         for one in gone_lines(case, returns)? {
-            take_off(case, &mut lines, &one);
+            take_off(case, &mut lines, &one)?;
         }
         take_off_deliveries(case, &mut lines);
+        lines.retain(|line| line.role != LineRole::MarketplaceTax || !line.unit_price.is_zero());
     }
     let difference = target.booked - sum(case, mode, &lines);
     if difference.abs() > bound(case, conversions(case)) {
@@ -130,32 +131,33 @@ fn gone_lines<'a>(case: &Case<'a>, returns: &Returns<'a>) -> Result<Vec<Taken<'a
 }
 
 /// Takes units off their line. What is left keeps its price; discount and tax shrink by what Shopify says left with them.
-fn take_off(case: &Case<'_>, lines: &mut Vec<Line>, one: &Taken<'_>) {
+fn take_off(case: &Case<'_>, lines: &mut Vec<Line>, one: &Taken<'_>) -> Result<(), Hold> {
     let bands: Vec<Line> = bands::of(lines, &one.source).into_iter().cloned().collect();
-    if !bands.is_empty() {
-        let all: Vec<&Line> = bands.iter().collect();
-        for (band, (with_tax, tax)) in bands.iter().zip(bands::shares(case, &all, one.with_tax, one.tax)) {
-            take_off_line(case, lines, &Taken { source: band.source.clone(), with_tax, tax, ..one.clone() });
-        }
-        return;
+    if bands.is_empty() {
+        return take_off_line(case, lines, one);
     }
-    take_off_line(case, lines, one);
+    let all: Vec<&Line> = bands.iter().collect();
+    for (band, (with_tax, tax)) in bands.iter().zip(bands::shares(case, &all, one.with_tax, one.tax)) {
+        take_off_line(case, lines, &Taken { source: band.source.clone(), with_tax, tax, ..one.clone() })?;
+    }
+    Ok(())
 }
 
-fn take_off_line(case: &Case<'_>, lines: &mut Vec<Line>, one: &Taken<'_>) {
-    let Some(at) = lines.iter().position(|line| line.source == one.source) else { return };
+fn take_off_line(case: &Case<'_>, lines: &mut Vec<Line>, one: &Taken<'_>) -> Result<(), Hold> {
+    let Some(at) = lines.iter().position(|line| line.source == one.source) else { return Ok(()) };
     let line = lines[at].clone();
     let on_top = tax_mode(case) == TaxMode::Exclusive;
-    let tax = tax_within(case, &line, one);
-    let net = one.with_tax - if one.taxes.is_empty() { tax } else { one.tax };
-    let amount = case.round(line.amount(case.currency) - if on_top { net } else { one.with_tax });
+    let (tax, remitted) = taxes_within(case, &line, one)?;
+    let with_tax = one.with_tax - remitted;
+    take_off_remitted(lines, remitted);
+    let amount = case.round(line.amount(case.currency) - if on_top { with_tax - tax } else { with_tax });
     let tax = case.round(line.tax.amount - tax);
     let quantity = line.quantity - one.quantity;
     // Without units nothing is left but what conversion from another currency rounded.
     let crumbs = case.minor_unit() + case.minor_unit();
     if quantity <= Decimal::ZERO && amount.abs() <= crumbs && tax.abs() <= crumbs {
         lines.remove(at);
-        return;
+        return Ok(());
     }
     let left = Line { quantity, ..line.clone() }.gross(case.currency);
     let discount = left - amount;
@@ -168,6 +170,14 @@ fn take_off_line(case: &Case<'_>, lines: &mut Vec<Line>, one: &Taken<'_>) {
         let tax_amount = tax.amount;
         Line { tax, ..line }.as_one(amount, tax_amount)
     };
+    Ok(())
+}
+
+/// Takes what a marketplace remits of goods that left off the line of all that it remits.
+fn take_off_remitted(lines: &mut [Line], remitted: Decimal) {
+    if let Some(line) = lines.iter_mut().find(|line| line.role == LineRole::MarketplaceTax) {
+        line.unit_price -= remitted;
+    }
 }
 
 /// Takes deliveries off that an edit removed, where the order's total still has them.
@@ -179,14 +189,20 @@ fn take_off_deliveries(case: &Case<'_>, lines: &mut Vec<Line>) {
     }
 }
 
-/// The tax that leaves a line with what is taken off it. Tax that a marketplace remits is not on the line; tax that is only
-/// assumed is not on what is taken off.
-fn tax_within(case: &Case<'_>, line: &Line, one: &Taken<'_>) -> Decimal {
-    if line.tax.amount.is_zero() {
-        Decimal::ZERO
-    } else if one.taxes.is_empty() {
-        case.round(one.with_tax * line.tax.rate / (Decimal::ONE + line.tax.rate))
-    } else {
-        one.tax
+/// The tax that leaves a line with what is taken off it: the seller's, and what a marketplace remits, which is on a line of
+/// its own. Tax that is only assumed is not on what is taken off.
+fn taxes_within(case: &Case<'_>, line: &Line, one: &Taken<'_>) -> Result<(Decimal, Decimal), Hold> {
+    if one.taxes.is_empty() {
+        let rate = if line.tax.amount.is_zero() { Decimal::ZERO } else { line.tax.rate };
+        return Ok((case.round(one.with_tax * rate / (Decimal::ONE + rate)), Decimal::ZERO));
     }
+    let sold = line_taxes(case, one.role, one.taxes)?;
+    let own = sold.own_part(case, one.tax);
+    if sold.marketplace.is_zero() {
+        return Ok((own, Decimal::ZERO));
+    }
+    // What is left of it by rounding goes with the last of the goods.
+    let is_last = (line.tax.amount - own).abs() <= case.minor_unit();
+    let own = if is_last { line.tax.amount } else { own };
+    Ok((own, one.tax - own))
 }

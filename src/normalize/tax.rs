@@ -20,6 +20,14 @@ pub(super) struct LineTaxes {
     pub marketplace: Decimal,
 }
 
+impl LineTaxes {
+    /// The seller's part of `tax`, which is some or all of these taxes.
+    pub fn own_part(&self, case: &Case<'_>, tax: Decimal) -> Decimal {
+        let all = self.own.amount + self.marketplace;
+        if all.is_zero() { Decimal::ZERO } else { case.round(tax * self.own.amount / all) }
+    }
+}
+
 /// The highest rate that is believed; far above every tax there is.
 const HIGHEST_RATE: i64 = 10;
 

@@ -2,17 +2,18 @@
 //! whoever is about to post there, it answers the same to everybody, at once. The first books to ask hold it.
 //!
 //! It is asked when a company is confirmed or connected again, whenever the settings are held against the ledger, and when
-//! the labels in the settings change; what it said is kept in the books' notebook under `claim`.
+//! the labels in the settings change; what it said is kept in the books' notebook under `claim`. Books that lose a company
+//! because the settings know them no more are told before others get it: they may come back, and must not go on then.
 
 use serde::{Deserialize, Serialize};
 
 use super::books::Books;
 use super::preflight;
-use super::schema::{meta, set_meta};
+use super::schema::{clear_meta, meta, set_meta};
 use super::tokens::Refused;
 use crate::books::rules::LedgerName;
 use crate::config::Connection;
-use crate::platform::{Claim, Sql, SqlError, transaction};
+use crate::platform::{Claim, Sql, SqlError, Unasked, transaction};
 
 const CLAIM: &str = "claim";
 
@@ -43,6 +44,12 @@ impl Books<'_> {
         configured.sort();
         configured.dedup();
         Claim { object: object(ledger.as_str(), company), books: self.id.to_owned(), configured }
+    }
+
+    /// The books that hold the company, these or others; empty if none do. Nothing is claimed.
+    pub(super) async fn who_holds(&self, ledger: LedgerName, company: &str) -> Result<String, Unasked> {
+        let only_asks = Claim { books: String::new(), ..self.claim_of(ledger, company) };
+        self.platform.companies.claim(only_asks).await
     }
 
     fn last_answer(&self) -> Result<Option<Answer>, SqlError> {
@@ -83,21 +90,35 @@ impl Books<'_> {
     }
 }
 
-/// `books` want the company. Returns who holds it now: `books` themselves, or others that had it before and are still
-/// among the `configured` ones.
-pub fn claim(sql: &dyn Sql, books: &str, configured: &[String]) -> Result<String, SqlError> {
+/// What the company's object knows.
+fn recorded(sql: &dyn Sql) -> Result<Option<String>, SqlError> {
+    sql.exec("CREATE TABLE IF NOT EXISTS claim (one INTEGER PRIMARY KEY CHECK (one = 1), books TEXT NOT NULL)", &[])?;
+    sql.exec("SELECT books FROM claim", &[])?.first().map(|row| row.text("books")).transpose()
+}
+
+/// The books that lose the company to `claim`: they are to be told ([`lost`]) before it is carried out.
+pub fn loser(sql: &dyn Sql, claim: &Claim) -> Result<Option<String>, SqlError> {
+    let loses = |holder: &String| !claim.books.is_empty() && !claim.configured.contains(holder);
+    Ok(recorded(sql)?.filter(loses).filter(|holder| *holder != claim.books))
+}
+
+/// These books lost their company while the settings did not know them: who holds it is to be asked anew.
+pub fn lost(sql: &dyn Sql) -> Result<(), SqlError> {
+    clear_meta(sql, CLAIM)
+}
+
+/// Books want the company. Returns who holds it now: they themselves, or others that had it before and are still among
+/// the configured ones. A claim that names no books only asks.
+pub fn claim(sql: &dyn Sql, claim: &Claim) -> Result<String, SqlError> {
     transaction(sql, |sql| {
-        sql.exec(
-            "CREATE TABLE IF NOT EXISTS claim (one INTEGER PRIMARY KEY CHECK (one = 1), books TEXT NOT NULL)",
-            &[],
-        )?;
-        let rows = sql.exec("SELECT books FROM claim", &[])?;
-        let holder = rows.first().map(|row| row.text("books")).transpose()?;
-        if let Some(holder) = holder.filter(|holder| configured.contains(holder)) {
+        if let Some(holder) = recorded(sql)?.filter(|holder| claim.configured.contains(holder)) {
             return Ok(holder);
         }
-        sql.exec("INSERT OR REPLACE INTO claim (one, books) VALUES (1, ?)", &[books.into()])?;
-        Ok(books.to_owned())
+        if !claim.books.is_empty() {
+            let statement = "INSERT OR REPLACE INTO claim (one, books) VALUES (1, ?)";
+            sql.exec(statement, &[claim.books.as_str().into()])?;
+        }
+        Ok(claim.books.clone())
     })
 }
 
@@ -109,10 +130,19 @@ mod tests {
     #[test]
     fn the_first_books_hold_a_company_until_they_are_no_longer_configured() {
         let sql = Sqlite::in_memory().unwrap();
-        let both = ["one".to_owned(), "two".to_owned()];
-        assert_eq!(claim(&sql, "one", &both).unwrap(), "one");
-        assert_eq!(claim(&sql, "two", &both).unwrap(), "one");
-        assert_eq!(claim(&sql, "one", &both).unwrap(), "one", "asking again changes nothing");
-        assert_eq!(claim(&sql, "two", &both[1..]).unwrap(), "two", "books that are gone hold nothing");
+        let wanted = |books: &str, configured: &[&str]| {
+            let configured = configured.iter().map(|one| (*one).to_owned()).collect();
+            let wanted = Claim { object: String::new(), books: books.to_owned(), configured };
+            (loser(&sql, &wanted).unwrap(), claim(&sql, &wanted).unwrap())
+        };
+        let holds = |books: &str| (None, books.to_owned());
+        assert_eq!(wanted("", &["one", "two"]), holds(""), "only asking claims nothing");
+        assert_eq!(wanted("one", &["one", "two"]), holds("one"));
+        assert_eq!(wanted("two", &["one", "two"]), holds("one"));
+        assert_eq!(wanted("one", &["one", "two"]), holds("one"), "asking again changes nothing");
+        assert_eq!(wanted("", &["one", "two"]), holds("one"));
+        assert_eq!(wanted("", &["two"]), holds(""), "books that are gone hold nothing");
+        assert_eq!(wanted("two", &["two"]), (Some("one".to_owned()), "two".to_owned()), "and hear of it");
+        assert_eq!(wanted("two", &["two"]), holds("two"), "once");
     }
 }

@@ -11,9 +11,9 @@ use super::books::Books;
 use super::budget::{self, Cost};
 use super::claims;
 use super::grant::{self, Source, Stored, Unconfirmed, Unreadable};
-use super::{orders, tokens};
+use super::{leaving, orders, tokens};
 use crate::books::rules::LedgerName;
-use crate::config::{Connection, Settings};
+use crate::config::Connection;
 use crate::ledgers::oauth::{Company, TokenError, Tokens, provider};
 use crate::platform::time::iso;
 use crate::platform::{HttpError, Request, Response, Sql, SqlError, transaction};
@@ -175,10 +175,29 @@ impl Books<'_> {
             return refused("the ledger's answer names no company; begin again");
         };
         let response = self.asked(connection, request).await?;
-        let mut companies = provider.read_who(realm, &response)?;
+        let companies = provider.read_who(realm, &response)?;
         if companies.is_empty() {
             return refused("the consent opens no company; begin again and choose one");
         }
+        let (connection_id, at) = (connection.id.clone(), self.platform.clock.now());
+        let consent = Unconfirmed { tokens, companies, connection: connection_id, source, at };
+        match self.accept(connection, ledger, consent.clone()).await {
+            Err(Declined::Refused(why)) => match self.give_back(ledger, &consent).await {
+                Ok(()) => refused(why),
+                Err(untold) => refused(format!("{why}; {}", leaving::not_told(&untold))),
+            },
+            other => other,
+        }
+    }
+
+    /// Keeps a consent if it is for these books.
+    async fn accept(
+        &self,
+        connection: &Connection,
+        ledger: LedgerName,
+        consent: Unconfirmed,
+    ) -> Result<Consented, Declined> {
+        let Unconfirmed { tokens, mut companies, source, at, .. } = consent;
         let names: Vec<&str> = companies.iter().map(|one| one.name.as_str()).collect();
         let names = names.join("\", \"");
         let of_another = |own: &str| {
@@ -206,7 +225,7 @@ impl Books<'_> {
             }
         }
         let seed = grant::seed_hash(self, ledger, &connection.id);
-        let at = self.platform.clock.now();
+        let before = grant::unconfirmed(self).ok().flatten();
         let consented = transaction(self.platform.sql, |sql| {
             // Another company may have been confirmed while the ledger was asked.
             match grant::pinned(sql)? {
@@ -225,8 +244,14 @@ impl Books<'_> {
             }
         })?;
         self.platform.sql.sync().await?;
-        if let Consented::Connected(_) = consented {
-            self.resume().await?;
+        match (&consented, before) {
+            (Consented::Connected(_), _) => self.resume().await?,
+            // Another one waited for its confirmation, and does no more. What it has in common with this one stays.
+            (Consented::Unconfirmed(companies), Some(mut earlier)) => {
+                earlier.companies.retain(|one| companies.iter().all(|other| other.id != one.id));
+                let _ = self.give_back(ledger, &earlier).await;
+            }
+            _ => {}
         }
         Ok(consented)
     }
@@ -279,39 +304,6 @@ impl Books<'_> {
         }
     }
 
-    /// An admin says: let go of this company. What waits goes on waiting; the tokens are given back as far as the ledger
-    /// can be reached, and forgotten in any case. Returns what the ledger could not be told.
-    pub async fn disconnect(&self, id: &str) -> Result<Option<String>, Declined> {
-        let connection = self.connection(id).ok_or_else(|| unknown(id))?;
-        let Ok(settings) = &connection.settings else { return refused("the connection's settings cannot be read") };
-        // First the ledger: a crash in between leaves tokens that can be given back once more.
-        let told = self.give_back(connection, settings).await;
-        grant::forget(self, settings.ledger, id)?;
-        self.platform.sql.sync().await?;
-        let not_told =
-            |why| format!("the ledger could not be told ({why}); remove the app in the ledger's own settings");
-        Ok(told.err().map(not_told))
-    }
-
-    async fn give_back(&self, connection: &Connection, settings: &Settings) -> Result<(), String> {
-        // Xero's list of connections wants a token that is still valid.
-        tokens::access_token(self, connection, false).await.map_err(|refused| refused.to_string())?;
-        let held = grant::held(self, settings.ledger, connection).map_err(|problem| problem.to_string())?;
-        let held = held.ok_or("there is no token to give back")?;
-        let credentials = tokens::credentials(self, settings.ledger, held.client(connection));
-        let credentials = credentials.map_err(|refused| refused.to_string())?;
-        let provider = provider(settings.ledger, self.variables);
-        let tell = async |request| -> Result<Response, String> {
-            let response = self.platform.http.send(request).await.map_err(|error| error.to_string())?;
-            if response.status < 300 { Ok(response) } else { Err(format!("status {}", response.status)) }
-        };
-        let response = tell(provider.leave(&credentials, &held.tokens)).await?;
-        match provider.leave_further(&held.tokens, &settings.company, &response) {
-            Some(request) => tell(request).await.map(drop),
-            None => Ok(()),
-        }
-    }
-
     /// What waited for a connection is due now, the oldest first.
     async fn resume(&self) -> Result<(), SqlError> {
         let now = self.platform.clock.now();
@@ -338,7 +330,7 @@ impl Books<'_> {
     }
 }
 
-fn unknown(id: &str) -> Declined {
+pub(super) fn unknown(id: &str) -> Declined {
     Declined::Missing(format!("no connection `{id}` is configured"))
 }
 

@@ -9,6 +9,7 @@
 //! | `reconnect` | why a person has to connect again |
 //! | `dead` | a hash of the refresh token that the ledger refused for good |
 //! | `disconnected` | that an admin disconnected, and with which secret at that time |
+//! | `unanswered` | that new tokens were asked for, and nothing is known of the answer |
 
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
@@ -19,6 +20,7 @@ use super::alerts;
 use super::books::Books;
 use super::breaker;
 use super::schema::{clear_meta, meta, set_meta};
+use super::standing::Warning;
 use crate::books::rules::LedgerName;
 use crate::config::{Connection, variable, variable_for};
 use crate::ledgers::oauth::{Company, Tokens, prefix};
@@ -31,8 +33,15 @@ const GRANT: &str = "grant";
 const RECONNECT: &str = "reconnect";
 const DEAD: &str = "dead";
 const DISCONNECTED: &str = "disconnected";
+const UNANSWERED: &str = "unanswered";
 /// The alert that a consent ends for good.
 const ENDS: &str = "consent_ends";
+/// The alert that tokens end which could not be renewed.
+const TOKENS_END: &str = "tokens_end";
+/// The alert that the tokens cannot be opened, or could not be kept.
+const LOCKED: &str = "token_key";
+/// The alert that nobody confirmed a consent.
+const NOBODY_CONFIRMED: &str = "consent_unconfirmed";
 
 /// Something of the permission cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +101,9 @@ pub struct Unconfirmed {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
     pub source: Source,
+    /// The connection whose client id the tokens were granted to.
+    #[serde(default)]
+    pub connection: String,
     /// When the present chain of tokens began.
     pub connected_at: Option<DateTime<Utc>>,
     /// When the tokens in hand came.
@@ -153,10 +165,53 @@ pub fn works(books: &Books<'_>) -> Result<(), SqlError> {
     each(books, |id, now| alerts::close(sql, now, id, RECONNECT))
 }
 
-/// The consent ends for good soon: a person has to consent again before that day.
-pub fn warn_of_the_end(books: &Books<'_>, warning: &str) -> Result<(), SqlError> {
+/// Something ends soon unless a person sees to it.
+pub fn warn_of_the_end(books: &Books<'_>, warning: &Warning) -> Result<(), SqlError> {
     let sql = books.platform.sql;
-    transaction(sql, |sql| each(books, |id, now| alerts::open(sql, now, id, ENDS, warning)))
+    let kind = match warning {
+        Warning::Consent(_) => ENDS,
+        Warning::Tokens(..) => TOKENS_END,
+    };
+    transaction(sql, |sql| each(books, |id, now| alerts::open(sql, now, id, kind, &warning.to_string())))
+}
+
+/// What keeps the tokens from being opened, or new ones from being kept; nothing where there are none to be had.
+pub fn locked(books: &Books<'_>, ledger: LedgerName, connection: &Connection) -> Result<Option<CipherError>, SqlError> {
+    match held(books, ledger, connection) {
+        Ok(held) => {
+            let id = &connection.id;
+            let any = held.is_some() || seed(books, ledger, id).is_some() || has_own_account(books, ledger, id);
+            Ok(books.platform.cipher.seal("").err().filter(|_| any))
+        }
+        Err(Unreadable::Cipher(error)) => Ok(Some(error)),
+        Err(Unreadable::Sql(error)) => Err(error),
+    }
+}
+
+/// Says so, once, while it lasts.
+pub fn say_locked(books: &Books<'_>, problem: Option<&CipherError>) -> Result<(), SqlError> {
+    let sql = books.platform.sql;
+    transaction(sql, |sql| {
+        each(books, |id, now| match problem {
+            Some(problem) => alerts::open(sql, now, id, LOCKED, &problem.to_string()),
+            None => alerts::close(sql, now, id, LOCKED),
+        })
+    })
+}
+
+/// New tokens are about to be asked for: the ledger may make them although nobody ever hears its answer.
+pub fn asks_for_tokens(sql: &dyn Sql) -> Result<(), SqlError> {
+    set_meta(sql, UNANSWERED, "yes")
+}
+
+/// The ledger's answer is known: there are no new tokens.
+pub fn has_answer(sql: &dyn Sql) -> Result<(), SqlError> {
+    clear_meta(sql, UNANSWERED)
+}
+
+/// True if new tokens were asked for and nothing is known of the answer.
+pub fn is_unanswered(sql: &dyn Sql) -> Result<bool, SqlError> {
+    Ok(meta(sql, UNANSWERED)?.is_some())
 }
 
 fn each(books: &Books<'_>, mut act: impl FnMut(&str, DateTime<Utc>) -> Result<(), SqlError>) -> Result<(), SqlError> {
@@ -172,6 +227,7 @@ pub fn is_dead(sql: &dyn Sql, refresh_token: &str) -> Result<bool, SqlError> {
 /// Writes down that the ledger refused this refresh token for good. An app's own account has none: it may be accepted
 /// again without a new one.
 pub fn died(books: &Books<'_>, refresh_token: &str, why: &str) -> Result<(), SqlError> {
+    has_answer(books.platform.sql)?;
     if !refresh_token.is_empty() {
         set_meta(books.platform.sql, DEAD, &hash(refresh_token))?;
     }
@@ -213,11 +269,20 @@ pub fn is_disconnected(books: &Books<'_>, ledger: LedgerName, connection: &str) 
     Ok(at.is_some_and(|seed| seed == seed_hash(books, ledger, connection)))
 }
 
-/// The tokens in use, unless a new secret has begun a new chain.
+/// The tokens in use, unless a new secret has begun a new chain. One of an app's own account that cannot be opened is as
+/// good as one that has ended: the next is had for the asking.
 pub fn held(books: &Books<'_>, ledger: LedgerName, connection: &Connection) -> Result<Option<Stored>, Unreadable> {
     let Some(sealed) = meta(books.platform.sql, TOKENS)? else { return Ok(None) };
-    let opened = books.platform.cipher.open(&sealed)?;
-    let stored: Option<Stored> = serde_json::from_str(&opened).ok();
+    let stored: Option<Stored> = match books.platform.cipher.open(&sealed) {
+        Ok(opened) => serde_json::from_str(&opened).ok(),
+        Err(CipherError::Sealed) => match grant(books.platform.sql)? {
+            Grant { source: source @ Source::OwnAccount, connection, .. } => {
+                Some(Stored { tokens: Tokens::only_refresh(""), seed: String::new(), connection, source })
+            }
+            _ => return Err(CipherError::Sealed.into()),
+        },
+        Err(error) => return Err(error.into()),
+    };
     let seed = seed(books, ledger, &connection.id).map(hash);
     Ok(stored.filter(|stored| seed.is_none_or(|seed| stored.seed == seed)))
 }
@@ -237,6 +302,7 @@ pub fn put(books: &Books<'_>, stored: &Stored, begins: bool) -> Result<(), Unrea
     let tokens = &stored.tokens;
     let grant = Grant {
         source: stored.source,
+        connection: stored.connection.clone(),
         connected_at: before.connected_at.filter(|_| !begins).or(Some(now)),
         refreshed_at: Some(now),
         access_ends_at: Some(tokens.expires_at),
@@ -245,7 +311,9 @@ pub fn put(books: &Books<'_>, stored: &Stored, begins: bool) -> Result<(), Unrea
     };
     set_meta(sql, TOKENS, &books.platform.cipher.seal(&text(stored)?)?)?;
     set_meta(sql, GRANT, &text(&grant)?)?;
-    each(books, |id, now| alerts::close(sql, now, id, RECONNECT))?;
+    for kind in [RECONNECT, TOKENS_END, NOBODY_CONFIRMED] {
+        each(books, |id, now| alerts::close(sql, now, id, kind))?;
+    }
     if begins {
         each(books, |id, now| alerts::close(sql, now, id, ENDS))?;
     }
@@ -253,13 +321,23 @@ pub fn put(books: &Books<'_>, stored: &Stored, begins: bool) -> Result<(), Unrea
     if reconnect(sql)?.is_some() {
         breaker::resume(sql)?;
     }
-    Ok([RECONNECT, DEAD, DISCONNECTED].into_iter().try_for_each(|key| clear_meta(sql, key))?)
+    Ok([RECONNECT, DEAD, DISCONNECTED, UNANSWERED].into_iter().try_for_each(|key| clear_meta(sql, key))?)
 }
 
 /// Keeps the tokens of a consent until an admin confirms one of its companies.
 pub fn put_unconfirmed(books: &Books<'_>, unconfirmed: &Unconfirmed) -> Result<(), Unreadable> {
+    let sql = books.platform.sql;
     let sealed = books.platform.cipher.seal(&text(unconfirmed)?)?;
-    Ok(set_meta(books.platform.sql, UNCONFIRMED, &sealed)?)
+    each(books, |id, now| alerts::close(sql, now, id, NOBODY_CONFIRMED))?;
+    Ok(set_meta(sql, UNCONFIRMED, &sealed)?)
+}
+
+/// Nobody confirmed the consent in time: it is forgotten, and `message` says so.
+pub fn forget_unconfirmed(books: &Books<'_>, message: &str) -> Result<(), SqlError> {
+    transaction(books.platform.sql, |sql| {
+        clear_meta(sql, UNCONFIRMED)?;
+        each(books, |id, now| alerts::open(sql, now, id, NOBODY_CONFIRMED, message))
+    })
 }
 
 /// The consent that nobody confirmed yet.
@@ -280,7 +358,12 @@ pub fn confirm(books: &Books<'_>, stored: &Stored, company: &Company) -> Result<
 pub fn forget(books: &Books<'_>, ledger: LedgerName, connection: &str) -> Result<(), SqlError> {
     let seed = seed_hash(books, ledger, connection);
     transaction(books.platform.sql, |sql| {
-        [TOKENS, UNCONFIRMED, GRANT, RECONNECT, DEAD].into_iter().try_for_each(|key| clear_meta(sql, key))?;
+        for kind in [RECONNECT, TOKENS_END, LOCKED, ENDS] {
+            each(books, |id, now| alerts::close(sql, now, id, kind))?;
+        }
+        [TOKENS, UNCONFIRMED, GRANT, RECONNECT, DEAD, UNANSWERED]
+            .into_iter()
+            .try_for_each(|key| clear_meta(sql, key))?;
         set_meta(sql, DISCONNECTED, &seed)
     })
 }

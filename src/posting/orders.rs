@@ -3,9 +3,14 @@
 
 use chrono::{DateTime, Utc};
 
-use super::notices;
-use super::obstacles;
-use super::published::{publish, publish_event};
+mod ending;
+mod release;
+
+pub use ending::{ALL_NEWS, Ending, end};
+pub use release::{close_loose, release, release_held, release_settings_holds, replay};
+
+use self::ending::settle;
+use super::published::publish;
 use crate::books::hold::{Hold, HoldReason};
 use crate::normalize::Stamp;
 use crate::platform::time::{iso, parse_iso};
@@ -181,81 +186,6 @@ pub fn wake(
     publish(sql, at)
 }
 
-/// Closes the row of an event that belonged to no order.
-pub fn close_loose(
-    sql: &dyn Sql,
-    connection: &str,
-    seq: i64,
-    rule: &'static str,
-    now: DateTime<Utc>,
-) -> Result<(), SqlError> {
-    let rows = sql.exec(
-        "UPDATE events SET outcome = 'ignored', reason = ?, finished_at = ? WHERE seq = ? RETURNING order_id",
-        &[rule.into(), iso(now).into(), seq.into()],
-    )?;
-    publish_event(sql, seq)?;
-    let Some(order_id) = rows.first().map(|row| row.text_or_null("order_id")).transpose()?.flatten() else {
-        return Ok(());
-    };
-    let at = OrderRef { connection: connection.to_owned(), order_id };
-    let [connection, order_id] = at.params();
-    sql.exec(
-        "UPDATE orders SET state = 'ignored', reason = ?3, detail = NULL, remedy = NULL, updated_at = ?4
-         WHERE connection = ?1 AND order_id = ?2",
-        &[connection, order_id, rule.into(), iso(now).into()],
-    )?;
-    publish(sql, &at)
-}
-
-/// A person has seen to a delivery that could not be read: it is put aside. False if there is no such delivery.
-fn put_aside(sql: &dyn Sql, at: &OrderRef, now: DateTime<Utc>) -> Result<bool, SqlError> {
-    let rows = sql.exec(
-        "SELECT seq FROM events WHERE connection = ? AND order_id = ? AND outcome = 'held'
-         AND reason IN ('unreadable', 'topic_mismatch', 'disputed')",
-        &at.params(),
-    )?;
-    for row in &rows {
-        close_loose(sql, &at.connection, row.int("seq")?, "put_aside", now)?;
-    }
-    Ok(!rows.is_empty())
-}
-
-/// A person says: try again now. A delivery that belongs to no order cannot be tried again; it is put aside. What they
-/// were told of an order that waits for nothing they have seen.
-pub fn release(sql: &dyn Sql, at: &OrderRef, now: DateTime<Utc>) -> Result<bool, SqlError> {
-    if at.order_id.starts_with("event:") {
-        return put_aside(sql, at, now);
-    }
-    notices::seen(sql, at)?;
-    let found = look_again(sql, at, now)?;
-    super::documents::retire(sql, at)?;
-    super::cutover::forget_look(sql, at)?;
-    super::by_hand::forget(sql, at)?;
-    publish(sql, at)?;
-    Ok(found)
-}
-
-/// The order is gone through again, as if its news had just come. That is no person's word on it: what was voided for a
-/// wrong total is not replaced, what somebody ought to see stays unseen, and another integration's invoice is not looked
-/// for anew. False if it is no order, or was never heard of.
-pub fn replay(sql: &dyn Sql, at: &OrderRef, now: DateTime<Utc>) -> Result<bool, SqlError> {
-    if at.order_id.starts_with("event:") || !look_again(sql, at, now)? {
-        return Ok(false);
-    }
-    publish(sql, at).map(|()| true)
-}
-
-fn look_again(sql: &dyn Sql, at: &OrderRef, now: DateTime<Utc>) -> Result<bool, SqlError> {
-    let [connection, order_id] = at.params();
-    let changed = sql.exec(
-        "UPDATE orders SET state = 'pending', reason = NULL, detail = NULL, remedy = NULL, attempts = 0, marks = 0,
-             obstacle = NULL, retrying_since = NULL, wrote = 0, due_at = ?3, updated_at = ?3
-         WHERE connection = ?1 AND order_id = ?2 RETURNING order_id",
-        &[connection, order_id, iso(now).into()],
-    )?;
-    Ok(!changed.is_empty())
-}
-
 /// Remembers what was decided for the order once and for all.
 pub fn stamp(sql: &dyn Sql, at: &OrderRef, stamp: &Stamp, currency: Option<&str>) -> Result<(), SqlError> {
     let text = serde_json::to_string(stamp).map_err(|error| SqlError(error.to_string()))?;
@@ -263,77 +193,6 @@ pub fn stamp(sql: &dyn Sql, at: &OrderRef, stamp: &Stamp, currency: Option<&str>
     let statement =
         "UPDATE orders SET stamp = ?3, currency = coalesce(?4, currency) WHERE connection = ?1 AND order_id = ?2";
     sql.exec(statement, &[connection, order_id, text.into(), currency.into()]).map(drop)
-}
-
-/// How an order's turn ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
-    /// The books hold what they ought to; and what a person should know all the same.
-    Synced(Option<Hold>),
-    /// A rule leaves it out; likewise.
-    Ignored(&'static str, Option<Hold>),
-    /// A person has to look.
-    Held(Hold),
-    /// The same, together with every other order that the obstacle of that key concerns.
-    Obstructed(Hold, String),
-    /// The books are right so far; look again then (transactions or the order itself may still come).
-    Later(DateTime<Utc>),
-    /// A call failed; try again then.
-    Retry(DateTime<Utc>),
-}
-
-/// Ends an order's turn. `seen` is the newest event that the turn knew of: its events and the older ones are settled;
-/// if a newer one arrived meanwhile, the order stays due.
-pub fn end(sql: &dyn Sql, at: &OrderRef, ending: &Ending, seen: i64, now: DateTime<Utc>) -> Result<(), SqlError> {
-    let [connection, order_id] = at.params();
-    let newer = sql.exec(
-        "SELECT 1 AS found FROM events WHERE connection = ? AND order_id = ? AND outcome = 'pending' AND seq > ? LIMIT 1",
-        &[connection.clone(), order_id.clone(), seen.into()],
-    )?;
-    let wrote = load(sql, at)?.is_some_and(|row| row.wrote);
-    let (state, rule, told, due) = match ending {
-        Ending::Synced(notice) => (OrderState::Synced, None, notices::unseen(sql, at, notice.as_ref())?, None),
-        Ending::Ignored(rule, notice) => {
-            (OrderState::Ignored, Some(*rule), notices::unseen(sql, at, notice.as_ref())?, None)
-        }
-        Ending::Held(hold) | Ending::Obstructed(hold, _) => (OrderState::Held, None, Some(hold.clone()), None),
-        Ending::Later(due) => (OrderState::Pending, None, None, Some(*due)),
-        Ending::Retry(due) => (OrderState::Retrying, None, None, Some(*due)),
-    };
-    let reason = told.as_ref().map(|hold| hold.reason.code()).or(rule);
-    let (detail, remedy) = told.as_ref().map(|hold| (hold.detail.as_str(), hold.reason.remedy())).unzip();
-    let due = if newer.is_empty() { due } else { Some(due.map_or(now, |due| due.min(now))) };
-    let failed = Value::Int(matches!(ending, Ending::Retry(_)).into());
-    let obstacle = if let Ending::Obstructed(_, key) = ending { Some(key.as_str()) } else { None };
-    sql.exec(
-        "UPDATE orders SET state = ?3, reason = ?4, detail = ?5, remedy = ?6, due_at = ?7, marks = 0,
-             attempts = CASE ?8 WHEN 1 THEN attempts + 1 ELSE 0 END,
-             retrying_since = CASE ?8 WHEN 1 THEN coalesce(retrying_since, ?9) END,
-             synced_at = CASE WHEN ?3 = 'synced' THEN ?9 ELSE synced_at END, updated_at = ?9, obstacle = ?10
-         WHERE connection = ?1 AND order_id = ?2",
-        &[
-            connection,
-            order_id,
-            state.as_str().into(),
-            reason.into(),
-            detail.into(),
-            remedy.into(),
-            due.map(iso).into(),
-            failed,
-            iso(now).into(),
-            obstacle.into(),
-        ],
-    )?;
-    match ending {
-        Ending::Synced(_) => settle(sql, at, seen, if wrote { "posted" } else { "unchanged" }, None, now)?,
-        Ending::Ignored(rule, _) => settle(sql, at, seen, "ignored", Some(rule), now)?,
-        Ending::Held(hold) | Ending::Obstructed(hold, _) => {
-            settle(sql, at, seen, "held", Some(hold.reason.code()), now)?
-        }
-        Ending::Later(_) | Ending::Retry(_) => {}
-    }
-    obstacles::ended(sql, at, ending, now)?;
-    publish(sql, at)
 }
 
 /// Stopped in the middle because the turn was used up, or the ledger asked to wait. Nobody's fault: it stays due, and
@@ -347,24 +206,6 @@ pub fn nudge(sql: &dyn Sql, at: &OrderRef, due: DateTime<Utc>) -> Result<(), Sql
     let [connection, order_id] = at.params();
     let statement = "UPDATE orders SET due_at = ?3 WHERE connection = ?1 AND order_id = ?2 AND due_at > ?3";
     sql.exec(statement, &[connection, order_id, iso(due).into()]).map(drop)
-}
-
-/// Gives the order's open events their outcome. Held events are settled again once the hold is lifted.
-fn settle(
-    sql: &dyn Sql,
-    at: &OrderRef,
-    seen: i64,
-    outcome: &str,
-    reason: Option<&str>,
-    now: DateTime<Utc>,
-) -> Result<(), SqlError> {
-    let [connection, order_id] = at.params();
-    let settled = sql.exec(
-        "UPDATE events SET outcome = ?3, reason = ?4, finished_at = ?5
-         WHERE connection = ?1 AND order_id = ?2 AND seq <= ?6 AND outcome IN ('pending', 'held') RETURNING seq",
-        &[connection, order_id, outcome.into(), reason.into(), iso(now).into(), seen.into()],
-    )?;
-    settled.iter().try_for_each(|row| publish_event(sql, row.int("seq")?))
 }
 
 /// Sets an order's marks.
@@ -385,10 +226,6 @@ pub fn mark_one(sql: &dyn Sql, at: &OrderRef) -> Result<(), SqlError> {
     sql.exec(statement, &at.params()).map(drop)
 }
 
-/// An ending that holds whatever was heard of the order meanwhile. The greatest integer that the runtime's SQLite takes:
-/// there numbers are exact to 2^53 only.
-pub const ALL_NEWS: i64 = (1 << 53) - 1;
-
 /// An order with so many marks is held: it crashed when it was tried out on its own, or was in so many turns that never
 /// ended, the last one alone.
 pub const MOST_MARKS: i64 = 4;
@@ -396,29 +233,4 @@ pub const MOST_MARKS: i64 = 4;
 /// The hold of an order that crashed.
 pub fn crashed() -> Hold {
     Hold::new(HoldReason::Crashed, "processing it crashed, and crashed again when it was tried on its own")
-}
-
-/// Settings changed: what was held because of them is due again.
-pub fn release_settings_holds(sql: &dyn Sql, connection: &str, now: DateTime<Utc>) -> Result<(), SqlError> {
-    let reasons = [
-        HoldReason::TaxUnmapped,
-        HoldReason::AccountUnmapped,
-        HoldReason::SettingsInvalid,
-        HoldReason::SettingsRefused,
-        HoldReason::CurrencyUnusable,
-        HoldReason::PreflightFailed,
-    ];
-    reasons.into_iter().try_for_each(|reason| release_held(sql, connection, reason, now))
-}
-
-/// What was held for that reason is due again, unless an obstacle holds it: that is probed.
-pub fn release_held(sql: &dyn Sql, connection: &str, reason: HoldReason, now: DateTime<Utc>) -> Result<(), SqlError> {
-    let held = sql.exec(
-        "SELECT order_id FROM orders WHERE connection = ? AND state = 'held' AND reason = ? AND obstacle IS NULL",
-        &[connection.into(), reason.code().into()],
-    )?;
-    for row in &held {
-        release(sql, &OrderRef { connection: connection.to_owned(), order_id: row.text("order_id")? }, now)?;
-    }
-    Ok(())
 }

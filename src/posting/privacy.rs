@@ -278,11 +278,17 @@ impl Books<'_> {
     /// A shop asks to erase: what these books keep of its connections that the settings no longer give them is erased as
     /// well. The delivery was verified, and says the shop's name itself.
     pub(super) fn erase_what_was_left(&self, shop: &str, delivery: &Delivery, body: &[u8]) -> Result<(), SqlError> {
-        let (sql, now) = (self.platform.sql, self.platform.clock.now());
         if !erases(shop, delivery, body) {
             return Ok(());
         }
-        for id in connections_of(sql, shop)?.into_iter().filter(|id| self.connection(id).is_none()) {
+        self.erase_left(shop, delivery, body, None)
+    }
+
+    /// The same for one of them, or for all.
+    fn erase_left(&self, shop: &str, delivery: &Delivery, body: &[u8], only: Option<&str>) -> Result<(), SqlError> {
+        let (sql, now) = (self.platform.sql, self.platform.clock.now());
+        let wanted = |id: &String| self.connection(id).is_none() && only.is_none_or(|only| only == id);
+        for id in connections_of(sql, shop)?.into_iter().filter(wanted) {
             let (shop, books) = (shop.to_owned(), self.id.to_owned());
             let left = Connection { id, shop, books, version: String::new(), settings: Err(Vec::new()) };
             inbox::receive(sql, now, &inbox::Incoming { connection: &left, delivery, body })?;
@@ -290,9 +296,12 @@ impl Books<'_> {
         Ok(())
     }
 
-    /// The same, for books that no connection of the shop has any more.
-    pub async fn erase(&self, delivery: &Delivery, body: &[u8]) -> Result<(), SqlError> {
-        self.erase_what_was_left(&delivery.shop, delivery, body)?;
+    /// The same, for books that no connection of the shop has any more. Where the delivery was verified by the secret of a
+    /// connection that is gone, it speaks for that one only.
+    pub async fn erase(&self, delivery: &Delivery, body: &[u8], only: Option<&str>) -> Result<(), SqlError> {
+        if erases(&delivery.shop, delivery, body) {
+            self.erase_left(&delivery.shop, delivery, body, only)?;
+        }
         let due = is_due(self.platform.sql)?;
         self.arm(due.then(|| self.platform.clock.now())).await
     }

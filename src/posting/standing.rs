@@ -1,5 +1,7 @@
 //! How each connection stands with its ledger, for the page and for whoever asks over HTTP. No token is in it.
 
+use std::fmt;
+
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -140,7 +142,7 @@ impl Books<'_> {
             access_ends_at: grant.access_ends_at.map(iso),
             refresh_ends_at: grant.refresh_ends_at.map(iso),
             consent_ends_at: grant.consent_ends_at.map(iso),
-            warnings: warnings(&grant, now),
+            warnings: warnings(&grant, now).iter().map(ToString::to_string).collect(),
             report: preflight::report(sql, connection)?,
             shopify: self.shop_status(&connection.id)?,
             backfill: self.backfills(&connection.id, 1)?.pop(),
@@ -150,6 +152,20 @@ impl Books<'_> {
 }
 
 impl Books<'_> {
+    /// Why a person has to see to the connection with the ledger, if so.
+    pub(super) fn why_reconnect(&self) -> Result<Option<String>, SqlError> {
+        for connection in &self.connections {
+            let Ok(settings) = &connection.settings else { continue };
+            if grant::is_disconnected(self, settings.ledger, &connection.id)? {
+                continue;
+            }
+            if let Some(problem) = grant::locked(self, settings.ledger, connection)? {
+                return Ok(Some(problem.to_string()));
+            }
+        }
+        grant::reconnect(self.platform.sql)
+    }
+
     /// The secrets that are needed to connect and are not set.
     fn missing_secrets(&self, ledger: LedgerName, connection: &str) -> Vec<String> {
         let prefix = prefix(ledger);
@@ -167,13 +183,41 @@ impl Books<'_> {
 }
 
 /// What has to be done before it hurts.
-pub(super) fn warnings(grant: &Grant, now: DateTime<Utc>) -> Vec<String> {
-    let ends = grant.consent_ends_at.filter(|ends| *ends - now <= WARNING);
-    let text = |ends: DateTime<Utc>| {
-        let day = ends.format("%-d %B %Y");
-        format!("The consent ends for good on {day}, five years after it was given. Connect again before that day.")
-    };
-    ends.map(text).into_iter().collect()
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Warning {
+    /// The consent ends for good then.
+    Consent(DateTime<Utc>),
+    /// The tokens were last renewed at the first instant, and end at the second. They are renewed weekly, so that this
+    /// fails.
+    Tokens(DateTime<Utc>, DateTime<Utc>),
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let day = |at: &DateTime<Utc>| at.format("%-d %B %Y").to_string();
+        match self {
+            Warning::Consent(ends) => write!(
+                f,
+                "The consent ends for good on {}, five years after it was given. Connect again before that day.",
+                day(ends)
+            ),
+            Warning::Tokens(renewed, ends) => write!(
+                f,
+                "The tokens were last renewed on {} and end on {}: the ledger's token service does not answer. Should it \
+                 not do so in time, connect again.",
+                day(renewed),
+                day(ends)
+            ),
+        }
+    }
+}
+
+pub(super) fn warnings(grant: &Grant, now: DateTime<Utc>) -> Vec<Warning> {
+    let consent = grant.consent_ends_at.filter(|ends| *ends - now <= WARNING).map(Warning::Consent);
+    // Whatever passes by itself has passed before the last third of their life.
+    let tokens = grant.refreshed_at.zip(grant.refresh_ends_at);
+    let tokens = tokens.filter(|(renewed, ends)| *ends - now <= (*ends - *renewed) / 3);
+    consent.into_iter().chain(tokens.map(|(renewed, ends)| Warning::Tokens(renewed, ends))).collect()
 }
 
 #[cfg(test)]
@@ -185,7 +229,7 @@ mod tests {
         let ends: DateTime<Utc> = "2031-11-25T12:00:00Z".parse().unwrap();
         let grant = Grant { consent_ends_at: Some(ends), ..Grant::default() };
         assert!(warnings(&grant, ends - Duration::days(31)).is_empty());
-        assert!(warnings(&grant, ends - Duration::days(30))[0].contains("25 November 2031"));
+        assert!(warnings(&grant, ends - Duration::days(30))[0].to_string().contains("25 November 2031"));
         assert!(warnings(&Grant::default(), ends).is_empty());
     }
 }

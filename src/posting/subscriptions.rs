@@ -1,6 +1,7 @@
 //! Keeps the webhook subscriptions of connections that make them through the Admin API (`subscriptions = "api"`): once a
 //! day, and when a shop falls silent, every topic that is needed is there, points here and has the expected version.
-//! Shopify removes a subscription after eight deliveries in a row that failed (facts/shopify §1.3).
+//! Shopify removes a subscription after eight deliveries in a row that failed (facts/shopify §1.3). What is made is noted
+//! before it is: a look that was interrupted goes on in a later turn, or after a restart, and knows what it made.
 
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
@@ -12,8 +13,8 @@ use super::shop::{Calls, NoAnswer, Shop};
 use super::silence;
 use crate::config::{Connection, Subscriptions, variable};
 use crate::platform::time::{iso, parse_iso};
-use crate::platform::{SqlError, transaction};
-use crate::shopify::admin::{self, NEEDED, Subscription};
+use crate::platform::{Sql, SqlError, transaction};
+use crate::shopify::admin::{self, NEEDED, Subscription, Trouble};
 
 /// How often they are looked at: Shopify gives up on an address after four hours of failures.
 const EVERY: Duration = Duration::hours(24);
@@ -33,6 +34,21 @@ pub struct Check {
 
 fn check_key(connection: &str) -> String {
     format!("subscriptions:{connection}")
+}
+
+/// Where the topics stand that a look which is under way makes.
+fn making_key(connection: &str) -> String {
+    format!("makes_subscriptions:{connection}")
+}
+
+fn making(sql: &dyn Sql, connection: &str) -> Result<Vec<String>, SqlError> {
+    let text = meta(sql, &making_key(connection))?;
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+}
+
+fn set_making(sql: &dyn Sql, connection: &str, topics: &[String]) -> Result<(), SqlError> {
+    let text = serde_json::to_string(topics).map_err(|error| SqlError(error.to_string()))?;
+    set_meta(sql, &making_key(connection), &text)
 }
 
 fn asked_key(connection: &str) -> String {
@@ -79,13 +95,56 @@ impl Books<'_> {
         match variable(self.variables, "PUBLIC_URL").filter(|url| url.starts_with("https://")) {
             Some(url) => {
                 let here = format!("{}/webhooks/shopify", url.trim_end_matches('/'));
-                put_right(&shop, &here, &mut check).await?;
+                self.put_right(&shop, connection, &here, &mut check).await?;
             }
             None => check.problems.push(
                 "set the variable PUBLIC_URL to this Worker's address (https://…), so that Shopify can be told where to deliver".into(),
             ),
         }
         self.record_check(connection, before.as_ref(), check)?;
+        Ok(())
+    }
+
+    /// Every needed topic has one subscription that serves `here`. Asking again after an interruption goes on where it
+    /// stopped.
+    async fn put_right(
+        &self,
+        shop: &Shop<'_>,
+        connection: &Connection,
+        here: &str,
+        check: &mut Check,
+    ) -> Result<(), NoAnswer> {
+        let sql = self.platform.sql;
+        check.made = making(sql, &connection.id)?;
+        let all = match list(shop).await? {
+            Ok(all) => all,
+            // What is not on a torn list may be there all the same.
+            Err(trouble) => {
+                check.problems.push(trouble.to_string());
+                return Ok(());
+            }
+        };
+        for (topic, name) in NEEDED {
+            let (good, wrong): (Vec<&Subscription>, Vec<&Subscription>) =
+                all.iter().filter(|one| one.topic == topic && one.uri == here).partition(|one| one.fault().is_none());
+            if !good.is_empty() {
+                continue;
+            }
+            if !check.made.iter().any(|made| made == name) {
+                check.made.push(name.to_owned());
+                set_making(sql, &connection.id, &check.made)?;
+                sql.sync().await?;
+            }
+            for one in wrong {
+                if let Err(why) = admin::removed(&shop.ask(&admin::unsubscribe(&one.id)).await?) {
+                    check.problems.push(format!("{name}: Shopify does not remove the old subscription ({why})"));
+                }
+            }
+            if let Err(why) = admin::created(&shop.ask(&admin::subscribe(topic, here)).await?) {
+                check.made.retain(|made| made != name);
+                check.problems.push(format!("{name}: Shopify does not make the subscription ({why})"));
+            }
+        }
         Ok(())
     }
 
@@ -96,6 +155,7 @@ impl Books<'_> {
         transaction(self.platform.sql, |sql| {
             set_meta(sql, &check_key(&connection.id), &text)?;
             clear_meta(sql, &asked_key(&connection.id))?;
+            clear_meta(sql, &making_key(&connection.id))?;
             let lost = before.filter(|_| !check.made.is_empty());
             if lost.is_none() && check.problems.is_empty() {
                 return alerts::close(sql, now, &connection.id, ALERT);
@@ -123,29 +183,8 @@ fn message(connection: &Connection, check: &Check) -> String {
     format!("{}: {}", connection.shop, parts.join("; "))
 }
 
-/// Every needed topic has one subscription that serves `here`. Asking again after an interruption goes on where it stopped.
-async fn put_right(shop: &Shop<'_>, here: &str, check: &mut Check) -> Result<(), NoAnswer> {
-    let all = list(shop, check).await?;
-    for (topic, name) in NEEDED {
-        let (good, wrong): (Vec<&Subscription>, Vec<&Subscription>) =
-            all.iter().filter(|one| one.topic == topic && one.uri == here).partition(|one| one.fault().is_none());
-        if !good.is_empty() {
-            continue;
-        }
-        for one in wrong {
-            if let Err(why) = admin::removed(&shop.ask(&admin::unsubscribe(&one.id)).await?) {
-                check.problems.push(format!("{name}: Shopify does not remove the old subscription ({why})"));
-            }
-        }
-        match admin::created(&shop.ask(&admin::subscribe(topic, here)).await?) {
-            Ok(()) => check.made.push(name.to_owned()),
-            Err(why) => check.problems.push(format!("{name}: Shopify does not make the subscription ({why})")),
-        }
-    }
-    Ok(())
-}
-
-async fn list(shop: &Shop<'_>, check: &mut Check) -> Result<Vec<Subscription>, NoAnswer> {
+/// Every subscription of the app, or why the list cannot be read to its end.
+async fn list(shop: &Shop<'_>) -> Result<Result<Vec<Subscription>, Trouble>, NoAnswer> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
         let data = shop.ask(&admin::list_subscriptions(after.as_deref())).await?;
@@ -154,13 +193,10 @@ async fn list(shop: &Shop<'_>, check: &mut Check) -> Result<Vec<Subscription>, N
                 all.extend(page);
                 after = next;
             }
-            Err(trouble) => {
-                check.problems.push(trouble.to_string());
-                return Ok(all);
-            }
+            Err(trouble) => return Ok(Err(trouble)),
         }
         if after.is_none() {
-            return Ok(all);
+            return Ok(Ok(all));
         }
     }
 }

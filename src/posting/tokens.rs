@@ -1,6 +1,7 @@
 //! Access tokens. The object that owns the books is the only one that refreshes them, one refresh at a time whoever
 //! asks; new tokens are durable before they are used. When a reply is lost the refresh token in hand is sent again: Xero
-//! takes it for thirty more minutes, QuickBooks until the new pair is first used.
+//! takes it for thirty more minutes, QuickBooks until the new pair is first used. That a refresh goes out is noted before
+//! it does; as long as nothing is known of its answer, cron makes it again.
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -73,9 +74,12 @@ pub async fn access_token(books: &Books<'_>, connection: &Connection, expired: b
     if grant::is_dead(books.platform.sql, &sent)? {
         return Err(Refused::Person(TokenError::Dead.to_string()));
     }
+    // What could not be kept is not asked for: the ledger would make new tokens, and these be worth nothing.
+    books.platform.cipher.seal("").map_err(Unreadable::from)?;
     if !begin(books, now)? {
         return Err(Refused::Busy);
     }
+    books.platform.sql.sync().await?;
     let response = books.platform.http.send(way.request).await;
     clear_meta(books.platform.sql, REFRESHING)?;
     // A consent that came meanwhile counts more than what this refresh brought, a disconnection too.
@@ -92,7 +96,10 @@ pub async fn access_token(books: &Books<'_>, connection: &Connection, expired: b
     let tokens = match provider(ledger, books.variables).read_tokens(&response, &sent, now) {
         Ok(tokens) => tokens,
         Err(error @ TokenError::Later(_)) => return Err(Refused::Later(error.to_string())),
-        Err(error @ TokenError::Client(_)) => return Err(Refused::Person(error.to_string())),
+        Err(error @ TokenError::Client(_)) => {
+            grant::has_answer(books.platform.sql)?;
+            return Err(Refused::Person(error.to_string()));
+        }
         Err(error @ TokenError::Dead) => {
             grant::died(books, &sent, &error.to_string())?;
             return Err(Refused::Person(error.to_string()));
@@ -170,38 +177,48 @@ fn begin(books: &Books<'_>, now: DateTime<Utc>) -> Result<bool, SqlError> {
         if began.is_some_and(|began| now - began < REFRESH_TAKES) {
             return Ok(false);
         }
+        grant::asks_for_tokens(sql)?;
         set_meta(sql, REFRESHING, &iso(now)).map(|()| true)
     })
 }
 
-/// Refreshes tokens that nobody needed for a week, so that they do not die of idleness; adopts a secret that was never
-/// used. Cron calls it; what fails is tried again at the next tick.
+/// Keeps the permission alive where no order does; cron calls it. What a person has to do is said; what may pass by itself
+/// is said once it has lasted long.
 pub async fn keep_alive(books: &Books<'_>) -> Result<(), SqlError> {
-    let Some(connection) = books.connections.iter().find(|one| one.settings.is_ok()) else { return Ok(()) };
-    let Ok(ledger) = connection.settings.as_ref().map(|settings| settings.ledger) else { return Ok(()) };
-    let sql = books.platform.sql;
-    for warning in standing::warnings(&grant::grant(sql)?, books.platform.clock.now()) {
+    if let Some(connection) = books.connections.iter().find(|one| one.settings.is_ok()) {
+        renew_idle(books, connection).await?;
+    }
+    for warning in standing::warnings(&grant::grant(books.platform.sql)?, books.platform.clock.now()) {
         grant::warn_of_the_end(books, &warning)?;
     }
-    if grant::reconnect(sql)?.is_some() && !grant::has_new_secret(books, ledger, connection)? {
+    Ok(())
+}
+
+/// Refreshes tokens that nobody needed for a week, so that they do not die of idleness and are sealed with the present
+/// key; makes a refresh again whose answer nobody knows; adopts a secret that was never used. What fails is tried again
+/// at the next tick.
+async fn renew_idle(books: &Books<'_>, connection: &Connection) -> Result<(), SqlError> {
+    let Ok(settings) = &connection.settings else { return Ok(()) };
+    let ledger = settings.ledger;
+    if settings.company.is_empty() || grant::is_disconnected(books, ledger, &connection.id)? {
         return Ok(());
     }
+    let locked = grant::locked(books, ledger, connection)?;
+    grant::say_locked(books, locked.as_ref())?;
     let idle = match grant::held(books, ledger, connection) {
-        // An app's own account does not die of idleness.
-        Ok(held) if grant::asks_on_own_account(books, ledger, &connection.id, held.as_ref()) => false,
         Ok(Some(_)) => {
-            let refreshed = grant::grant(sql)?.refreshed_at;
+            let refreshed = grant::grant(books.platform.sql)?.refreshed_at;
             refreshed.is_none_or(|at| books.platform.clock.now() - at > KEEP_ALIVE)
         }
         Ok(None) => grant::seed(books, ledger, &connection.id).is_some(),
         Err(_) => false,
     };
-    if !idle {
+    if locked.is_some() || !(idle || grant::is_unanswered(books.platform.sql)?) {
         return Ok(());
     }
     match access_token(books, connection, true).await {
+        Ok(_) | Err(Refused::Busy | Refused::Later(_)) => Ok(()),
+        Err(Refused::Person(why)) => grant::wants_reconnect(books, &why),
         Err(Refused::Sql(error)) => Err(error),
-        // A dead grant was written down; everything else is tried again.
-        Ok(_) | Err(_) => Ok(()),
     }
 }

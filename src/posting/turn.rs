@@ -87,6 +87,7 @@ impl Books<'_> {
         let sql = self.platform.sql;
         self.notice_new_settings()?;
         tokens::keep_alive(self).await?;
+        self.let_unconfirmed_go().await?;
         if !self.platform.pulse.beats(self.platform.clock.now()) {
             self.check_again().await?;
         }

@@ -6,7 +6,6 @@ use serde_json::Value as Json;
 
 use super::books::Books;
 use super::breaker;
-use super::grant;
 use super::obstacles::{self, ObstacleView};
 use super::orders::{self, OrderRef};
 use super::shop;
@@ -117,7 +116,7 @@ impl Books<'_> {
             journal_backlog: journal::backlog(sql)?,
             paused_until: paused_until.map(iso),
             pause_reason: health.why.filter(|_| paused_until.is_some()),
-            reconnect: grant::reconnect(sql)?,
+            reconnect: self.why_reconnect()?,
             obstacles: obstacles::view(sql)?,
             next_due: self.next_due()?.map(iso),
         })

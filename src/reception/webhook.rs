@@ -1,6 +1,6 @@
 //! The door for deliveries.
 
-use crate::config::{Connection, Variables, webhook_secrets};
+use crate::config::{Connection, Variables, left_secrets, webhook_secrets};
 use crate::shopify::signature::is_genuine;
 
 /// The largest body that is read: Shopify's own bodies reach a megabyte, no limit is documented (facts/shopify §1.3).
@@ -15,6 +15,9 @@ pub enum Admission {
     Forged,
     /// It is genuine, but no connection is for its shop.
     UnknownShop,
+    /// Whoever signed it knows the secret of a connection that the settings name no more: which one, or any where none is
+    /// left. It may ask to erase what that connection left behind, and nothing else.
+    Left(Option<String>),
     /// No webhook secret is configured for the shop: nothing can be verified.
     NotConfigured,
 }
@@ -24,6 +27,10 @@ pub enum Admission {
 pub fn admit(variables: &Variables, all: &[Connection], shop: &str, body: &[u8], signature: &str) -> Admission {
     let of_shop: Vec<&Connection> = all.iter().filter(|one| !shop.is_empty() && one.shop == shop).collect();
     if of_shop.is_empty() {
+        let mut left = left_secrets(variables, all).into_iter();
+        if let Some((id, _)) = left.find(|(_, secret)| is_genuine(std::slice::from_ref(secret), body, signature)) {
+            return Admission::Left(id);
+        }
         let known = all.iter().any(|one| is_genuine(&webhook_secrets(variables, all, one), body, signature));
         return if known { Admission::UnknownShop } else { Admission::Forged };
     }
@@ -61,6 +68,8 @@ mod tests {
             Admission::Accepted(_) => "accepted",
             Admission::Forged => "forged",
             Admission::UnknownShop => "unknown shop",
+            Admission::Left(Some(_)) => "left",
+            Admission::Left(None) => "left by any",
             Admission::NotConfigured => "not configured",
         }
     }
@@ -79,6 +88,22 @@ mod tests {
         assert_eq!(verdict(&variables, "c.myshopify.com", "secret-b"), "unknown shop");
         assert_eq!(verdict(&variables, "c.myshopify.com", "guess"), "forged");
         assert_eq!(verdict(&variables, "", "guess"), "forged");
+    }
+
+    #[test]
+    fn the_secret_of_a_connection_that_is_gone_speaks_for_what_it_left_behind_only() {
+        let mut variables = BTreeMap::from([
+            ("CONNECTION_A".to_owned(), shop("a.myshopify.com", "A-")),
+            ("SHOPIFY_WEBHOOK_SECRETS".to_owned(), json!("secret-a")),
+            ("SHOPIFY_WEBHOOK_SECRETS_B".to_owned(), json!("secret-b, old-b")),
+        ]);
+        assert_eq!(verdict(&variables, "b.myshopify.com", "old-b"), "left");
+        assert_eq!(verdict(&variables, "b.myshopify.com", "secret-a"), "unknown shop");
+        assert_eq!(verdict(&variables, "b.myshopify.com", "guess"), "forged");
+        assert_eq!(verdict(&variables, "a.myshopify.com", "secret-b"), "forged", "a shop that is there has its own");
+        variables.remove("CONNECTION_A");
+        assert_eq!(verdict(&variables, "a.myshopify.com", "secret-a"), "left by any");
+        assert_eq!(verdict(&variables, "a.myshopify.com", ""), "forged");
     }
 
     #[test]

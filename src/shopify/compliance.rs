@@ -71,6 +71,10 @@ static SET: Facts = Facts { fields: &[], parts: &[("shop_money", &MONEY), ("pres
 static ID: Facts = Facts { fields: &["id"], parts: &[] };
 static COUNTRY: Facts = Facts { fields: &["country_code"], parts: &[] };
 static TAX: Facts = Facts { fields: &["title", "rate", "price", "price_set", "channel_liable"], parts: &[] };
+static DUTY: Facts = Facts {
+    fields: &[],
+    parts: &[("shop_money", &MONEY), ("presentment_money", &MONEY), ("price_set", &SET), ("tax_lines", &TAX)],
+};
 static DISCOUNT: Facts = Facts { fields: &["amount", "amount_set"], parts: &[] };
 static SCHEDULE: Facts = Facts { fields: &["due_at"], parts: &[] };
 static TERMS: Facts = Facts { fields: &[], parts: &[("payment_schedules", &SCHEDULE)] };
@@ -89,7 +93,7 @@ static LINE: Facts = Facts {
         "tip_payment_gateway",
         "tip_payment_method",
     ],
-    parts: &[("tax_lines", &TAX), ("discount_allocations", &DISCOUNT)],
+    parts: &[("tax_lines", &TAX), ("duties", &DUTY), ("discount_allocations", &DISCOUNT)],
 };
 static SHIPPING: Facts = Facts {
     fields: &["id", "title", "price", "price_set", "is_removed"],

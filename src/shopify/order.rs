@@ -5,7 +5,7 @@ use chrono::{DateTime, FixedOffset};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use super::money::{Amount, Id, MoneySet, Rate, Side, null_as_empty, pick};
+use super::money::{Amount, Id, Money, MoneySet, Rate, Side, null_as_empty, pick};
 use super::refund::Refund;
 use super::transaction::Transaction;
 use crate::books::money::Currency;
@@ -148,10 +148,11 @@ impl Order {
         pick(&self.total_tax_set, self.total_tax, side, self.one_currency())
     }
 
-    /// Every tax that a line lists; also of deliveries that an edit took away.
+    /// Every tax that a line or an import duty lists; also of deliveries that an edit took away.
     pub fn listed_taxes(&self) -> impl Iterator<Item = &TaxLine> {
         let goods = self.line_items.iter().flat_map(|line| &line.tax_lines);
-        goods.chain(self.shipping_lines.iter().flat_map(|line| &line.tax_lines))
+        let duties = self.line_items.iter().flat_map(|line| &line.duties).flat_map(|duty| &duty.tax_lines);
+        goods.chain(duties).chain(self.shipping_lines.iter().flat_map(|line| &line.tax_lines))
     }
 
     /// Tips on one side; zero where there is none.
@@ -262,6 +263,9 @@ pub struct LineItem {
     /// Taxes of the whole original quantity.
     #[serde(default, deserialize_with = "null_as_empty")]
     pub tax_lines: Vec<TaxLine>,
+    /// Import duties on it.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub duties: Vec<Duty>,
     #[serde(default, deserialize_with = "null_as_empty")]
     discount_allocations: Vec<DiscountAllocation>,
     #[serde(default, deserialize_with = "present")]
@@ -295,6 +299,31 @@ impl LineItem {
     /// `Tip` of no product (facts/shopify §2.4).
     pub fn is_tip(&self) -> bool {
         self.tip_payment_gateway || self.tip_payment_method || (self.title == "Tip" && self.product_id.is_none())
+    }
+}
+
+/// An import duty on a line of goods.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Duty {
+    #[serde(default)]
+    shop_money: Option<Money>,
+    #[serde(default)]
+    presentment_money: Option<Money>,
+    #[serde(default)]
+    price_set: Option<MoneySet>,
+    /// The taxes on the duty.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub tax_lines: Vec<TaxLine>,
+}
+
+impl Duty {
+    /// The duty on one side.
+    pub fn amount(&self, side: Side) -> Option<Decimal> {
+        let money = match side {
+            Side::Shop => self.shop_money,
+            Side::Presentment => self.presentment_money,
+        };
+        money.map(|money| money.amount.0).or_else(|| self.price_set.map(|set| set.on(side)))
     }
 }
 

@@ -144,3 +144,26 @@ fn several_connections_of_one_label_are_one_set_of_books() {
     bench.run();
     assert_eq!(bench.ledger(company).len(), 2);
 }
+
+#[test]
+fn books_that_lost_a_company_while_the_settings_did_not_know_them_do_not_post_there_when_they_are_back() {
+    let company = Company::XeroUk;
+    let [mut one, mut other] = two_of_which_one_by_its_settings(company);
+    other.variables.get_mut("CONNECTION_SECOND").unwrap()["shop"] = json!("second.myshopify.com");
+    connect(&one, company);
+    one.tell(&Story::read("simple"));
+    one.run();
+    assert_eq!(one.ledger(company).len(), 2);
+    // The first books are taken out of the settings, the second ones come in their place, and it is all put back.
+    let before = one.variables.clone();
+    other.variables.remove("CONNECTION_MAIN");
+    other.tell(&Story::read("simple"));
+    other.run();
+    assert_eq!(other.ledger(company).len(), 2);
+    one.variables = before;
+    one.tell(&Story::read("free_shipping"));
+    run_for_a_while(&one);
+    let held = one.rows("SELECT detail FROM orders WHERE reason = 'preflight_failed'");
+    assert_eq!((held.len(), one.ledger(company).len()), (1, 2), "{held:?}");
+    assert!(held[0]["detail"].contains("the books `second` hold this company already"), "{held:?}");
+}

@@ -12,6 +12,7 @@ mod cutover;
 mod drift;
 mod faults;
 mod fetched;
+mod given_back;
 mod healing;
 mod holds;
 mod large;
@@ -24,13 +25,16 @@ mod obstacles;
 #[path = "../simulation/person.rs"]
 mod person;
 mod preflight;
+mod preflight_shop;
 mod preview;
 mod privacy;
 mod proofs;
+mod quiet;
 mod retention;
 mod shopify;
 mod stories;
 mod tokens;
+mod verdict;
 mod watch;
 
 use support::{Bench, Company, Story};

@@ -3,27 +3,25 @@
 use crate::support::{Bench, Company, SandboxHttp, Story};
 use chrono::Duration;
 use futures_util::FutureExt;
-use sandbox::shopify::PERMANENT_TOKEN;
-use sandbox::{Fault, FaultKind};
 use serde_json::{Value, json};
 use tillproof::ledgers::preflight::{Finding, Mark};
 use tillproof::posting::Report;
 
 /// A company, its settings changed.
-fn bench(company: Company, change: impl FnOnce(&mut Value)) -> Bench {
+pub fn bench(company: Company, change: impl FnOnce(&mut Value)) -> Bench {
     let mut settings = company.settings();
     change(&mut settings);
     Bench::with(company, settings)
 }
 
 /// The company is read anew. Twice within a second would be more than QuickBooks answers.
-fn report(bench: &Bench) -> Report {
+pub fn report(bench: &Bench) -> Report {
     bench.clock.advance(Duration::seconds(2));
     let http = SandboxHttp(bench);
     bench.books(&http).preflight("main").now_or_never().unwrap().unwrap().expect("settings that can be read")
 }
 
-fn about<'a>(report: &'a Report, about: &str) -> &'a Finding {
+pub fn about<'a>(report: &'a Report, about: &str) -> &'a Finding {
     let found = report.findings.iter().find(|finding| finding.about == about);
     found.unwrap_or_else(|| panic!("nothing about {about}: {:#?}", report.findings))
 }
@@ -33,7 +31,7 @@ fn problem(company: Company, change: impl FnOnce(&mut Value)) -> Finding {
     only_problem(&report(&bench(company, change)))
 }
 
-fn only_problem(report: &Report) -> Finding {
+pub fn only_problem(report: &Report) -> Finding {
     let problems: Vec<&Finding> = report.findings.iter().filter(|one| one.mark == Mark::Problem).collect();
     assert_eq!(problems.len(), 1, "{problems:#?}");
     assert!(!problems[0].fix.is_empty() && !report.passed);
@@ -252,155 +250,6 @@ fn numbers_that_somebody_elses_documents_have_are_a_problem_before_the_first_doc
 }
 
 #[test]
-fn a_connection_that_fails_posts_nothing_holds_under_one_reason_and_goes_on_by_itself() {
-    for company in [Company::QuickBooksUs, Company::XeroUk] {
-        let (take, key) = match company {
-            Company::XeroUk => ("archive_account", json!("200")),
-            _ => ("deactivate_account", json!("91")),
-        };
-        let bench = bench(company, |_| {});
-        bench.set_up(take, &key);
-        assert!(!report(&bench).passed);
-        for name in ["simple", "free_shipping", "zero_total"] {
-            bench.tell(&Story::read(name));
-        }
-        bench.run();
-        assert!(bench.ledger(company).is_empty(), "{company:?}");
-        let held = bench.rows("SELECT detail FROM orders WHERE state = 'held' AND reason = 'preflight_failed'");
-        assert!(held.len() == 2 && held[0]["detail"].contains("inactive or archived"), "{company:?}: {held:?}");
-        let ignored = bench.rows("SELECT reason FROM orders WHERE state = 'ignored'");
-        assert_eq!(ignored.len(), 1, "what needs nothing of the ledger is no prisoner");
-        let open = |resolved: &str| {
-            let statement =
-                format!("SELECT message FROM alerts WHERE kind = 'preflight_failed' AND resolved_at {resolved}");
-            bench.journal(&statement).len()
-        };
-        assert_eq!(open("IS NULL"), 1, "said once");
-        bench.set_up("activate_account", &key);
-        bench.clock.advance(Duration::minutes(5));
-        bench.poke();
-        assert!(bench.ledger(company).is_empty(), "it is looked at every quarter of an hour");
-        bench.clock.advance(Duration::minutes(10));
-        bench.poke();
-        bench.run();
-        assert_eq!(bench.ledger(company).len(), 4, "{company:?}: {:?}", bench.rows("SELECT * FROM orders"));
-        assert_eq!((open("IS NULL"), open("IS NOT NULL")), (0, 1));
-    }
-}
-
-#[test]
-fn settings_that_change_are_held_against_the_ledger_before_anything_is_posted_with_them() {
-    let company = Company::XeroUk;
-    let mut bench = bench(company, |_| {});
-    bench.tell(&Story::read("simple"));
-    bench.run();
-    let change = |bench: &mut Bench, code: &str| {
-        let mut settings = company.settings();
-        settings["lines"]["shipping"] = json!(code);
-        bench.variables.insert("CONNECTION_MAIN".into(), settings);
-    };
-    change(&mut bench, "2O1");
-    bench.tell(&Story::read("free_shipping"));
-    bench.run();
-    assert_eq!(bench.ledger(company).len(), 2);
-    assert_eq!(bench.rows("SELECT * FROM orders WHERE reason = 'preflight_failed'").len(), 1);
-    change(&mut bench, "201");
-    bench.poke();
-    bench.run();
-    assert_eq!(bench.ledger(company).len(), 4, "{:?}", bench.rows("SELECT * FROM orders"));
-}
-
-#[test]
-fn a_company_that_cannot_be_read_is_asked_again_and_nothing_is_lost() {
-    for company in Company::ALL {
-        for kind in
-            [FaultKind::Down, FaultKind::LostReply, FaultKind::TokenExpired, FaultKind::RateLimited { retry_after: 5 }]
-        {
-            let bench = bench(company, |_| {});
-            // As if nobody had looked yet.
-            bench.forget("checked:main");
-            bench.fail(Fault::next(kind).on("GET", "").repeated(2));
-            bench.tell(&Story::read("simple"));
-            bench.run();
-            assert_eq!(bench.ledger(company).len(), 2, "{company:?} {kind:?}");
-        }
-    }
-}
-
-#[test]
-fn a_company_is_looked_at_daily_and_its_failure_to_answer_stops_nobody_who_passed() {
-    let company = Company::XeroUk;
-    let bench = bench(company, |_| {});
-    bench.clock.advance(Duration::hours(30));
-    bench.fail(Fault::next(FaultKind::Error500).on("GET", "Organisation"));
-    bench.tell(&Story::read("simple"));
-    bench.run();
-    assert_eq!(bench.ledger(company).len(), 2);
-    bench.set_up("archive_account", &json!("201"));
-    bench.clock.advance(Duration::hours(30));
-    bench.tell(&Story::read("free_shipping"));
-    bench.run();
-    assert_eq!(bench.rows("SELECT * FROM orders WHERE reason = 'preflight_failed'").len(), 1, "noticed the next day");
-}
-
-#[test]
-fn each_of_several_shops_in_the_same_books_is_checked_and_one_that_fails_stops_no_other() {
-    let company = Company::XeroUk;
-    let mut bench = bench(company, |_| {});
-    let mut other = company.settings();
-    other["shop"] = json!("second.myshopify.com");
-    other["number_prefix"] = json!("T-");
-    other["lines"]["sales"] = json!("2OO");
-    bench.variables.insert("CONNECTION_SECOND".into(), other);
-    // The first was looked at long ago, and cannot be looked at now.
-    bench.clock.advance(Duration::hours(30));
-    bench.fail(Fault::next(FaultKind::Error500).on("GET", "Organisation"));
-    bench.tell(&Story::read("simple"));
-    bench.run();
-    assert_eq!(bench.ledger(company).len(), 2, "{:?}", bench.rows("SELECT * FROM orders"));
-    let http = SandboxHttp(&bench);
-    let second = bench.books(&http).preflight("second").now_or_never().unwrap().unwrap().unwrap();
-    assert_eq!(only_problem(&second).about, "lines.sales");
-    bench.tell(&Story::read("free_shipping"));
-    bench.run();
-    assert_eq!(bench.ledger(company).len(), 4, "{:?}", bench.rows("SELECT * FROM orders"));
-}
-
-#[test]
-fn a_period_that_was_closed_since_the_company_was_read_moves_documents_and_holds_nobody() {
-    for company in Company::ALL {
-        let bench = bench(company, |settings| settings["closed_period"] = json!("first_open_day"));
-        bench.clock.advance(Duration::hours(3));
-        bench.set_up("lock_date", &json!("2026-11-15"));
-        bench.tell(&Story::read("simple"));
-        bench.run();
-        let dates = bench.journal("SELECT after FROM adjustments WHERE rule = 'closed_period' ORDER BY document_key");
-        assert!(dates.len() == 2 && dates.iter().all(|one| one["after"] == "2026-11-16"), "{company:?}: {dates:?}");
-        assert!(bench.rows("SELECT * FROM orders WHERE state <> 'synced'").is_empty(), "{company:?}");
-        assert!(bench.rows("SELECT * FROM obstacles").is_empty());
-    }
-}
-
-#[test]
-fn a_period_that_is_closed_although_the_ledger_says_otherwise_is_a_hold_and_no_hot_loop() {
-    let bench = bench(Company::XeroUk, |settings| settings["closed_period"] = json!("first_open_day"));
-    bench.clock.advance(Duration::hours(3));
-    bench.set_up("lock_date", &json!("2026-11-15"));
-    // The company cannot be read just now.
-    let survey = Some("/Organisation".to_owned());
-    bench.fail(Fault { path_contains: survey, ..Fault::next(FaultKind::Down).repeated(1_000) });
-    let calls = || bench.journal("SELECT COUNT(*) AS n FROM attempts")[0]["n"].parse::<u32>().unwrap();
-    bench.tell(&Story::read("simple"));
-    for _ in 0..3 {
-        bench.run_for(Duration::minutes(10));
-    }
-    let asked = calls();
-    assert!(asked < 20, "{asked} calls");
-    let order = bench.rows("SELECT * FROM orders").remove(0);
-    assert_eq!(order["reason"], "period_closed", "{order:?}");
-}
-
-#[test]
 fn in_australia_goods_without_gst_need_a_code_that_the_activity_statement_counts() {
     let without = json!([{"rate": "0.1", "code": "OUTPUT"}]);
     let found = report(&bench(Company::XeroAu, |settings| settings["taxes"] = without));
@@ -414,75 +263,4 @@ fn in_australia_goods_without_gst_need_a_code_that_the_activity_statement_counts
         let problem = problem(Company::XeroAu, |settings| settings["taxes"] = taxed);
         assert!(problem.found.contains(said), "{problem:?}");
     }
-}
-
-/// A bench whose shop can be asked.
-fn with_a_shop(company: Company, change: impl FnOnce(&mut Value)) -> Bench {
-    let mut bench = bench(company, change);
-    bench.variables.insert("SHOPIFY_ACCESS_TOKEN".into(), PERMANENT_TOKEN.into());
-    bench
-}
-
-#[test]
-fn without_credentials_for_the_shop_it_is_said_which_secrets_would_let_it_be_checked() {
-    let report = report(&bench(Company::XeroUk, |_| {}));
-    let finding = about(&report, "Shopify's Admin API");
-    assert!(finding.mark == Mark::Note && report.passed, "{finding:?}");
-    assert!(finding.fix.contains("SHOPIFY_CLIENT_ID") && finding.fix.contains("SHOPIFY_ACCESS_TOKEN"), "{finding:?}");
-}
-
-#[test]
-fn the_shops_own_currency_is_held_against_the_ledger_before_the_first_order() {
-    let bench = with_a_shop(Company::XeroUk, |_| {});
-    assert_eq!(about(&report(&bench), "home currency").found, "GBP, as the shop's");
-    bench.world.borrow_mut().shopify.currency = "XPF".into();
-    let finding = only_problem(&report(&bench));
-    assert!(finding.about == "home currency" && finding.found.contains("no documents in XPF"), "{finding:?}");
-}
-
-#[test]
-fn scopes_that_the_app_lacks_are_said_with_what_they_are_needed_for() {
-    let scopes = |granted: &[&str], start_date: &str| {
-        let bench = with_a_shop(Company::XeroUk, |settings| settings["start_date"] = start_date.into());
-        bench.world.borrow_mut().shopify.scopes = granted.iter().map(|one| (*one).to_owned()).collect();
-        let report = report(&bench);
-        assert!(report.passed, "what deliveries bring is posted all the same");
-        let found = report.findings.into_iter().find(|one| one.about.starts_with("scope")).unwrap();
-        (found.about, found.mark)
-    };
-    // The bench's day is 2 November 2026.
-    assert_eq!(scopes(&["read_orders", "read_all_orders"], "2026-01-01"), ("scopes".into(), Mark::Ok));
-    assert_eq!(scopes(&["read_orders"], "2026-01-01"), ("scope read_all_orders".into(), Mark::Note));
-    assert_eq!(scopes(&["read_orders"], "2026-10-20"), ("scopes".into(), Mark::Ok));
-    assert_eq!(scopes(&["read_products"], "2026-10-20"), ("scope read_orders".into(), Mark::Note));
-}
-
-#[test]
-fn the_buyers_currencies_are_held_against_the_ledgers_where_they_are_booked() {
-    let found = |side: &str, sells_in: &[&str]| {
-        let bench = with_a_shop(Company::XeroUk, |settings| settings["currency"] = side.into());
-        bench.world.borrow_mut().shopify.sells_in = sells_in.iter().map(|one| (*one).to_owned()).collect();
-        report(&bench).findings.into_iter().find(|one| one.about == "currency").map(|one| (one.mark, one.found))
-    };
-    assert_eq!(found("shop", &["GBP", "JPY"]), None);
-    assert_eq!(found("presentment", &["GBP"]).unwrap().0, Mark::Ok);
-    let (mark, text) = found("presentment", &["GBP", "XPF"]).unwrap();
-    assert!(mark == Mark::Note && text.contains("XPF too") && !text.contains("GBP"), "{text}");
-}
-
-#[test]
-fn check_now_asks_shopify_too_and_its_silence_is_a_finding() {
-    let mut bench = with_a_shop(Company::XeroUk, |settings| settings["subscriptions"] = "api".into());
-    bench.variables.insert("PUBLIC_URL".into(), "https://till.example".into());
-    report(&bench);
-    bench.run();
-    let made = bench.world.borrow().shopify.subscriptions.len();
-    assert_eq!(made, tillproof::shopify::admin::NEEDED.len(), "every subscription is there");
-    bench.world.borrow_mut().shopify.subscriptions.clear();
-    report(&bench);
-    assert!(!bench.world.borrow().shopify.subscriptions.is_empty(), "at once, not at the end of the day");
-    bench.fail(Fault::next(FaultKind::Down).on("POST", "graphql").repeated(3));
-    let report = report(&bench);
-    let finding = about(&report, "Shopify's Admin API");
-    assert!(report.passed && finding.found.contains("was not asked"), "{finding:?}");
 }

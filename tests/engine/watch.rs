@@ -1,12 +1,17 @@
 //! Whether Shopify tells everything: the webhook subscriptions, and what is done about a shop that falls silent.
 
+use std::cell::Cell;
+use std::task::Context;
+
 use chrono::Duration;
+use futures_util::FutureExt;
+use futures_util::future::{LocalBoxFuture, pending};
 use sandbox::shopify::DOMAIN;
 use serde_json::json;
-use tillproof::platform::Clock;
+use tillproof::platform::{Clock, Http, HttpError, Request, Response};
 
 use super::shopify::{FETCHED, alerts, calls, connected, happened, shop_status};
-use crate::support::{Bench, Company, Story};
+use crate::support::{Bench, Company, SandboxHttp, Story};
 
 const HERE: &str = "https://till.example/webhooks/shopify";
 
@@ -93,6 +98,90 @@ fn a_subscription_that_shopify_removed_is_made_again_within_a_day_and_what_was_m
     bench.clock.advance(Duration::hours(25));
     cron(&bench);
     assert!(alerts(&bench, true).is_empty(), "all is well again");
+}
+
+/// A shop whose list of subscriptions cannot be read to its end.
+struct Torn<'a>(SandboxHttp<'a>, &'static str, &'static str);
+
+impl Http for Torn<'_> {
+    fn send(&self, request: Request) -> LocalBoxFuture<'_, Result<Response, HttpError>> {
+        let is_list = request.body.as_ref().is_some_and(|body| body.contains("webhookSubscriptions("));
+        let sent = self.0.send(request);
+        async move {
+            let mut response = sent.await?;
+            if is_list {
+                response.body = response.body.replace(self.1, self.2);
+            }
+            Ok(response)
+        }
+        .boxed_local()
+    }
+}
+
+#[test]
+fn only_a_list_that_was_read_to_its_end_says_what_is_missing() {
+    let torn =
+        [("\"nodes\"", "\"odes\""), ("\"pageInfo\"", "\"ageInfo\""), ("\"hasNextPage\":false", "\"hasNextPage\":null")];
+    for (from, to) in torn {
+        let bench = managed();
+        cron(&bench);
+        bench.clock.advance(Duration::hours(25));
+        let http = Torn(SandboxHttp(&bench), from, to);
+        bench.books(&http).turn().now_or_never().unwrap();
+        let check = shop_status(&bench)["subscriptions"].clone();
+        assert_eq!(check["made"], json!([]), "{from}: {check}");
+        assert!(check["problems"][0].as_str().unwrap().contains("cannot be read"), "{from}: {check}");
+        assert_eq!(alerts(&bench, true), ["subscriptions"]);
+        bench.clock.advance(Duration::hours(25));
+        cron(&bench);
+        assert!(alerts(&bench, true).is_empty(), "{from}");
+    }
+}
+
+/// A shop that makes so many subscriptions; with the next one the power goes, before or after it is made.
+struct Dies<'a>(SandboxHttp<'a>, Cell<i32>, bool);
+
+impl Http for Dies<'_> {
+    fn send(&self, request: Request) -> LocalBoxFuture<'_, Result<Response, HttpError>> {
+        let makes = request.body.as_ref().is_some_and(|body| body.contains("webhookSubscriptionCreate"));
+        self.1.set(self.1.get() - i32::from(makes));
+        if self.1.get() >= 0 {
+            return self.0.send(request);
+        }
+        let made = if self.2 { Some(self.0.send(request)) } else { None };
+        async move {
+            if let Some(made) = made {
+                let _ = made.await;
+            }
+            pending().await
+        }
+        .boxed_local()
+    }
+}
+
+#[test]
+fn what_was_made_before_a_restart_counts_as_made_and_what_was_missed_is_fetched() {
+    for after in [true, false] {
+        let bench = managed();
+        cron(&bench);
+        let mut missed = Story::read("simple");
+        missed.deliveries[0].1["updated_at"] = json!("2026-11-02T20:00:00Z");
+        happened(&bench, &missed);
+        bench.world.borrow_mut().shopify.subscriptions.retain(|one| one.topic != "ORDERS_CREATE");
+        bench.clock.advance(Duration::hours(25));
+        {
+            let http = Dies(SandboxHttp(&bench), Cell::new(0), after);
+            let books = bench.books(&http);
+            let mut turn = std::pin::pin!(books.turn());
+            assert!(turn.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop())).is_pending());
+        }
+        bench.pulse.stop();
+        cron(&bench);
+        assert_eq!(topics(&bench).len(), 9);
+        assert_eq!(shop_status(&bench)["subscriptions"]["made"], json!(["orders/create"]), "made first: {after}");
+        assert!(bench.journal("SELECT message FROM alerts")[0]["message"].contains("orders/create"));
+        assert_eq!(bench.state(&missed.order_id()).0, "synced", "nobody told of it");
+    }
 }
 
 #[test]

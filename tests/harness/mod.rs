@@ -3,68 +3,28 @@
 #![allow(dead_code)] // Each program uses its own part.
 #![allow(clippy::disallowed_methods)] // Outside the product real time passes.
 
+mod requests;
+mod settings;
+mod stories;
+
 use std::fs::File;
-use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{self, Read};
+use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use sandbox::{Background, till};
+use sandbox::Background;
 use serde_json::{Value, json};
 
-pub const SHOP: &str = "example.myshopify.com";
-pub const SECRET: &str = "the-shop's-webhook-secret";
-pub const ADMIN: &str = "the-admin's-secret-of-the-bench";
-pub const QUICKBOOKS: &str = "1000000001";
-pub const XERO: &str = "11111111-1111-4111-a111-111111111111";
-
-/// The two connections: one shop feeding a QuickBooks company and a Xero organisation.
-pub fn connections() -> Value {
-    let common =
-        |company: &str| json!({"shop": SHOP, "company": company, "number_prefix": "S-", "start_date": "2026-01-01"});
-    let with = |mut common: Value, own: Value| {
-        common.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
-        common
-    };
-    json!({
-        "CONNECTION_QUICKBOOKS": with(common(QUICKBOOKS), json!({
-            "ledger": "quickbooks",
-            "lines": {"sales": "Sales", "shipping": "Shipping", "gift_cards": "Gift card", "rounding": "Rounding"},
-            "payments": {"default": "91", "gift_card": "89"},
-        })),
-        "CONNECTION_XERO": with(common(XERO), json!({
-            "ledger": "xero", "no_tax": "NONE",
-            "lines": {"sales": "200", "shipping": "201", "gift_cards": "835", "rounding": "860"},
-            "payments": {"default": "090", "gift_card": "835"},
-            "taxes": [{"rate": "0.2", "code": "OUTPUT2"}, {"rate": "0.05", "code": "RROUTPUT"}],
-        })),
-    })
-}
-
-fn variables(sandbox: &str) -> Value {
-    let mut all = connections();
-    let secrets = json!({
-        "SHOPIFY_WEBHOOK_SECRETS": SECRET,
-        "ADMIN_TOKEN": ADMIN,
-        "TOKEN_KEY": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
-        "QUICKBOOKS_CLIENT_ID": "sandbox-quickbooks",
-        "QUICKBOOKS_CLIENT_SECRET": "sandbox-quickbooks-secret",
-        "QUICKBOOKS_REFRESH_TOKEN": format!("refresh-{QUICKBOOKS}"),
-        "QUICKBOOKS_API_URL": sandbox,
-        "QUICKBOOKS_OAUTH_URL": sandbox,
-        "XERO_CLIENT_ID": "sandbox-xero",
-        "XERO_CLIENT_SECRET": "sandbox-xero-secret",
-        "XERO_REFRESH_TOKEN": format!("refresh-{XERO}"),
-        "XERO_API_URL": sandbox,
-        "XERO_OAUTH_URL": sandbox,
-        // Only asked where a test gives it credentials.
-        "SHOPIFY_ADMIN_URL": sandbox,
-    });
-    all.as_object_mut().unwrap().extend(secrets.as_object().unwrap().clone());
-    all
-}
+#[allow(unused_imports)]
+pub use requests::Answer;
+use settings::variables;
+#[allow(unused_imports)]
+pub use settings::{ADMIN, QUICKBOOKS, SECRET, SHOP, XERO, connections};
+#[allow(unused_imports)]
+pub use stories::{stories, story};
 
 /// The Worker and its world. Dropping it leaves nothing running.
 pub struct Stage {
@@ -73,18 +33,6 @@ pub struct Stage {
     port: u16,
     process: Option<Child>,
     keep: bool,
-}
-
-/// An answer: status and body.
-pub struct Answer {
-    pub status: u16,
-    pub body: String,
-}
-
-impl Answer {
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or(Value::Null)
-    }
 }
 
 /// This moment.
@@ -246,65 +194,6 @@ impl Stage {
         &self.folder
     }
 
-    fn agent() -> ureq::Agent {
-        ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(20)))
-            .build()
-            .into()
-    }
-
-    fn read(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> io::Result<Answer> {
-        let mut response = response.map_err(io::Error::other)?;
-        let status = response.status().as_u16();
-        let body = response.body_mut().read_to_string().map_err(io::Error::other)?;
-        Ok(Answer { status, body })
-    }
-
-    /// A GET, as the admin if `token` is given.
-    pub fn get(&self, path: &str, token: Option<&str>) -> io::Result<Answer> {
-        let mut request = Self::agent().get(format!("{}{path}", self.url()));
-        if let Some(token) = token {
-            request = request.header("authorization", format!("Bearer {token}"));
-        }
-        Self::read(request.call())
-    }
-
-    /// A POST as the admin.
-    pub fn post(&self, path: &str) -> io::Result<Answer> {
-        let request = Self::agent().post(format!("{}{path}", self.url()));
-        Self::read(request.header("authorization", format!("Bearer {ADMIN}")).send_empty())
-    }
-
-    /// A POST to the webhook route with these headers.
-    pub fn post_webhook(&self, headers: &[(String, String)], body: &[u8]) -> io::Result<Answer> {
-        let mut request = Self::agent().post(format!("{}/webhooks/shopify", self.url()));
-        for (name, value) in headers {
-            request = request.header(name, value);
-        }
-        Self::read(request.send(body))
-    }
-
-    /// The first bytes of the answer to a delivery that only says how long it will be.
-    pub fn announce(&self, bytes: usize) -> io::Result<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
-        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-        write!(
-            stream,
-            "POST /webhooks/shopify HTTP/1.1\r\nHost: localhost\r\nX-Shopify-Shop-Domain: {SHOP}\r\n\
-             X-Shopify-Hmac-Sha256: AAAA\r\nContent-Length: {bytes}\r\n\r\n"
-        )?;
-        let mut answer = [0; 64];
-        let length = stream.read(&mut answer)?;
-        Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
-    }
-
-    /// A genuine delivery; the same number is the same delivery.
-    pub fn deliver(&self, number: u64, topic: &str, body: &[u8]) -> io::Result<Answer> {
-        let delivery = till::Delivery::new(topic, SHOP, number, now());
-        self.post_webhook(&delivery.headers(SECRET, body), body)
-    }
-
     /// The figures of the status page.
     pub fn status(&self) -> io::Result<Value> {
         self.get("/api/status", Some(ADMIN)).map(|answer| answer.json())
@@ -363,45 +252,5 @@ impl Drop for Stage {
         if !self.keep && !std::thread::panicking() {
             let _ = std::fs::remove_dir_all(&self.folder);
         }
-    }
-}
-
-/// The deliveries of `fixtures/orders/<name>.json`, as if they happened today: an order that is older than the books
-/// would be looked up in the ledger before it is posted.
-pub fn story(name: &str) -> Vec<(String, Vec<u8>)> {
-    let path = root().join("fixtures/orders").join(format!("{name}.json"));
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let story: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let deliveries = story["deliveries"].as_array().cloned().unwrap_or_default();
-    let one = |delivery: &Value| {
-        let topic = delivery["topic"].as_str().unwrap_or_default().to_owned();
-        (topic, moved_to_today(&delivery["body"]).to_string().into_bytes())
-    };
-    deliveries.iter().map(one).collect()
-}
-
-/// The names of all stories.
-pub fn stories() -> Vec<String> {
-    let entries = std::fs::read_dir(root().join("fixtures/orders")).into_iter().flatten().flatten();
-    let mut names: Vec<String> =
-        entries.filter_map(|entry| Some(entry.path().file_stem()?.to_string_lossy().into_owned())).collect();
-    names.sort();
-    names
-}
-
-/// Every instant moved on by the same time, so that the stories' first day, 2 November 2026, is tomorrow.
-fn moved_to_today(value: &Value) -> Value {
-    let first: chrono::DateTime<chrono::Utc> = "2026-11-02T00:00:00Z".parse().unwrap_or_default();
-    let days = (now() - first).num_days() + 1;
-    match value {
-        Value::String(text) => match chrono::DateTime::parse_from_rfc3339(text) {
-            Ok(instant) => Value::from((instant + chrono::Duration::days(days)).to_rfc3339()),
-            Err(_) => value.clone(),
-        },
-        Value::Array(list) => list.iter().map(moved_to_today).collect(),
-        Value::Object(fields) => {
-            Value::Object(fields.iter().map(|(name, value)| (name.clone(), moved_to_today(value))).collect())
-        }
-        other => other.clone(),
     }
 }

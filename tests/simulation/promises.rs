@@ -114,6 +114,22 @@ fn in_one(order: &Order, books: &Books, live: &[&DocumentView]) -> Option<Vec<Do
     Some(live.iter().filter(|one| !is_sale(one)).map(|one| (*one).clone()).chain([whole]).collect())
 }
 
+/// What was received for a sale that came to stand in several documents is as many payments of one transaction: together
+/// they are what is expected of it.
+fn payments_in_one(live: Vec<DocumentView>) -> Vec<DocumentView> {
+    let mut all: Vec<DocumentView> = Vec::new();
+    for one in live {
+        let same = |other: &&mut DocumentView| {
+            one.kind == "Payment" && (&other.kind, &other.reference) == (&one.kind, &one.reference)
+        };
+        match all.iter_mut().find(same) {
+            Some(payment) if payment.account == one.account => payment.total += one.total,
+            _ => all.push(one),
+        }
+    }
+    all
+}
+
 /// What converting one currency into another may miss.
 fn odd_cent(order: &Order) -> Decimal {
     Decimal::new(i64::from(order.currencies.shop != order.currencies.buyer), 2)
@@ -131,9 +147,12 @@ fn one_set_of_documents_to_the_cent(
         documents.iter().filter(|one| belongs(order, one)).partition(|one| is_void(one));
     let (void, revived) = revived(void, &live);
     let live = revived.iter().collect();
-    let live = without_detours(&format!("S-{}", order.number), live);
-    let whole = in_one(order, &books, &live);
-    let live = whole.as_ref().map_or(live, |whole| whole.iter().collect());
+    let direct = without_detours(&format!("S-{}", order.number), live);
+    let whole = in_one(order, &books, &direct);
+    let in_parts = whole.is_some() || direct.len() < revived.len();
+    let whole = whole.unwrap_or_else(|| direct.into_iter().cloned().collect());
+    let whole = if in_parts { payments_in_one(whole) } else { whole };
+    let live: Vec<&DocumentView> = whole.iter().collect();
     let wrong = |text: String| Err(format!("2: #{}: {text}\n{}", order.number, describe(run, order, &books, &live)));
     if void.len() > usize::from(books.may_be_voided) {
         return wrong("a document was voided that ought to stand, or was written twice".into());

@@ -4,33 +4,34 @@
 
 mod company;
 mod everything;
+mod outside;
 mod person;
 mod planted;
 #[allow(dead_code)]
 pub mod reconcile;
 mod story;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 use chrono::{DateTime, Duration, Utc};
 use futures_util::FutureExt;
-use futures_util::future::LocalBoxFuture;
-use sandbox::http::Delivery as Arrival;
 use sandbox::{Fault, World};
 use serde_json::Value;
 
 use tillproof::config::{self, Variables};
 use tillproof::platform::cipher::TokenCipher;
 use tillproof::platform::native::{ManualClock, RecordedAlarm, SeededRandom, Sqlite, SqliteJournal};
-use tillproof::platform::{Claim, Clock, Companies, Http, HttpError, Platform, Pulse, Request, Response, Sql, Unasked};
-use tillproof::posting::{Books, Incoming, claims};
+use tillproof::platform::{Cipher, Clock, Http, Platform, Pulse, Sql};
+use tillproof::posting::{Books, Incoming};
 use tillproof::shopify::Delivery;
 
 pub use company::Company;
 #[allow(unused_imports)]
 pub use everything::everything;
+use outside::{Aside, NoHttp};
+#[allow(unused_imports)]
+pub use outside::{CompanyObjects, SandboxHttp};
 #[allow(unused_imports)]
 pub use planted::{PLANTED, plant};
 #[allow(unused_imports)]
@@ -49,7 +50,7 @@ pub struct Bench {
     pub journal: SqliteJournal,
     pub alarm: RecordedAlarm,
     pub pulse: Pulse,
-    pub cipher: TokenCipher<SeededRandom>,
+    pub cipher: Box<dyn Cipher>,
     pub world: RefCell<World>,
     pub companies: CompanyObjects,
     /// The label of the books.
@@ -104,7 +105,7 @@ impl Bench {
             journal: SqliteJournal::in_memory().unwrap(),
             alarm: RecordedAlarm::default(),
             pulse: Pulse::default(),
-            cipher: TokenCipher::new(key, SeededRandom::new(8)).unwrap(),
+            cipher: Box::new(TokenCipher::new(key, SeededRandom::new(8)).unwrap()),
             world: RefCell::new(World::new()),
             companies: CompanyObjects::default(),
             id: "main",
@@ -128,7 +129,7 @@ impl Bench {
             journal: &self.journal,
             alarm: &alarm,
             pulse: &Pulse::default(),
-            cipher: &self.cipher,
+            cipher: self.cipher.as_ref(),
             http: &Aside(RefCell::new(self.world.borrow().clone())),
             companies: &self.companies,
         };
@@ -153,6 +154,9 @@ impl Bench {
 
     /// The books, opened as a restarted object would open them: nothing is carried over but the database.
     pub fn books<'a>(&'a self, http: &'a dyn Http) -> Books<'a> {
+        if self.companies.losers.borrow_mut().remove(self.id) {
+            claims::lost(&self.sql).unwrap();
+        }
         let platform = Platform {
             clock: &self.clock,
             random: &self.random,
@@ -160,7 +164,7 @@ impl Bench {
             journal: &self.journal,
             alarm: &self.alarm,
             pulse: &self.pulse,
-            cipher: &self.cipher,
+            cipher: self.cipher.as_ref(),
             http,
             companies: &self.companies,
         };
@@ -358,79 +362,4 @@ fn rows(sql: &dyn Sql, statement: &str) -> Vec<BTreeMap<String, String>> {
     };
     let rows = sql.exec(statement, &[]).unwrap();
     rows.into_iter().map(|row| row.0.into_iter().map(|(name, value)| (name, show(value))).collect()).collect()
-}
-
-/// The objects of the ledger companies, in memory; several benches may share them.
-#[derive(Default, Clone)]
-pub struct CompanyObjects {
-    objects: Rc<RefCell<BTreeMap<String, Sqlite>>>,
-    /// While true, none of them answers.
-    pub away: Rc<Cell<bool>>,
-    /// How often one of them was asked.
-    pub asked: Rc<Cell<usize>>,
-}
-
-impl Companies for CompanyObjects {
-    fn claim(&self, claim: Claim) -> LocalBoxFuture<'_, Result<String, Unasked>> {
-        self.asked.set(self.asked.get() + 1);
-        let mut objects = self.objects.borrow_mut();
-        let object = objects.entry(claim.object).or_insert_with(|| Sqlite::in_memory().unwrap());
-        let holder = claims::claim(object, &claim.books, &claim.configured).unwrap();
-        let answer = if self.away.get() { Err(Unasked("the object is away".into())) } else { Ok(holder) };
-        async move { answer }.boxed_local()
-    }
-}
-
-/// Nobody.
-struct NoHttp;
-
-impl Http for NoHttp {
-    fn send(&self, request: Request) -> LocalBoxFuture<'_, Result<Response, HttpError>> {
-        async move { panic!("nothing is to be asked here: {request:?}") }.boxed_local()
-    }
-}
-
-/// A world beside the bench: its calls take no time.
-struct Aside(RefCell<World>);
-
-impl Http for Aside {
-    fn send(&self, request: Request) -> LocalBoxFuture<'_, Result<Response, HttpError>> {
-        let reply = self.0.borrow_mut().handle(start(), &as_sent(request));
-        async move { Ok(as_received(reply)) }.boxed_local()
-    }
-}
-
-fn as_sent(request: Request) -> sandbox::http::Request {
-    let path = request.url.splitn(4, '/').nth(3).unwrap_or_default();
-    let mut sent = sandbox::http::Request::new(request.method.as_str(), &format!("/{path}"));
-    for (name, value) in &request.headers {
-        sent = sent.with_header(name, value);
-    }
-    match request.body {
-        Some(body) => sent.with_body(body),
-        None => sent,
-    }
-}
-
-fn as_received(reply: sandbox::http::Reply) -> Response {
-    Response {
-        status: reply.status,
-        headers: reply.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).collect(),
-        body: String::from_utf8_lossy(&reply.body).into_owned(),
-    }
-}
-
-/// The sandbox as the outside world, called in process.
-pub struct SandboxHttp<'a>(pub &'a Bench);
-
-impl Http for SandboxHttp<'_> {
-    fn send(&self, request: Request) -> LocalBoxFuture<'_, Result<Response, HttpError>> {
-        let reply = self.0.world.borrow_mut().handle(self.0.clock.now(), &as_sent(request));
-        self.0.clock.advance(Duration::milliseconds(120));
-        let result = match reply.delivery {
-            Arrival::Lost | Arrival::Refused => Err(HttpError("connection lost".into())),
-            Arrival::Delivered | Arrival::Delayed(_) => Ok(as_received(reply)),
-        };
-        async move { result }.boxed_local()
-    }
 }

@@ -63,7 +63,7 @@ fn listed(books: &Books<'_>, sql: &dyn Sql, connection: &Connection, run: &Run, 
         &one.order_id,
         &one.name,
         &one.created_at.to_rfc3339(),
-        known.then_some("known").unwrap_or("fetched"),
+        if known { "known" } else { "fetched" },
         stage,
     )
 }

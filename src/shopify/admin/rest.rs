@@ -304,8 +304,15 @@ fn line(from: &Value) -> Value {
         "product_id": number(&from["product"]["legacyResourceId"]),
         "price": shop_amount(&from["originalUnitPriceSet"]), "price_set": both(&from["originalUnitPriceSet"]),
         "tax_lines": items(&from["taxLines"]).iter().map(tax).collect::<Value>(),
+        "duties": items(&from["duties"]).iter().map(duty).collect::<Value>(),
         "discount_allocations": items(&from["discountAllocations"]).iter().map(discount).collect::<Value>(),
     })
+}
+
+fn duty(from: &Value) -> Value {
+    let mut duty = both(&from["price"]);
+    duty["tax_lines"] = items(&from["taxLines"]).iter().map(tax).collect();
+    duty
 }
 
 fn shipping_line(from: &Value) -> Value {

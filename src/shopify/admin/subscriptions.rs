@@ -44,7 +44,7 @@ impl Subscription {
     }
 }
 
-/// A page of subscriptions, and where the next one begins.
+/// A page of subscriptions, and where the next one begins. A page that leaves open whether there are more is none.
 pub fn listed(data: &Value) -> Result<(Vec<Subscription>, Option<String>), Trouble> {
     let page = &data["webhookSubscriptions"];
     let text = |value: &Value| value.as_str().map(str::to_owned);
@@ -59,10 +59,12 @@ pub fn listed(data: &Value) -> Result<(Vec<Subscription>, Option<String>), Troub
             is_cut: some_fields || is_filtered || one["format"] != "JSON",
         })
     };
-    let nodes = page["nodes"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let list = nodes.iter().map(read).collect::<Option<Vec<_>>>();
+    let list = page["nodes"].as_array().and_then(|nodes| nodes.iter().map(read).collect::<Option<Vec<_>>>());
+    let next = next_page(&page["pageInfo"]);
+    let is_whole = next.is_some() || page["pageInfo"]["hasNextPage"] == false;
+    let list = list.filter(|_| is_whole);
     let list = list.ok_or_else(|| Trouble::Later("Shopify's list of subscriptions cannot be read".into()))?;
-    Ok((list, next_page(&page["pageInfo"])))
+    Ok((list, next))
 }
 
 /// What came of making one. That the address is taken is success: it is there.

@@ -113,8 +113,14 @@ impl Sides {
             "quantity": one["quantity"], "currentQuantity": if one["current_quantity"].is_null() { &one["quantity"] } else { &one["current_quantity"] },
             "isGiftCard": one["gift_card"] == true, "product": product,
             "originalUnitPriceSet": self.set(&one["price_set"], &one["price"]), "taxLines": self.taxes(one),
-            "discountAllocations": self.discounts(one),
+            "discountAllocations": self.discounts(one), "duties": self.duties(one),
         })
+    }
+
+    fn duties(&self, line: &Value) -> Value {
+        let duty =
+            |one: &Value| json!({ "price": self.set(one, &one["shop_money"]["amount"]), "taxLines": self.taxes(one) });
+        line["duties"].as_array().into_iter().flatten().map(duty).collect()
     }
 
     fn shipping_line(&self, one: &Value) -> Value {

@@ -1,0 +1,153 @@
+//! What a refund takes back, line by line, made to come to its money. Where lines and money differ, a line of its own
+//! says so.
+
+use rust_decimal::Decimal;
+
+use super::currency::{booked_amount, conversions, to_precision};
+use super::differences::{of_refund, overpayment};
+use super::lines::{REMITTED, account, single, tax_mode};
+use super::notes::{note_earlier, note_included, note_marketplace, note_reading, shown};
+use super::owed::{Goods, Owed};
+use super::refunds::key_of;
+use super::returns::{Returned, Taken, taken};
+use super::rounding::bound;
+use super::tax::{assumed, line_taxes, untaxed};
+use super::{Case, bands};
+use crate::books::document::{DocumentKey, Itemised, Line, LineRole, LineTax, TaxMode};
+use crate::books::hold::Hold;
+use crate::shopify::money::Side;
+
+/// What a refund takes back, made to come to its money.
+pub(super) fn lines_of(
+    case: &mut Case<'_>,
+    sale: &Itemised,
+    one: &Returned<'_>,
+    goods: &[Goods<'_, '_>],
+    amount: Decimal,
+    owed: &mut Owed<'_, '_>,
+) -> Result<Itemised, Hold> {
+    let key = key_of(one);
+    let mode = tax_mode(case);
+    let mut lines = Vec::new();
+    note_reading(case, &key, one)?;
+    for entry in taken(case, one.refund, one.reading, Side::Presentment)? {
+        returned_lines(case, &key, sale, &entry, &mut lines)?;
+    }
+    for earlier in goods {
+        note_earlier(case, &key, earlier)?;
+        for entry in &earlier.taken {
+            returned_lines(case, &key, sale, entry, &mut lines)?;
+        }
+    }
+    let mut difference = amount - super::lines::sum(case, mode, &lines);
+    let lowered = owed.lowered(case, mode, difference);
+    if !lowered.is_empty() {
+        let after = shown(case, &lowered);
+        case.writer.note(&key, "transactions", "refund_of_lower_price", "", &after);
+        difference -= super::lines::sum(case, mode, &lowered);
+        lines.extend(lowered);
+    }
+    let exchanged = owed.exchanged(case, mode, difference);
+    difference -= super::lines::sum(case, mode, &exchanged);
+    if !exchanged.is_empty() {
+        let after = shown(case, &exchanged);
+        case.writer.note(&key, "transactions", "refund_of_exchange", "", &after);
+    }
+    lines.extend(exchanged);
+    if lines.is_empty() {
+        let overpaid = owed.overpaid(difference);
+        lines.extend(overpayment(case, &key, overpaid)?);
+        difference -= overpaid;
+    }
+    if difference.abs() > bound(case, conversions(case)) {
+        let all = of_refund(case, one, difference, &lines, sale)?;
+        lines.extend(all);
+    }
+    to_precision(case, &key, &mut lines);
+    let tax_total = lines.iter().map(|line| line.tax.amount).sum();
+    let number = String::new();
+    Ok(Itemised { number, due_date: case.date, tax_mode: mode, lines, tax_total, cash: None })
+}
+
+/// What was taken back of one line; of a delivery of several rates, rate by rate.
+fn returned_lines(
+    case: &mut Case<'_>,
+    key: &DocumentKey,
+    sale: &Itemised,
+    entry: &Taken<'_>,
+    lines: &mut Vec<Line>,
+) -> Result<(), Hold> {
+    let bands = bands::of(&sale.lines, &entry.source);
+    if bands.is_empty() {
+        return returned_line(case, key, sale.tax_mode, entry, lines);
+    }
+    let (with_tax, tax) = (booked_amount(case, entry.with_tax), booked_amount(case, entry.tax));
+    let shares = again(case, sale.tax_mode, &bands, with_tax, tax);
+    let (before, after) = (case.currency.show(with_tax), shown(case, &shares));
+    case.writer.note(key, &entry.source, "delivery_bands", &before, &after);
+    lines.extend(shares);
+    Ok(())
+}
+
+/// Lines of the sale once more, as far as `with_tax` goes, each with its share of the tax.
+pub(super) fn again(case: &Case<'_>, mode: TaxMode, lines: &[&Line], with_tax: Decimal, tax: Decimal) -> Vec<Line> {
+    let shares = bands::shares(case, lines, with_tax, tax);
+    let lines = lines.iter().zip(shares).map(|(line, (with_tax, amount))| Line {
+        quantity: Decimal::ONE,
+        unit_price: if mode == TaxMode::Inclusive { with_tax } else { with_tax - amount },
+        discount: Decimal::ZERO,
+        tax: LineTax { amount, ..line.tax.clone() },
+        ..(*line).clone()
+    });
+    lines.filter(|line| !line.unit_price.is_zero()).collect()
+}
+
+/// A line for what was taken back, at the sale's rate.
+fn returned_line(
+    case: &mut Case<'_>,
+    key: &DocumentKey,
+    mode: TaxMode,
+    entry: &Taken<'_>,
+    lines: &mut Vec<Line>,
+) -> Result<(), Hold> {
+    let (with_tax, all_tax) = (booked_amount(case, entry.with_tax), booked_amount(case, entry.tax));
+    if with_tax.is_zero() && all_tax.is_zero() {
+        return Ok(());
+    }
+    let sold = line_taxes(case, entry.role, entry.taxes)?;
+    let tax = sold.own_part(case, all_tax);
+    let remitted = if sold.marketplace.is_zero() { Decimal::ZERO } else { all_tax - tax };
+    // What was sold without tax comes back under the same code.
+    let bare = if sold.own.amount.is_zero() { LineTax::none(&sold.own.code) } else { untaxed(case) };
+    let listed = if tax.is_zero() { None } else { Some(LineTax { amount: tax, ..sold.own }) };
+    let assumed = if entry.taxes.is_empty() { assumed(case, entry.role, with_tax) } else { None };
+    if let Some(tax) = assumed.as_ref().filter(|_| listed.is_none()) {
+        note_included(case, key, &entry.source, tax);
+    }
+    let kind = listed.or(assumed).unwrap_or(bare);
+    let tax = kind.amount;
+    let text = if entry.quantity == Decimal::ONE {
+        entry.name.clone()
+    } else {
+        format!("{} × {}", entry.quantity.normalize(), entry.name)
+    };
+    let own = with_tax - remitted;
+    let (description, more) = case.writer.description(key, "name", &[&text, "Returned goods"]);
+    lines.push(Line {
+        role: entry.role,
+        source: entry.source.clone(),
+        description,
+        more,
+        quantity: Decimal::ONE,
+        unit_price: if mode == TaxMode::Inclusive { own } else { own - tax },
+        discount: Decimal::ZERO,
+        account: account(case, entry.role)?,
+        tax: kind,
+    });
+    if !remitted.is_zero() {
+        let role = LineRole::MarketplaceTax;
+        lines.push(single(case, role, role.setting(), REMITTED, remitted)?);
+        note_marketplace(case, key, &entry.source, remitted);
+    }
+    Ok(())
+}
