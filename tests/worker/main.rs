@@ -10,6 +10,7 @@ mod planted;
 
 mod door;
 mod ledgers;
+mod reconcile;
 mod restarts;
 mod shopify;
 mod tokens;
