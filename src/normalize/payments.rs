@@ -166,12 +166,14 @@ pub(super) fn payments(
     for receipt in &receipts.list {
         cumulated += receipt.amount;
         if let Some(total) = in_receipt(series, receipt) {
+            note_drift(case, &receipt.key, receipt.moved, total);
             booked += total;
             continue;
         }
         let standing = case.input.booked.parts_of(&receipt.key);
         let upto = share(case, target.booked, cumulated, target.presentment);
         if !standing.is_empty() {
+            let before = booked;
             booked += standing.iter().map(|one| one.total).sum::<Decimal>();
             documents.extend(standing.iter().copied().cloned());
             // Of a receipt that pays several documents, some payments may stand and the others not yet.
@@ -181,6 +183,8 @@ pub(super) fn payments(
                 documents.extend(payment(case, receipt, upto - booked, series, &standing)?);
                 booked = upto;
             }
+            // What it really came to may become known only after it was booked.
+            note_drift(case, &receipt.key, receipt.moved, booked - before);
             continue;
         }
         let amount = upto - booked;
@@ -203,7 +207,7 @@ fn in_receipt(series: &Series, receipt: &Receipt) -> Option<Decimal> {
                 .and_then(|body| body.cash.as_ref())
                 .is_some_and(|cash| cash.reference == receipt.reference)
     };
-    series.sales.iter().find(is_it).map(|one| one.total)
+    series.sales.iter().filter(is_it).map(|one| one.total).reduce(|one, other| one + other)
 }
 
 /// What a payment is in the buyer's currency, if that is known.

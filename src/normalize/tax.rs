@@ -20,12 +20,16 @@ pub(super) struct LineTaxes {
     pub marketplace: Decimal,
 }
 
-impl LineTaxes {
-    /// The seller's part of `tax`, which is some or all of these taxes.
-    pub fn own_part(&self, case: &Case<'_>, tax: Decimal) -> Decimal {
-        let all = self.own.amount + self.marketplace;
-        if all.is_zero() { Decimal::ZERO } else { case.round(tax * self.own.amount / all) }
+/// The seller's part of `tax`, which is some or all of what a line's `taxes` come to; the rest a marketplace remits.
+pub(super) fn own_part(case: &Case<'_>, taxes: &[TaxLine], tax: Decimal) -> Result<Decimal, Hold> {
+    let (mut all, mut own) = (Decimal::ZERO, Decimal::ZERO);
+    for line in taxes {
+        let amount = line.amount(case.side, case.order.one_currency());
+        let amount = amount.ok_or_else(|| missing("tax_lines[].price_set"))?;
+        all += amount;
+        own += if line.channel_liable == Some(true) { Decimal::ZERO } else { amount };
     }
+    Ok(if all.is_zero() { Decimal::ZERO } else { case.round(tax * own / all) })
 }
 
 /// The highest rate that is believed; far above every tax there is.
