@@ -111,7 +111,8 @@ mod tests {
 
     fn told(status: &str, set: bool) -> Transaction {
         let money = |amount: &str, code: &str| serde_json::json!({"amount": amount, "currency_code": code});
-        let set = set.then(|| serde_json::json!({"shop_money": money("12.77", "CAD"), "presentment_money": money("9", "USD")}));
+        let set = set
+            .then(|| serde_json::json!({"shop_money": money("12.77", "CAD"), "presentment_money": money("9", "USD")}));
         let body = serde_json::json!({"id": 1, "kind": "sale", "status": status, "amount": "9.00", "amount_set": set});
         serde_json::from_value(body).unwrap()
     }

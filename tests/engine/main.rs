@@ -9,6 +9,7 @@ mod claims;
 mod connect;
 mod cutover;
 mod drift;
+mod exchange;
 mod faults;
 mod fetched;
 mod given_back;

@@ -41,9 +41,7 @@ pub fn end(sql: &dyn Sql, at: &OrderRef, ending: &Ending, seen: i64, now: DateTi
     )?;
     let wrote = load(sql, at)?.is_some_and(|row| row.wrote);
     let (state, rule, told, due) = match ending {
-        Ending::Synced(notice, again) => {
-            (OrderState::Synced, None, notices::unseen(sql, at, notice.as_ref())?, *again)
-        }
+        Ending::Synced(notice, again) => (OrderState::Synced, None, notices::unseen(sql, at, notice.as_ref())?, *again),
         Ending::Ignored(rule, notice) => {
             (OrderState::Ignored, Some(*rule), notices::unseen(sql, at, notice.as_ref())?, None)
         }
