@@ -11,7 +11,7 @@ mod secrets;
 mod settings;
 mod taxes;
 
-pub use names::{Named, NamedKind};
+pub use names::{Named, NamedKind, code_key};
 pub use secrets::{AdminAccess, left_secrets, variable, variable_for, webhook_secrets};
 pub use settings::{
     ClosedPeriod, CurrencySide, Customers, DifferencesTax, ExchangeRate, Lines, SaleDocument, Settings, Subscriptions,

@@ -185,11 +185,12 @@ pub(super) fn zero_code<'a>(case: &Case<'a>, line: &TaxLine) -> Option<&'a str> 
 fn unmapped(case: &Case<'_>, taxes: &[&TaxLine]) -> Hold {
     let named: Vec<String> =
         taxes.iter().map(|one| format!("\"{}\" at rate {}", short(&one.title), rate(one))).collect();
+    let pairs: Vec<(&str, Decimal)> = taxes.iter().map(|one| (one.title.as_str(), rate(one))).collect();
+    let meant = case.input.settings.code_of_another_rate(country(case), &pairs);
+    let meant = meant.map(|(key, rate)| format!("; the code of {key} is for the rate {}", rate.normalize()));
     let country = country(case).unwrap_or("(unknown; the setting `country` says it for orders without an address)");
-    Hold::new(
-        HoldReason::TaxUnmapped,
-        format!("no entry of `taxes` fits {} for country {country}", named.join(" with ")),
-    )
+    let text = format!("no entry of `taxes` fits {} for country {country}", named.join(" with "));
+    Hold::new(HoldReason::TaxUnmapped, text + &meant.unwrap_or_default())
 }
 
 fn short(title: &str) -> String {
