@@ -17,7 +17,8 @@ pub struct IncludedTax {
 }
 
 /// One row of the tax map; every condition that is given must hold. A row without conditions, or with a country alone,
-/// stands for every tax there that has the rate of its code, also for several on one line. One with `untaxed` stands for goods and delivery without tax.
+/// stands for every tax there that has the rate of its code, also for several on one line. One with `untaxed` stands for
+/// goods and delivery without tax.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaxEntry {
