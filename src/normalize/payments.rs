@@ -346,14 +346,19 @@ pub(super) fn said(order: &Order, returned: Decimal) -> Decimal {
     let rounding = order.cash_rounding(Side::Presentment);
     let whole = order.total(Side::Presentment).unwrap_or_default();
     let now = order.current_total(Side::Presentment).unwrap_or(if is_refunded { Decimal::ZERO } else { whole });
-    let shop_total = order.total(Side::Shop).unwrap_or_default();
-    let outstanding = match (order.one_currency(), shop_total.is_zero()) {
-        (true, _) | (_, true) => order.outstanding(),
-        _ => order.presentment_currency().round(order.outstanding() * whole / shop_total),
-    };
-    let net = (now - outstanding).max(Decimal::ZERO);
+    let net = (now - outstanding(order)).max(Decimal::ZERO);
     let said = (net + returned).min(whole);
     if said.is_zero() { said } else { said + rounding }
+}
+
+/// What a snapshot says is outstanding, in the buyer's currency.
+pub(super) fn outstanding(order: &Order) -> Decimal {
+    let (whole, shop_total) =
+        (order.total(Side::Presentment).unwrap_or_default(), order.total(Side::Shop).unwrap_or_default());
+    match (order.one_currency(), shop_total.is_zero()) {
+        (true, _) | (_, true) => order.outstanding(),
+        _ => order.presentment_currency().round(order.outstanding() * whole / shop_total),
+    }
 }
 
 /// By how much what the order says may be off: it states what is outstanding in the shop's currency only.

@@ -6,7 +6,7 @@ mod shipping;
 use rust_decimal::Decimal;
 
 use super::lines::role_of;
-use super::payments::presentment_amount;
+use super::payments::{inexact, outstanding, presentment_amount};
 use super::{Case, duties, missing};
 use crate::books::document::LineRole;
 use crate::books::hold::Hold;
@@ -71,15 +71,19 @@ pub(super) struct Gone<'a> {
 
 impl Returns<'_> {
     /// What the order comes to once everything that was taken off without being paid back is off it, buyer's currency.
-    /// Shopify's own figure, where its snapshot knows of all refunds; else worked out from them.
-    pub fn left(&self, case: &Case<'_>) -> Result<Decimal, Hold> {
+    /// Shopify's own figure, where its snapshot knows of all refunds; else worked out from them. It is above the order's
+    /// total only where more is outstanding than that leaves: refunds gave back what was `received` beyond it, and an edit
+    /// came after them.
+    pub fn left(&self, case: &Case<'_>, received: Decimal) -> Result<Decimal, Hold> {
         let whole = case.presentment_total;
         let mut all = self.paid.iter().chain(&self.unpaid);
         let known = |one: &Returned<'_>| case.input.state.snapshot_refunds.contains(&one.refund.id);
         if let Some(current) = case.order.current_total(Side::Presentment).filter(|_| all.all(known)) {
             let refunded: Decimal = self.paid.iter().map(|one| one.money).sum();
             let now = current + case.order.cash_rounding(Side::Presentment);
-            return Ok((now + refunded).min(whole));
+            let (owed, inexact) = (received + outstanding(case.order), inexact(case));
+            let most = if owed > whole + inexact { owed + inexact } else { whole };
+            return Ok((now + refunded).min(most));
         }
         Ok((whole - self.unpaid_value(case)?).max(Decimal::ZERO))
     }

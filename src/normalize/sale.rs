@@ -37,7 +37,7 @@ pub(super) struct Target {
 /// `received` is all that was ever paid, in the buyer's currency.
 pub(super) fn target(case: &Case<'_>, received: Decimal, returns: &Returns<'_>) -> Result<Target, Hold> {
     let whole = case.presentment_total;
-    let left = if case.order.cancelled_at.is_some() { Decimal::ZERO } else { returns.left(case)? };
+    let left = if case.order.cancelled_at.is_some() { Decimal::ZERO } else { returns.left(case, received)? };
     let presentment = received.max(left);
     Ok(Target {
         presentment,
