@@ -30,6 +30,7 @@ mod proofs;
 mod quiet;
 mod retention;
 mod shopify;
+mod siblings;
 mod stories;
 mod tokens;
 mod verdict;
