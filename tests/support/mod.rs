@@ -21,7 +21,7 @@ use tillproof::config::{self, Variables};
 use tillproof::platform::cipher::TokenCipher;
 use tillproof::platform::native::{ManualClock, RecordedAlarm, SeededRandom, Sqlite, SqliteJournal};
 use tillproof::platform::{Cipher, Clock, Http, Platform, Pulse, Sql};
-use tillproof::posting::{Books, Incoming};
+use tillproof::posting::{Books, Incoming, claims};
 use tillproof::shopify::Delivery;
 
 pub use company::Company;
