@@ -23,7 +23,7 @@ use super::schema::{clear_meta, meta, set_meta};
 use super::standing::Warning;
 use crate::books::rules::LedgerName;
 use crate::config::{Connection, variable, variable_for};
-use crate::ledgers::oauth::{Company, Tokens, prefix};
+use crate::ledgers::oauth::{Company, ConsentEvent, Tokens, prefix};
 use crate::platform::{CipherError, Sql, SqlError, transaction};
 
 const COMPANY: &str = "company";
@@ -87,7 +87,7 @@ impl Stored {
     }
 }
 
-/// The tokens of a consent that nobody confirmed yet, and the companies that they open.
+/// The tokens of a consent that nobody confirmed yet, and the companies that it was given for.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Unconfirmed {
     pub tokens: Tokens,
@@ -95,6 +95,9 @@ pub struct Unconfirmed {
     pub connection: String,
     pub source: Source,
     pub at: DateTime<Utc>,
+    /// Which consent it is, where the ledger says so.
+    #[serde(default)]
+    pub event: Option<ConsentEvent>,
 }
 
 /// When what was granted, and when it ends. Nothing in it is secret.
