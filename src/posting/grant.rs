@@ -278,11 +278,11 @@ pub fn held(books: &Books<'_>, ledger: LedgerName, connection: &Connection) -> R
     let Some(sealed) = meta(books.platform.sql, TOKENS)? else { return Ok(None) };
     let stored: Option<Stored> = match books.platform.cipher.open(&sealed) {
         Ok(opened) => serde_json::from_str(&opened).ok(),
-        Err(CipherError::Sealed) => match grant(books.platform.sql)? {
+        Err(error @ (CipherError::Sealed | CipherError::Previous)) => match grant(books.platform.sql)? {
             Grant { source: source @ Source::OwnAccount, connection, .. } => {
                 Some(Stored { tokens: Tokens::only_refresh(""), seed: String::new(), connection, source })
             }
-            _ => return Err(CipherError::Sealed.into()),
+            _ => return Err(error.into()),
         },
         Err(error) => return Err(error.into()),
     };
