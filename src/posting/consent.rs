@@ -120,7 +120,10 @@ impl Books<'_> {
         if grant::has_own_account(self, ledger, id) {
             let provider = provider(ledger, self.variables);
             let response = self.platform.http.send(provider.own_account(&credentials)).await?;
-            let tokens = provider.read_tokens(&response, "", self.platform.clock.now())?;
+            let tokens = match provider.read_tokens(&response, "", self.platform.clock.now()) {
+                Err(TokenError::Client(_)) => return refused(tokens::no_custom_connection(id)),
+                read => read?,
+            };
             return self.take(connection, ledger, tokens, "", None).await;
         }
         let random: String = (0..4).map(|_| format!("{:016x}", self.platform.random.bits())).collect();
