@@ -298,7 +298,7 @@ impl Books<'_> {
     }
 
     /// The consent that waits for an admin's word, and the company that the page showed.
-    fn waiting_for(&self, company: &str) -> Result<(Unconfirmed, Company), Declined> {
+    pub(super) fn waiting_for(&self, company: &str) -> Result<(Unconfirmed, Company), Declined> {
         let Some(waiting) = grant::unconfirmed(self)? else {
             return Err(Declined::Missing("no company waits for confirmation; connect the ledger first".into()));
         };

@@ -335,10 +335,15 @@ pub fn put_unconfirmed(books: &Books<'_>, unconfirmed: &Unconfirmed) -> Result<(
     Ok(set_meta(sql, UNCONFIRMED, &sealed)?)
 }
 
+/// The consent that waits is forgotten.
+pub fn drop_unconfirmed(sql: &dyn Sql) -> Result<(), SqlError> {
+    clear_meta(sql, UNCONFIRMED)
+}
+
 /// Nobody confirmed the consent in time: it is forgotten, and `message` says so.
 pub fn forget_unconfirmed(books: &Books<'_>, message: &str) -> Result<(), SqlError> {
     transaction(books.platform.sql, |sql| {
-        clear_meta(sql, UNCONFIRMED)?;
+        drop_unconfirmed(sql)?;
         each(books, |id, now| alerts::open(sql, now, id, NOBODY_CONFIRMED, message))
     })
 }

@@ -1,4 +1,5 @@
-//! Giving back what a ledger granted: when an admin lets go of it, when a consent is refused, and when nobody confirms one.
+//! Giving back what a ledger granted: when an admin lets go of it, when a consent is refused by the books or by an admin, and
+//! when nobody confirms one.
 //!
 //! A ledger's connection to a company is the app's, not a consent's: what is given back here ends there for every set of
 //! books that uses the same app. So a consent is given back only for companies that no other books hold through it, and at
@@ -51,6 +52,20 @@ impl Books<'_> {
         };
         let credentials = tokens::credentials(self, ledger, client).map_err(|refused| refused.to_string())?;
         self.leave(ledger, &credentials, &tokens, &[&settings.company], None).await
+    }
+
+    /// An admin says: the company whose consent waits is not ours. `company` is the id that the page showed. Returns what
+    /// the ledger could not be told.
+    pub async fn decline(&self, id: &str, company: &str) -> Result<Option<String>, Declined> {
+        let connection = self.connection(id).ok_or_else(|| unknown(id))?;
+        let Ok(settings) = &connection.settings else {
+            return Err(Declined::Refused("the connection's settings cannot be read".into()));
+        };
+        let (consent, _) = self.waiting_for(company)?;
+        // First forgotten: nobody can confirm what is being given back.
+        grant::drop_unconfirmed(self.platform.sql)?;
+        self.platform.sql.sync().await?;
+        Ok(self.give_back(settings.ledger, &consent).await.err().map(|why| not_told(&why)))
     }
 
     /// A consent that is not used is given back. An own account has no consent that could be.

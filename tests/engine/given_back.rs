@@ -348,3 +348,32 @@ fn where_the_ledger_does_not_say_what_a_consent_was_given_for_nothing_is_deleted
     assert!(matches!(refused, Err(Declined::Refused(_))), "{refused:?}");
     assert_eq!((told(&bench, before), connected(&bench).len()), ((0, 0), 2));
 }
+
+#[test]
+fn a_consent_for_a_company_that_is_not_ours_is_dropped_and_given_back_at_an_admins_word() {
+    for company in Company::ALL {
+        let bench = unconnected(company);
+        let http = SandboxHttp(&bench);
+        let decline = |id: &str| bench.books(&http).decline(bench.id, id).now_or_never().unwrap();
+        assert!(matches!(decline(company.id()), Err(Declined::Missing(_))), "{company:?}: nothing waits");
+        let mut callback = consent(&bench, company, &[company.id()]);
+        finish(&bench, &callback).unwrap();
+        assert!(matches!(decline("another"), Err(Declined::Refused(_))), "another than the page showed");
+        assert_eq!(standing(&bench), Standing::Unconfirmed);
+        let before = bench.world.borrow().request_count();
+        assert_eq!(decline(company.id()).unwrap(), None, "{company:?}: the ledger was told");
+        assert_eq!(told(&bench, before), once(company), "{company:?}");
+        assert_eq!((standing(&bench), waiting(&bench)), (Standing::NotConnected, 0));
+        assert!(matches!(confirm(&bench, company.id()), Err(Declined::Missing(_))));
+        bench.turn();
+        assert!(alerts(&bench, true).is_empty(), "whoever said so need not be told");
+        // It is dropped even if the ledger cannot be told, which is said.
+        callback = consent(&bench, company, &[company.id()]);
+        finish(&bench, &callback).unwrap();
+        bench.fail(Fault::next(FaultKind::Down).repeated(10));
+        assert!(decline(company.id()).unwrap().is_some_and(|why| why.contains("remove the app")));
+        bench.world.borrow_mut().faults.clear();
+        assert_eq!(waiting(&bench), 0);
+        connect(&bench, company);
+    }
+}
