@@ -42,7 +42,7 @@ browser: build ## connecting a ledger, in a headless Chromium; SHOTS=folder keep
 		(cd tests/browser && npm ci --ignore-scripts --loglevel=error && touch node_modules/.package-lock.json)
 	cargo test --test browser -- --test-threads=2
 
-properties: ## a hundred thousand drawn orders and damaged bodies: minutes
+properties: ## a hundred thousand drawn orders, on paper, and damaged bodies: minutes
 	PROPTEST_CASES=100000 cargo test --test properties
 
 lint: ## formatting and clippy, for this machine and for wasm

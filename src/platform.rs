@@ -238,4 +238,9 @@ pub enum CipherError {
         "a stored token cannot be decrypted with the present TOKEN_KEY; put the earlier key into TOKEN_KEY_PREVIOUS, or connect the ledger again"
     )]
     Sealed,
+    /// The text was sealed with another key than `TOKEN_KEY`, and `TOKEN_KEY_PREVIOUS` is malformed.
+    #[error(
+        "a stored token cannot be decrypted with the present TOKEN_KEY, and TOKEN_KEY_PREVIOUS must be 32 bytes in base64: put the earlier key there as it was, or connect the ledger again"
+    )]
+    Previous,
 }

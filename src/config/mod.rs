@@ -11,7 +11,7 @@ mod secrets;
 mod settings;
 mod taxes;
 
-pub use names::{Named, NamedKind};
+pub use names::{Named, NamedKind, code_key};
 pub use secrets::{AdminAccess, left_secrets, variable, variable_for, webhook_secrets};
 pub use settings::{
     ClosedPeriod, CurrencySide, Customers, DifferencesTax, ExchangeRate, Lines, Reconcile, SaleDocument, Settings,
@@ -140,10 +140,13 @@ fn contradiction(one: &Connection, other: &Connection) -> Option<ConfigError> {
     if one.shop == other.shop {
         return problem("shop", format!("connection `{id}` feeds this shop into the books `{books}` already"));
     }
-    if mine.number_prefix == theirs.number_prefix {
+    // The ledgers look for numbers without regard to case, and each connection for all that begin with its prefix.
+    let (own, other) = (mine.number_prefix.to_ascii_lowercase(), theirs.number_prefix.to_ascii_lowercase());
+    if own.starts_with(&other) || other.starts_with(&own) {
         let text = format!(
-            "connection `{id}` numbers its documents in the books `{books}` with `{}` too; choose another",
-            mine.number_prefix
+            "connection `{id}` numbers its documents in the books `{books}` with `{}`; choose another than `{}`, so that \
+             neither begins with the other",
+            theirs.number_prefix, mine.number_prefix
         );
         return problem("number_prefix", text);
     }
@@ -246,6 +249,33 @@ mod tests {
         other["shop"] = json!("second.myshopify.com");
         let all = connections(&BTreeMap::from([("CONNECTION_A".into(), value), ("CONNECTION_B".into(), other)]));
         assert!(all.iter().all(|one| one.settings.as_ref().unwrap_err()[0].problem.contains("choose another")));
+    }
+
+    #[test]
+    fn prefixes_of_shared_books_of_which_one_begins_with_the_other_are_refused_whatever_their_case() {
+        let refused = |mine: &str, theirs: &str, same_books: bool| {
+            let (mut one, mut other) = (example(), example());
+            other["shop"] = json!("second.myshopify.com");
+            (one["number_prefix"], other["number_prefix"]) = (json!(mine), json!(theirs));
+            if same_books {
+                (one["books"], other["books"]) = (json!("one"), json!("one"));
+            }
+            let all = connections(&BTreeMap::from([("CONNECTION_A".into(), one), ("CONNECTION_B".into(), other)]));
+            let said: Vec<String> =
+                all.into_iter().filter_map(|one| one.settings.err()).map(|all| all[0].to_string()).collect();
+            assert!(
+                said.iter().all(|text| text.contains("number_prefix") && text.contains("choose another")),
+                "{said:?}"
+            );
+            said.len()
+        };
+        for (mine, theirs) in [("S-", "S-"), ("S-", "s-"), ("S", "S-"), ("S-", "S-2"), ("shop", "SH")] {
+            assert_eq!(refused(mine, theirs, true), 2, "{mine} {theirs}");
+            assert_eq!(refused(mine, theirs, false), 0, "other books number their own: {mine} {theirs}");
+        }
+        for (mine, theirs) in [("S-", "T-"), ("S1-", "S2-"), ("AS-", "S-")] {
+            assert_eq!(refused(mine, theirs, true), 0, "{mine} {theirs}");
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use rust_decimal::Decimal;
+
 use super::settings::Settings;
 
 /// What a name stands for.
@@ -35,14 +37,22 @@ impl Settings {
         labels.map(|(key, kind, label)| Named { key, kind, label: label.clone() }).collect()
     }
 
-    /// Puts the ledger's ids, by key, in the place of names.
-    pub fn resolve(&mut self, ids: &BTreeMap<String, String>) {
+    /// Puts the ledger's ids, by key, in the place of names, and beside each tax code of `taxes` the rate that it has there.
+    pub fn resolve(&mut self, ids: &BTreeMap<String, String>, rates: &BTreeMap<String, Decimal>) {
         for (key, _, label) in labels(self) {
             if let Some(id) = ids.get(&key) {
                 label.clone_from(id);
             }
         }
+        for (at, entry) in self.taxes.iter_mut().enumerate() {
+            entry.code_rate = rates.get(&code_key(at)).copied();
+        }
     }
+}
+
+/// The key of a tax code in `taxes`.
+pub fn code_key(at: usize) -> String {
+    format!("taxes[{at}].code")
 }
 
 fn labels(settings: &mut Settings) -> Vec<(String, NamedKind, &mut String)> {
@@ -54,7 +64,7 @@ fn labels(settings: &mut Settings) -> Vec<(String, NamedKind, &mut String)> {
     all.extend(settings.sales_tax_code.as_mut().map(|label| ("sales_tax_code".to_owned(), NamedKind::TaxCode, label)));
     all.extend(settings.no_tax.as_mut().map(|label| ("no_tax".to_owned(), NamedKind::TaxCode, label)));
     let taxes = settings.taxes.iter_mut().enumerate();
-    all.extend(taxes.map(|(at, entry)| (format!("taxes[{at}].code"), NamedKind::TaxCode, &mut entry.code)));
+    all.extend(taxes.map(|(at, entry)| (code_key(at), NamedKind::TaxCode, &mut entry.code)));
     let included = settings.included_tax.as_mut();
     all.extend(included.map(|tax| ("included_tax.code".to_owned(), NamedKind::TaxCode, &mut tax.code)));
     all

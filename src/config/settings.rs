@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::ConfigError;
+use super::names::code_key;
 use super::taxes::{IncludedTax, TaxEntry};
 use crate::books::document::LineRole;
 use crate::books::rules::LedgerName;
@@ -297,6 +298,14 @@ impl Settings {
     /// The code of the taxes (title, rate) that Shopify charged on one line: the first entry that fits.
     pub fn tax_code(&self, country: Option<&str>, taxes: &[(&str, Decimal)]) -> Option<&str> {
         self.taxes.iter().find(|entry| entry.is_for(country) && entry.fits(taxes)).map(|entry| entry.code.as_str())
+    }
+
+    /// The rate of the code that these taxes are meant for, where it is another one than theirs; and which entry says so.
+    pub fn code_of_another_rate(&self, country: Option<&str>, taxes: &[(&str, Decimal)]) -> Option<(String, Decimal)> {
+        let mut entries = self.taxes.iter().enumerate();
+        let (at, entry) =
+            entries.find(|(_, entry)| entry.is_for(country) && entry.is_meant(taxes) && !entry.fits(taxes))?;
+        Some((code_key(at), entry.code_rate?))
     }
 
     /// The code of a tax of 0 %: only of an entry that states this rate.

@@ -17,7 +17,8 @@ pub struct IncludedTax {
 }
 
 /// One row of the tax map; every condition that is given must hold. A row without conditions, or with a country alone,
-/// stands for every tax there, also for several on one line. One with `untaxed` stands for goods and delivery without tax.
+/// stands for every tax there that has the rate of its code, also for several on one line. One with `untaxed` stands for
+/// goods and delivery without tax.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaxEntry {
@@ -38,6 +39,9 @@ pub struct TaxEntry {
     pub untaxed: bool,
     /// The ledger's tax code.
     pub code: String,
+    /// The rate that the code has in the ledger, once preflight read it.
+    #[serde(skip)]
+    pub code_rate: Option<Decimal>,
 }
 
 impl TaxEntry {
@@ -46,8 +50,16 @@ impl TaxEntry {
         self.country.as_deref().is_none_or(|wanted| country.is_some_and(|given| wanted.eq_ignore_ascii_case(given)))
     }
 
-    /// True if it stands for these taxes (title, rate) of one line.
+    /// True if it stands for these taxes (title, rate) of one line. Where it names no rate, they have to be of its code's:
+    /// the ledger would compute another tax, and report it under another rate.
     pub(super) fn fits(&self, taxes: &[(&str, Decimal)]) -> bool {
+        let is_of_the_code =
+            |rate| self.rate.is_some() || self.rates.is_some() || self.code_rate.is_none_or(|own| own == rate);
+        self.is_meant(taxes) && is_of_the_code(taxes.iter().map(|(_, rate)| *rate).sum::<Decimal>())
+    }
+
+    /// True if its conditions hold for these taxes, whatever the rate of its code.
+    pub(super) fn is_meant(&self, taxes: &[(&str, Decimal)]) -> bool {
         if self.untaxed {
             return false;
         }

@@ -287,6 +287,8 @@ mod tests {
         let html = page(one.clone());
         assert!(html.contains("Company 1 &#38; Sons") && html.contains("value=\"1\" required checked"), "{html}");
         assert!(html.contains("action=\"/api/connections/main/confirm\""));
+        assert!(html.contains("action=\"/api/connections/main/decline\"") && html.contains("Not ours"), "{html}");
+        assert!(html.contains("type=\"hidden\" name=\"company\" value=\"1\""), "what the page showed: {html}");
         let html = page(ConnectionView { unconfirmed: vec![company("1"), company("2")], ..one });
         assert!(!html.contains("checked"), "{html}");
     }

@@ -13,7 +13,7 @@ struct Begin {
 }
 
 #[derive(Deserialize)]
-struct Confirm {
+struct Shown {
     company: String,
 }
 
@@ -35,14 +35,23 @@ pub async fn answer(
             told(books.finish_consent(&callback).await)
         }
         "/confirm" => {
-            let Confirm { company } = request.json().await?;
+            let Shown { company } = request.json().await?;
             told(books.confirm(connection, &company).await)
         }
-        "/disconnect" => told(books.disconnect(connection).await.map(|not_told| json!({ "not_told": not_told }))),
+        "/decline" => {
+            let Shown { company } = request.json().await?;
+            told(books.decline(connection, &company).await.map(left))
+        }
+        "/disconnect" => told(books.disconnect(connection).await.map(left)),
         "/preflight" => checked(books.preflight(connection).await),
         _ => return Ok(None),
     };
     response.map(Some)
+}
+
+/// What was given back, and what the ledger could not be told of it.
+fn left(not_told: Option<String>) -> serde_json::Value {
+    json!({ "not_told": not_told })
 }
 
 /// The report, or why there is none.

@@ -74,7 +74,7 @@ pub async fn answer(mut request: Request, env: &Env, method: Method, path: &str)
         (false, ["api", "connections", connection, "preflight"]) => {
             act(&mut request, env, &variables, connection, "preflight").await
         }
-        (true, ["api", "connections", connection, action @ ("confirm" | "disconnect" | "preflight")]) => {
+        (true, ["api", "connections", connection, action @ ("confirm" | "decline" | "disconnect" | "preflight")]) => {
             act(&mut request, env, &variables, connection, action).await
         }
         (false, ["api", "privacy", connection]) => {
@@ -248,7 +248,8 @@ async fn act(
 ) -> Result<Response> {
     let content = request.headers().get("content-type")?.unwrap_or_default();
     let is_form = content.starts_with("application/x-www-form-urlencoded");
-    let company = if action == "confirm" { company(request, is_form).await? } else { String::new() };
+    let company =
+        if matches!(action, "confirm" | "decline") { company(request, is_form).await? } else { String::new() };
     let all = config::connections(variables);
     let Some(found) = all.iter().find(|one| one.id == connection) else {
         return problem(404, "unknown_connection", "no connection of that id is configured");
@@ -256,7 +257,7 @@ async fn act(
     let told: Told<Value> = question(env, found, &format!("/{action}"), &json!({"company": company})).await?;
     match (told, is_form) {
         (Ok(body), true) => match body["not_told"].as_str() {
-            Some(why) => page(200, &failed("Disconnected here only", why)),
+            Some(why) => page(200, &failed("Given up here only", why)),
             None => see_other("/connect"),
         },
         (Ok(body), false) => Response::from_json(&body),

@@ -216,15 +216,9 @@ impl Stand {
     fn new(state: &State, env: &Env) -> Self {
         let variables = variables::read(env);
         let key = |name: &str| variable(&variables, name).unwrap_or("");
-        let cipher = TokenCipher::new(key("TOKEN_KEY"), RuntimeRandom).and_then(|cipher| {
-            // Only while a key is being replaced.
-            match key("TOKEN_KEY_PREVIOUS") {
-                "" => Ok(cipher),
-                previous => cipher.with_previous(previous),
-            }
-        });
-        let cipher: Box<dyn Cipher> = match cipher {
-            Ok(cipher) => Box::new(cipher),
+        let cipher: Box<dyn Cipher> = match TokenCipher::new(key("TOKEN_KEY"), RuntimeRandom) {
+            // There is a previous one only while a key is being replaced.
+            Ok(cipher) => Box::new(cipher.with_previous(key("TOKEN_KEY_PREVIOUS"))),
             Err(_) => Box::new(NoCipher),
         };
         let storage = || state.storage();

@@ -96,7 +96,8 @@ pub struct Posted {
     pub party_id: Option<String>,
     /// True if it is voided or deleted.
     pub void: bool,
-    /// True if it names the Shopify order (id) that it is for, or has no place to name it.
+    /// True if it names the Shopify order (id) that it is for, or has no place to name it. Of money also that it settles
+    /// what it is to settle: one transaction may pay several documents of an order, under one reference.
     pub names_order: bool,
     /// What the ledger remarks on it although it stored it: our name for it, and our sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -59,6 +59,15 @@ pub struct Company {
     pub name: String,
 }
 
+/// A consent as the ledger knows it: what came with it is told by this from what stood before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsentEvent {
+    /// The ledger's id of it.
+    pub id: String,
+    /// When it was begun here.
+    pub began_at: DateTime<Utc>,
+}
+
 /// Why there are no new tokens.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
@@ -195,13 +204,19 @@ impl Provider {
         }
     }
 
-    /// The companies; none if the token opens nothing that this program can use.
-    pub fn read_who(&self, realm: &str, response: &Response) -> Result<Vec<Company>, TokenError> {
+    /// The ledger's id of the consent that brought a token, if the token says it.
+    pub fn event(&self, access_token: &str) -> Option<String> {
+        match self.ledger {
+            LedgerName::QuickBooks => None,
+            LedgerName::Xero => xero::oauth::event(access_token),
+        }
+    }
+
+    /// The companies that a consent was given for; none if its token opens nothing that this program can use.
+    pub fn read_who(&self, realm: &str, event: Option<&str>, response: &Response) -> Result<Vec<Company>, TokenError> {
         match (response.status, self.ledger) {
             (200, LedgerName::QuickBooks) => Ok(quickbooks::oauth::read_who(realm, &response.body)),
-            (200, LedgerName::Xero) => {
-                Ok(xero::oauth::read_connections(&response.body).into_iter().map(|(_, company)| company).collect())
-            }
+            (200, LedgerName::Xero) => Ok(xero::oauth::consented(&response.body, event)),
             (401 | 403, _) => Ok(Vec::new()),
             (status, _) => Err(TokenError::Later(status)),
         }
@@ -227,16 +242,28 @@ impl Provider {
         }
     }
 
-    /// What has to be deleted after that answer, if anything.
-    pub fn leave_further(&self, tokens: &Tokens, company: &str, response: &Response) -> Option<Request> {
+    /// What has to be deleted after that answer, if anything: of a consent only what came with it.
+    pub fn leave_further(
+        &self,
+        tokens: &Tokens,
+        company: &str,
+        consent: Option<&ConsentEvent>,
+        response: &Response,
+    ) -> Option<Request> {
         match self.ledger {
             LedgerName::QuickBooks => None,
             LedgerName::Xero => {
-                let connections = xero::oauth::read_connections(&response.body);
-                let (id, _) = connections.into_iter().find(|(_, one)| one.id == company)?;
-                Some(xero::oauth::delete(&self.api, &tokens.access_token, &id))
+                let all = xero::oauth::read_connections(&response.body);
+                let found = all.into_iter().find(|one| one.company.id == company)?;
+                let goes = consent.is_none_or(|consent| found.came_with(consent));
+                goes.then(|| xero::oauth::delete(&self.api, &tokens.access_token, &found.id))
             }
         }
+    }
+
+    /// True if a consent can be given back although nobody knows which companies came with it.
+    pub fn leaves_as_a_whole(&self) -> bool {
+        self.ledger == LedgerName::QuickBooks
     }
 }
 

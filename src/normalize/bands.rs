@@ -45,12 +45,15 @@ pub(super) fn bands(case: &Case<'_>, line: &Line, taxes: &[TaxLine]) -> Result<O
     }
     // A tax is rounded, so that its share is only known so well; the rest goes where it changes no tax.
     let slack: Decimal = charged.iter().map(|(tax, _)| cent / (rate(tax) + rate(tax))).sum();
+    // Where amounts are converted, they were rounded in the buyer's currency before.
+    let rounded = cent + buyers_cent(case);
+    let unsure: Decimal = rounded + charged.iter().map(|(tax, _)| rounded / (rate(tax) + rate(tax))).sum::<Decimal>();
     let (mut bands, mut left) = (Vec::new(), net);
     for (tax, amount) in charged {
         let share = case.round(amount / rate(tax));
         let base = share.min(left);
         // Beyond what was charged they are on the same amount, one on the other: no parts of it.
-        if base <= Decimal::ZERO || share - base > slack + off {
+        if base <= Decimal::ZERO || share - base > unsure {
             return Ok(None);
         }
         left -= base;
@@ -67,6 +70,13 @@ pub(super) fn bands(case: &Case<'_>, line: &Line, taxes: &[TaxLine]) -> Result<O
         _ => bands.last_mut().into_iter().for_each(|(base, _)| *base += left),
     }
     Ok((bands.len() > 1).then_some(bands))
+}
+
+/// A minor unit of the buyer's currency as it is booked, where that is another one.
+fn buyers_cent(case: &Case<'_>) -> Decimal {
+    let is_converted = conversions(case) > 0 && !case.presentment_total.is_zero();
+    let cent = case.order.presentment_currency().minor_unit();
+    if is_converted { cent * case.total / case.presentment_total } else { Decimal::ZERO }
 }
 
 /// The lines that a delivery of several rates became; nothing where it is one line.

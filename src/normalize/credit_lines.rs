@@ -11,7 +11,7 @@ use super::owed::{Goods, Owed};
 use super::refunds::key_of;
 use super::returns::{Returned, Taken, taken};
 use super::rounding::bound;
-use super::tax::{assumed, line_taxes, untaxed};
+use super::tax::{assumed, line_taxes, own_part, untaxed};
 use super::{Case, bands};
 use crate::books::document::{DocumentKey, Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::Hold;
@@ -115,7 +115,7 @@ fn returned_line(
         return Ok(());
     }
     let sold = line_taxes(case, entry.role, entry.taxes)?;
-    let tax = sold.own_part(case, all_tax);
+    let tax = own_part(case, entry.taxes, all_tax)?;
     let remitted = if sold.marketplace.is_zero() { Decimal::ZERO } else { all_tax - tax };
     // What was sold without tax comes back under the same code.
     let bare = if sold.own.amount.is_zero() { LineTax::none(&sold.own.code) } else { untaxed(case) };

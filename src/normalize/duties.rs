@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 
 use super::lines::{REMITTED, unplaced};
 use super::returns::{Reading, Taken};
-use super::tax::line_taxes;
+use super::tax::{line_taxes, own_part};
 use super::{Case, missing};
 use crate::books::document::{Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::Hold;
@@ -60,7 +60,7 @@ pub(super) fn lines(case: &Case<'_>, mode: TaxMode) -> Result<Vec<Line>, Hold> {
     let mut marketplace = Decimal::ZERO;
     for (part, band) in (1..).zip(bands(case, case.side)?) {
         let sold = line_taxes(case, LineRole::Duties, band.taxes)?;
-        let own = case.round(sold.own_part(case, band.tax));
+        let own = own_part(case, band.taxes, band.tax)?;
         let remitted = if sold.marketplace.is_zero() { Decimal::ZERO } else { band.tax - own };
         marketplace += remitted;
         let within = match (case.order.taxes_included, mode) {

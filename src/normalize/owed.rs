@@ -2,6 +2,8 @@
 //! paid, what an exchange left over, money beyond the total. Each refund, the oldest first, settles of it what its money
 //! comes to beyond its own lines, and what one refund settled is no longer owed to the next.
 
+use std::collections::BTreeMap;
+
 use rust_decimal::Decimal;
 
 use super::Case;
@@ -11,6 +13,7 @@ use super::lines::{sum, tax_mode};
 use super::returns::{Returned, Returns, Taken, taken};
 use super::rounding::bound;
 use super::sale::Target;
+use crate::books::computation::percent;
 use crate::books::document::{Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::Hold;
 use crate::config::TaxBooking;
@@ -85,6 +88,8 @@ pub(super) struct Owed<'a, 'b> {
     exchanged: Vec<Line>,
     /// What was paid beyond the total and stands in the sale as such, in the currency that is booked.
     overpaid: Decimal,
+    /// The rates of the sale by how a line's source names them.
+    rates: BTreeMap<String, Decimal>,
 }
 
 impl<'a, 'b> Owed<'a, 'b> {
@@ -110,7 +115,8 @@ impl<'a, 'b> Owed<'a, 'b> {
         let exchanged = sale.lines.iter().filter(|line| line.role == LineRole::RefundDifferences);
         let exchanged = exchanged.map(|line| Line { source: exchanged_source(line), ..line.clone() }).collect();
         let overpaid = if case.input.booked.has_overpayment() { case.overpaid } else { Decimal::ZERO };
-        Ok(Self { goods, lowered, exchanged, overpaid })
+        let rates = sale.lines.iter().map(|line| (percent(line.tax.rate), line.tax.rate)).collect();
+        Ok(Self { goods, lowered, exchanged, overpaid, rates })
     }
 
     /// The goods taken off before a refund that its money beyond its own lines pays for: those that it pays in full, and of
@@ -184,12 +190,12 @@ impl<'a, 'b> Owed<'a, 'b> {
         settled
     }
 
-    /// The tax of a booked line that settled an exchange, also where taxes are lines of their own.
+    /// The tax of a booked line that names its rate, also where taxes are lines of their own.
     fn tax_of(&self, case: &Case<'_>, booked: &Line) -> Decimal {
-        let rate = self.exchanged.iter().find(|line| line.source == booked.source).map(|line| line.tax.rate);
+        let rate = booked.source.split_once(':').and_then(|(_, rate)| self.rates.get(rate));
         match case.input.settings.tax {
             TaxBooking::Codes => booked.tax.amount,
-            TaxBooking::Line => case.round(booked.unit_price * rate.unwrap_or_default()),
+            TaxBooking::Line => case.round(booked.unit_price * rate.copied().unwrap_or_default()),
         }
     }
 
@@ -226,7 +232,10 @@ impl<'a, 'b> Owed<'a, 'b> {
         let own = taken(case, one.refund, one.reading, Side::Presentment)?;
         let own: Decimal = own.iter().map(|line| booked_amount(case, line.with_tax)).sum();
         let crumbs = if conversions(case) == 0 { Decimal::ZERO } else { bound(case, booked.len() + conversions(case)) };
-        let beyond = all - overpaid - of(LineRole::RefundDifferences) - of(LineRole::Rounding) - own;
+        let differences = booked.iter().filter(|line| line.role == LineRole::RefundDifferences);
+        let on_top = |line: &Line| if mode == TaxMode::Exclusive { self.tax_of(case, line) } else { Decimal::ZERO };
+        let differences: Decimal = differences.map(|line| line.amount(case.currency) + on_top(line)).sum();
+        let beyond = all - overpaid - differences - of(LineRole::Rounding) - own;
         let beyond = if beyond > crumbs { buyers_amount(case, beyond) } else { Decimal::ZERO };
         let (_, left) = self.pay_goods(case, one, beyond, crumbs);
         let left = booked_amount(case, left);

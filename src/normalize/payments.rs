@@ -166,12 +166,14 @@ pub(super) fn payments(
     for receipt in &receipts.list {
         cumulated += receipt.amount;
         if let Some(total) = in_receipt(series, receipt) {
+            note_drift(case, &receipt.key, receipt.moved, total);
             booked += total;
             continue;
         }
         let standing = case.input.booked.parts_of(&receipt.key);
         let upto = share(case, target.booked, cumulated, target.presentment);
         if !standing.is_empty() {
+            let before = booked;
             booked += standing.iter().map(|one| one.total).sum::<Decimal>();
             documents.extend(standing.iter().copied().cloned());
             // Of a receipt that pays several documents, some payments may stand and the others not yet.
@@ -181,6 +183,8 @@ pub(super) fn payments(
                 documents.extend(payment(case, receipt, upto - booked, series, &standing)?);
                 booked = upto;
             }
+            // What it really came to may become known only after it was booked.
+            note_drift(case, &receipt.key, receipt.moved, booked - before);
             continue;
         }
         let amount = upto - booked;
@@ -203,7 +207,7 @@ fn in_receipt(series: &Series, receipt: &Receipt) -> Option<Decimal> {
                 .and_then(|body| body.cash.as_ref())
                 .is_some_and(|cash| cash.reference == receipt.reference)
     };
-    series.sales.iter().find(is_it).map(|one| one.total)
+    series.sales.iter().filter(is_it).map(|one| one.total).reduce(|one, other| one + other)
 }
 
 /// What a payment is in the buyer's currency, if that is known.
@@ -342,14 +346,19 @@ pub(super) fn said(order: &Order, returned: Decimal) -> Decimal {
     let rounding = order.cash_rounding(Side::Presentment);
     let whole = order.total(Side::Presentment).unwrap_or_default();
     let now = order.current_total(Side::Presentment).unwrap_or(if is_refunded { Decimal::ZERO } else { whole });
-    let shop_total = order.total(Side::Shop).unwrap_or_default();
-    let outstanding = match (order.one_currency(), shop_total.is_zero()) {
-        (true, _) | (_, true) => order.outstanding(),
-        _ => order.presentment_currency().round(order.outstanding() * whole / shop_total),
-    };
-    let net = (now - outstanding).max(Decimal::ZERO);
+    let net = (now - outstanding(order)).max(Decimal::ZERO);
     let said = (net + returned).min(whole);
     if said.is_zero() { said } else { said + rounding }
+}
+
+/// What a snapshot says is outstanding, in the buyer's currency.
+pub(super) fn outstanding(order: &Order) -> Decimal {
+    let (whole, shop_total) =
+        (order.total(Side::Presentment).unwrap_or_default(), order.total(Side::Shop).unwrap_or_default());
+    match (order.one_currency(), shop_total.is_zero()) {
+        (true, _) | (_, true) => order.outstanding(),
+        _ => order.presentment_currency().round(order.outstanding() * whole / shop_total),
+    }
 }
 
 /// By how much what the order says may be off: it states what is outstanding in the shop's currency only.

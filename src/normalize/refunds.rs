@@ -42,6 +42,7 @@ pub(super) fn refunds(
         placed += amount;
         let is_ours = ours(&one.refund.id);
         if is_ours && frozen(case, one, amount, &mut documents) {
+            shares(case, one, amount)?;
             let parts = case.input.booked.parts_of(&key_of(one)).into_iter().filter_map(Document::itemised);
             owed.settled(case, one, &parts.flat_map(|body| &body.lines).collect::<Vec<_>>())?;
             continue;
@@ -140,8 +141,22 @@ struct Money<'a> {
     buyers: Decimal,
 }
 
-/// Each transaction's share of the refund; together exactly the refund.
+/// The money that leaves an account, where any does.
 fn moneys<'a>(case: &mut Case<'_>, one: &Returned<'a>, total: Decimal) -> Result<Vec<Money<'a>>, Hold> {
+    let shares = shares(case, one, total)?.into_iter().filter(|(_, amount, _)| *amount > Decimal::ZERO);
+    let money = |(transaction, amount, buyers): (&'a Transaction, Decimal, Decimal)| {
+        Ok(Money { transaction, account: case.payment_account(&transaction.gateway)?, amount, buyers })
+    };
+    shares.map(money).collect()
+}
+
+/// Each transaction's share of the refund, as booked and in the buyer's currency; together exactly the refund. What really
+/// moved at another rate is written down, also where it becomes known only after the refund was booked.
+fn shares<'a>(
+    case: &mut Case<'_>,
+    one: &Returned<'a>,
+    total: Decimal,
+) -> Result<Vec<(&'a Transaction, Decimal, Decimal)>, Hold> {
     let (mut cumulated, mut booked) = (Decimal::ZERO, Decimal::ZERO);
     let mut all = Vec::new();
     for transaction in &one.transactions {
@@ -152,9 +167,7 @@ fn moneys<'a>(case: &mut Case<'_>, one: &Returned<'a>, total: Decimal) -> Result
         booked = upto;
         let moved = transaction.amount_set.map(|set| set.on(Side::Shop));
         note_drift(case, &DocumentKey::refund(transaction.id.as_str()), moved, amount);
-        if amount > Decimal::ZERO {
-            all.push(Money { transaction, account: case.payment_account(&transaction.gateway)?, amount, buyers });
-        }
+        all.push((*transaction, amount, buyers));
     }
     Ok(all)
 }

@@ -3,14 +3,15 @@
 
 mod shipping;
 
+use chrono::{DateTime, FixedOffset};
 use rust_decimal::Decimal;
 
 use super::lines::role_of;
-use super::payments::presentment_amount;
+use super::payments::{inexact, outstanding, presentment_amount};
 use super::{Case, duties, missing};
 use crate::books::document::LineRole;
 use crate::books::hold::Hold;
-use crate::shopify::money::Side;
+use crate::shopify::money::{Id, Side};
 use crate::shopify::order::{LineItem, TaxLine};
 use crate::shopify::{Refund, Transaction};
 
@@ -67,19 +68,25 @@ pub(super) struct Returns<'a> {
 pub(super) struct Gone<'a> {
     item: &'a LineItem,
     quantity: Decimal,
+    /// Units of it that refunds took back.
+    before: Decimal,
 }
 
 impl Returns<'_> {
     /// What the order comes to once everything that was taken off without being paid back is off it, buyer's currency.
-    /// Shopify's own figure, where its snapshot knows of all refunds; else worked out from them.
-    pub fn left(&self, case: &Case<'_>) -> Result<Decimal, Hold> {
+    /// Shopify's own figure, where its snapshot knows of all refunds; else worked out from them. It is above the order's
+    /// total only where more is outstanding than that leaves: refunds gave back what was `received` beyond it, and an edit
+    /// came after them.
+    pub fn left(&self, case: &Case<'_>, received: Decimal) -> Result<Decimal, Hold> {
         let whole = case.presentment_total;
         let mut all = self.paid.iter().chain(&self.unpaid);
         let known = |one: &Returned<'_>| case.input.state.snapshot_refunds.contains(&one.refund.id);
         if let Some(current) = case.order.current_total(Side::Presentment).filter(|_| all.all(known)) {
             let refunded: Decimal = self.paid.iter().map(|one| one.money).sum();
             let now = current + case.order.cash_rounding(Side::Presentment);
-            return Ok((now + refunded).min(whole));
+            let (owed, inexact) = (received + outstanding(case.order), inexact(case));
+            let most = if owed > whole + inexact { owed + inexact } else { whole };
+            return Ok((now + refunded).min(most));
         }
         Ok((whole - self.unpaid_value(case)?).max(Decimal::ZERO))
     }
@@ -160,9 +167,8 @@ pub(super) fn returns<'a>(case: &Case<'a>) -> Result<Returns<'a>, Hold> {
         let one = Returned { refund, transactions, money, value, takes, reading };
         if money.is_zero() { unpaid.push(one) } else { paid.push(one) }
     }
-    let age = |one: &Returned<'_>| (one.refund.at(), one.refund.id.as_str().len(), one.refund.id.clone());
-    paid.sort_by_key(age);
-    unpaid.sort_by_key(age);
+    paid.sort_by(|one, other| age(one.refund).cmp(&age(other.refund)));
+    unpaid.sort_by(|one, other| age(one.refund).cmp(&age(other.refund)));
     Ok(Returns { paid, unpaid, gone: gone(case) })
 }
 
@@ -267,7 +273,7 @@ pub(super) fn taken<'a>(
         let mut tax = item.tax(side, one).ok_or_else(|| missing(&at("total_tax_set")))?;
         let sold = order.line_items.iter().find(|line| line.id == item.line_item_id);
         if let Some(sold) = sold.filter(|_| reading.fill && subtotal.is_zero()) {
-            (subtotal, tax) = share_of(case, sold, item.quantity.0, side)?;
+            (subtotal, tax) = share_of(case, sold, before(case, refund, &sold.id), item.quantity.0, side)?;
         }
         let on_top = !order.taxes_included || reading.net_goods;
         all.push(Taken {
@@ -301,8 +307,27 @@ fn whole(role: LineRole, name: &str, amount: Decimal) -> Taken<'static> {
     }
 }
 
-/// The share of some units in a line: subtotal in the order's own convention, and tax.
-fn share_of(case: &Case<'_>, sold: &LineItem, quantity: Decimal, side: Side) -> Result<(Decimal, Decimal), Hold> {
+/// Units of a line that older refunds took back.
+fn before(case: &Case<'_>, refund: &Refund, line: &Id) -> Decimal {
+    let older = case.input.state.refunds.values().filter(|one| age(one) < age(refund));
+    let items = older.flat_map(|one| &one.refund_line_items).filter(|one| one.line_item_id == *line);
+    items.map(|one| one.quantity.0).sum()
+}
+
+/// The oldest refund comes first; of the same moment the one with the smaller id.
+fn age(refund: &Refund) -> (Option<DateTime<FixedOffset>>, usize, &Id) {
+    (refund.at(), refund.id.as_str().len(), &refund.id)
+}
+
+/// The share of some units in a line, of which others left `before`: subtotal in the order's own convention, and tax. With
+/// those before them they make up what was charged for so many, so that all units come to exactly the line.
+fn share_of(
+    case: &Case<'_>,
+    sold: &LineItem,
+    before: Decimal,
+    quantity: Decimal,
+    side: Side,
+) -> Result<(Decimal, Decimal), Hold> {
     let one = case.order.one_currency();
     let currency = case.order.currency_of(side);
     let price = sold.unit_price(side, one).ok_or_else(|| missing("line_items[].price_set"))?;
@@ -312,7 +337,8 @@ fn share_of(case: &Case<'_>, sold: &LineItem, quantity: Decimal, side: Side) -> 
     if sold.quantity.0.is_zero() {
         return Ok((Decimal::ZERO, Decimal::ZERO));
     }
-    let share = |whole: Decimal| currency.round(whole * quantity / sold.quantity.0);
+    let upto = |whole: Decimal, units: Decimal| currency.round(whole * units / sold.quantity.0);
+    let share = |whole: Decimal| upto(whole, before + quantity) - upto(whole, before);
     Ok((share(price * sold.quantity.0 - discount), share(tax)))
 }
 
@@ -323,8 +349,9 @@ fn gone<'a>(case: &Case<'a>) -> Vec<Gone<'a>> {
         refunds.filter(|one| one.line_item_id == item.id).map(|one| one.quantity.0).sum()
     };
     let left = |item: &'a LineItem| {
-        let quantity = item.quantity.0 - item.current_quantity?.0 - refunded(item);
-        (quantity > Decimal::ZERO).then_some(Gone { item, quantity })
+        let before = refunded(item);
+        let quantity = item.quantity.0 - item.current_quantity?.0 - before;
+        (quantity > Decimal::ZERO).then_some(Gone { item, quantity, before })
     };
     case.order.line_items.iter().filter_map(left).collect()
 }
@@ -332,7 +359,7 @@ fn gone<'a>(case: &Case<'a>) -> Vec<Gone<'a>> {
 impl<'a> Gone<'a> {
     /// As something taken back.
     pub fn taken(&self, case: &Case<'_>, side: Side) -> Result<Taken<'a>, Hold> {
-        let (subtotal, tax) = share_of(case, self.item, self.quantity, side)?;
+        let (subtotal, tax) = share_of(case, self.item, self.before, self.quantity, side)?;
         Ok(Taken {
             source: format!("line:{}", self.item.id.0),
             role: role_of(self.item),

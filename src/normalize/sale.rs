@@ -14,7 +14,7 @@ use super::lines::{sale_lines, shipping_source, sum, tax_mode};
 use super::notes::note_reading;
 use super::returns::{Returns, Taken, taken};
 use super::rounding::bound;
-use super::tax::{line_taxes, untaxed};
+use super::tax::{own_part, untaxed};
 use super::{Case, bands, number};
 use crate::books::document::{DocumentKey, Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
@@ -37,7 +37,7 @@ pub(super) struct Target {
 /// `received` is all that was ever paid, in the buyer's currency.
 pub(super) fn target(case: &Case<'_>, received: Decimal, returns: &Returns<'_>) -> Result<Target, Hold> {
     let whole = case.presentment_total;
-    let left = if case.order.cancelled_at.is_some() { Decimal::ZERO } else { returns.left(case)? };
+    let left = if case.order.cancelled_at.is_some() { Decimal::ZERO } else { returns.left(case, received)? };
     let presentment = received.max(left);
     Ok(Target {
         presentment,
@@ -196,9 +196,8 @@ fn taxes_within(case: &Case<'_>, line: &Line, one: &Taken<'_>) -> Result<(Decima
         let rate = if line.tax.amount.is_zero() { Decimal::ZERO } else { line.tax.rate };
         return Ok((case.round(one.with_tax * rate / (Decimal::ONE + rate)), Decimal::ZERO));
     }
-    let sold = line_taxes(case, one.role, one.taxes)?;
-    let own = sold.own_part(case, one.tax);
-    if sold.marketplace.is_zero() {
+    let own = own_part(case, one.taxes, one.tax)?;
+    if one.taxes.iter().all(|tax| tax.channel_liable != Some(true)) {
         return Ok((own, Decimal::ZERO));
     }
     // What is left of it by rounding goes with the last of the goods.

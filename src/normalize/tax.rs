@@ -20,12 +20,16 @@ pub(super) struct LineTaxes {
     pub marketplace: Decimal,
 }
 
-impl LineTaxes {
-    /// The seller's part of `tax`, which is some or all of these taxes.
-    pub fn own_part(&self, case: &Case<'_>, tax: Decimal) -> Decimal {
-        let all = self.own.amount + self.marketplace;
-        if all.is_zero() { Decimal::ZERO } else { case.round(tax * self.own.amount / all) }
+/// The seller's part of `tax`, which is some or all of what a line's `taxes` come to; the rest a marketplace remits.
+pub(super) fn own_part(case: &Case<'_>, taxes: &[TaxLine], tax: Decimal) -> Result<Decimal, Hold> {
+    let (mut all, mut own) = (Decimal::ZERO, Decimal::ZERO);
+    for line in taxes {
+        let amount = line.amount(case.side, case.order.one_currency());
+        let amount = amount.ok_or_else(|| missing("tax_lines[].price_set"))?;
+        all += amount;
+        own += if line.channel_liable == Some(true) { Decimal::ZERO } else { amount };
     }
+    Ok(if all.is_zero() { Decimal::ZERO } else { case.round(tax * own / all) })
 }
 
 /// The highest rate that is believed; far above every tax there is.
@@ -181,11 +185,12 @@ pub(super) fn zero_code<'a>(case: &Case<'a>, line: &TaxLine) -> Option<&'a str> 
 fn unmapped(case: &Case<'_>, taxes: &[&TaxLine]) -> Hold {
     let named: Vec<String> =
         taxes.iter().map(|one| format!("\"{}\" at rate {}", short(&one.title), rate(one))).collect();
+    let pairs: Vec<(&str, Decimal)> = taxes.iter().map(|one| (one.title.as_str(), rate(one))).collect();
+    let meant = case.input.settings.code_of_another_rate(country(case), &pairs);
+    let meant = meant.map(|(key, rate)| format!("; the code of {key} is for the rate {}", rate.normalize()));
     let country = country(case).unwrap_or("(unknown; the setting `country` says it for orders without an address)");
-    Hold::new(
-        HoldReason::TaxUnmapped,
-        format!("no entry of `taxes` fits {} for country {country}", named.join(" with ")),
-    )
+    let text = format!("no entry of `taxes` fits {} for country {country}", named.join(" with "));
+    Hold::new(HoldReason::TaxUnmapped, text + &meant.unwrap_or_default())
 }
 
 fn short(title: &str) -> String {

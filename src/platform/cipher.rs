@@ -29,8 +29,8 @@ impl Key {
 /// The cipher over `TOKEN_KEY`.
 pub struct TokenCipher<R> {
     key: Key,
-    /// While the key is being replaced: the one before it, which only opens.
-    previous: Option<Key>,
+    /// While the key is being replaced: the one before it, which only opens, or that it is malformed.
+    previous: Option<Result<Key, CipherError>>,
     random: R,
 }
 
@@ -40,9 +40,23 @@ impl<R: Random> TokenCipher<R> {
         Ok(Self { key: Key::read(key)?, previous: None, random })
     }
 
-    /// The key before this one (`TOKEN_KEY_PREVIOUS`). What it sealed is sealed anew when it is next stored.
-    pub fn with_previous(self, key: &str) -> Result<Self, CipherError> {
-        Ok(Self { previous: Some(Key::read(key)?), ..self })
+    /// The key before this one (`TOKEN_KEY_PREVIOUS`), if any. What it sealed is sealed anew when it is next stored. One
+    /// that is malformed matters only to what this key does not open.
+    pub fn with_previous(self, key: &str) -> Self {
+        let previous = (!key.trim().is_empty()).then(|| Key::read(key).map_err(|_| CipherError::Previous));
+        Self { previous, ..self }
+    }
+
+    /// The key that something was sealed with.
+    fn key(&self, id: &str) -> Result<&Key, CipherError> {
+        if self.key.id == id {
+            return Ok(&self.key);
+        }
+        match &self.previous {
+            Some(Ok(key)) if key.id == id => Ok(key),
+            Some(Err(malformed)) => Err(malformed.clone()),
+            _ => Err(CipherError::Sealed),
+        }
     }
 }
 
@@ -58,8 +72,7 @@ impl<R: Random> Cipher for TokenCipher<R> {
 
     fn open(&self, sealed: &str) -> Result<String, CipherError> {
         let (id, text) = sealed.strip_prefix("v1:").and_then(|rest| rest.split_once(':')).ok_or(CipherError::Sealed)?;
-        let mut keys = std::iter::once(&self.key).chain(&self.previous);
-        let key = keys.find(|key| key.id == id).ok_or(CipherError::Sealed)?;
+        let key = self.key(id)?;
         let bytes = STANDARD.decode(text).map_err(|_| CipherError::Sealed)?;
         let (nonce, body) = bytes.split_at_checked(NONCE_BYTES).ok_or(CipherError::Sealed)?;
         let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|_| CipherError::Sealed)?;
@@ -107,11 +120,24 @@ mod tests {
     #[test]
     fn the_previous_key_opens_and_the_present_one_seals() {
         let before = cipher(7).seal("refresh-token").unwrap();
-        let rotated = cipher(8).with_previous(&STANDARD.encode([7; 32])).unwrap();
+        let rotated = cipher(8).with_previous(&STANDARD.encode([7; 32]));
         assert_eq!(rotated.open(&before).unwrap(), "refresh-token");
         let after = rotated.seal("refresh-token").unwrap();
         assert_eq!(cipher(8).open(&after).unwrap(), "refresh-token", "the previous key is needed no more");
         assert_eq!(cipher(7).open(&after), Err(CipherError::Sealed));
+    }
+
+    #[test]
+    fn a_malformed_previous_key_stands_in_nobodys_way_and_is_named_where_it_is_needed() {
+        let (before, now) = (cipher(7).seal("refresh-token").unwrap(), cipher(8).seal("refresh-token").unwrap());
+        let rotated = cipher(8).with_previous("not a key");
+        assert_eq!(rotated.open(&now).unwrap(), "refresh-token");
+        assert_eq!(rotated.open(&rotated.seal("next").unwrap()).unwrap(), "next");
+        let problem = rotated.open(&before).unwrap_err();
+        assert_eq!(problem, CipherError::Previous);
+        assert!(problem.to_string().contains("TOKEN_KEY_PREVIOUS must be 32 bytes"), "{problem}");
+        let empty = cipher(8).with_previous(" ");
+        assert_eq!(empty.open(&before), Err(CipherError::Sealed), "there is none");
     }
 
     #[test]

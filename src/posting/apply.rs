@@ -139,8 +139,12 @@ impl Desk<'_> {
         match (result, seat.ride) {
             (Followed::Other(applied), _) => Ok(applied),
             (Followed::Go, Ride::Fresh | Ride::Again) => Ok(Applied::Continue),
-            // What was planned before the news of today is not the last word: the order is decided upon again.
-            (Followed::End(Ending::Held(_) | Ending::Obstructed(..)), Ride::Again) => Ok(Applied::Continue),
+            // What was planned before the news of today is not the last word: the order is decided upon again. That it
+            // was tried too often is.
+            (Followed::End(Ending::Held(hold)), Ride::Again) if hold.reason != HoldReason::RetriesExhausted => {
+                Ok(Applied::Continue)
+            }
+            (Followed::End(Ending::Obstructed(..)), Ride::Again) => Ok(Applied::Continue),
             (Followed::End(ending), Ride::Fresh | Ride::Again) => {
                 orders::end(self.sql, at, &ending, seat.call.seen, self.now).map(|()| Applied::Ended)
             }

@@ -54,6 +54,8 @@ pub struct Call {
     pub request: WireRequest,
     /// True if it was sent before and nobody knows what came of it: then a refusal does not mean that it was not done.
     pub again: bool,
+    /// True if it goes alone: the same was sent before, and in the end was not there.
+    pub alone: bool,
 }
 
 /// What a call is for.

@@ -14,8 +14,8 @@ use super::grant::{self, Source, Stored, Unconfirmed, Unreadable};
 use super::{leaving, orders, tokens};
 use crate::books::rules::LedgerName;
 use crate::config::Connection;
-use crate::ledgers::oauth::{Company, TokenError, Tokens, provider};
-use crate::platform::time::iso;
+use crate::ledgers::oauth::{Company, ConsentEvent, TokenError, Tokens, provider};
+use crate::platform::time::{iso, parse_iso};
 use crate::platform::{HttpError, Request, Response, Sql, SqlError, transaction};
 
 /// How long a consent page may stay open.
@@ -123,8 +123,11 @@ impl Books<'_> {
         if grant::has_own_account(self, ledger, id) {
             let provider = provider(ledger, self.variables);
             let response = self.platform.http.send(provider.own_account(&credentials)).await?;
-            let tokens = provider.read_tokens(&response, "", self.platform.clock.now())?;
-            return self.take(connection, ledger, tokens, "", Source::OwnAccount).await;
+            let tokens = match provider.read_tokens(&response, "", self.platform.clock.now()) {
+                Err(TokenError::Client(_)) => return refused(tokens::no_custom_connection(id)),
+                read => read?,
+            };
+            return self.take(connection, ledger, tokens, "", None).await;
         }
         let random: String = (0..4).map(|_| format!("{:016x}", self.platform.random.bits())).collect();
         let state = format!("{id}.{random}");
@@ -138,7 +141,7 @@ impl Books<'_> {
     pub async fn finish_consent(&self, callback: &Callback) -> Result<Consented, Declined> {
         let now = self.platform.clock.now();
         let known = transaction(self.platform.sql, |sql| use_state(sql, &callback.state, now))?;
-        let Some(redirect_uri) = known else {
+        let Some(State { redirect_uri, began_at }) = known else {
             return refused(
                 "this consent was not begun here, is older than ten minutes or was used before; begin again",
             );
@@ -158,29 +161,33 @@ impl Books<'_> {
         let request = provider.exchange(&credentials, &callback.code, &redirect_uri);
         let response = self.platform.http.send(request).await?;
         let tokens = provider.read_tokens(&response, "", self.platform.clock.now())?;
-        self.take(connection, ledger, tokens, &callback.realm, Source::Consent).await
+        self.take(connection, ledger, tokens, &callback.realm, Some(began_at)).await
     }
 
-    /// Asks the ledger what new tokens open, and keeps them if they are for these books.
+    /// Asks the ledger what new tokens were granted for, and keeps them if it is for these books. `began_at` is when the
+    /// consent was begun; an own account has none.
     async fn take(
         &self,
         connection: &Connection,
         ledger: LedgerName,
         tokens: Tokens,
         realm: &str,
-        source: Source,
+        began_at: Option<DateTime<Utc>>,
     ) -> Result<Consented, Declined> {
         let provider = provider(ledger, self.variables);
         let Some(request) = provider.who(&tokens.access_token, realm) else {
             return refused("the ledger's answer names no company; begin again");
         };
         let response = self.asked(connection, request).await?;
-        let companies = provider.read_who(realm, &response)?;
+        let event =
+            began_at.and_then(|began_at| Some(ConsentEvent { id: provider.event(&tokens.access_token)?, began_at }));
+        let companies = provider.read_who(realm, event.as_ref().map(|event| event.id.as_str()), &response)?;
         if companies.is_empty() {
             return refused("the consent opens no company; begin again and choose one");
         }
+        let source = began_at.map_or(Source::OwnAccount, |_| Source::Consent);
         let (connection_id, at) = (connection.id.clone(), self.platform.clock.now());
-        let consent = Unconfirmed { tokens, companies, connection: connection_id, source, at };
+        let consent = Unconfirmed { tokens, companies, connection: connection_id, source, at, event };
         match self.accept(connection, ledger, consent.clone()).await {
             Err(Declined::Refused(why)) => match self.give_back(ledger, &consent).await {
                 Ok(()) => refused(why),
@@ -197,7 +204,7 @@ impl Books<'_> {
         ledger: LedgerName,
         consent: Unconfirmed,
     ) -> Result<Consented, Declined> {
-        let Unconfirmed { tokens, mut companies, source, at, .. } = consent;
+        let Unconfirmed { tokens, mut companies, source, at, event, .. } = consent;
         let names: Vec<&str> = companies.iter().map(|one| one.name.as_str()).collect();
         let names = names.join("\", \"");
         let of_another = |own: &str| {
@@ -237,7 +244,7 @@ impl Books<'_> {
                 Some(own) => of_another(&format!("\"{}\"", own.name)),
                 None => {
                     let connection = connection.id.clone();
-                    let waiting = Unconfirmed { tokens, companies: companies.clone(), connection, source, at };
+                    let waiting = Unconfirmed { tokens, companies: companies.clone(), connection, source, at, event };
                     grant::put_unconfirmed(self, &waiting)?;
                     Ok(Consented::Unconfirmed(companies))
                 }
@@ -294,7 +301,7 @@ impl Books<'_> {
     }
 
     /// The consent that waits for an admin's word, and the company that the page showed.
-    fn waiting_for(&self, company: &str) -> Result<(Unconfirmed, Company), Declined> {
+    pub(super) fn waiting_for(&self, company: &str) -> Result<(Unconfirmed, Company), Declined> {
         let Some(waiting) = grant::unconfirmed(self)? else {
             return Err(Declined::Missing("no company waits for confirmation; connect the ledger first".into()));
         };
@@ -345,12 +352,21 @@ fn remember_state(sql: &dyn Sql, state: &str, redirect_uri: &str, now: DateTime<
     sql.exec("INSERT INTO oauth_states (hash, redirect_uri, expires_at) VALUES (?, ?, ?)", &params).map(drop)
 }
 
-/// The redirect address of a state that is known and not too old. It is used up, whatever follows.
-fn use_state(sql: &dyn Sql, state: &str, now: DateTime<Utc>) -> Result<Option<String>, SqlError> {
+/// What is known of a consent that was begun.
+struct State {
+    redirect_uri: String,
+    began_at: DateTime<Utc>,
+}
+
+/// A state that is known and not too old. It is used up, whatever follows.
+fn use_state(sql: &dyn Sql, state: &str, now: DateTime<Utc>) -> Result<Option<State>, SqlError> {
     let statement = "DELETE FROM oauth_states WHERE hash = ? RETURNING redirect_uri, expires_at";
     let rows = sql.exec(statement, &[long_hash(state).into()])?;
     let Some(row) = rows.first() else { return Ok(None) };
-    (row.text("expires_at")? >= iso(now)).then(|| row.text("redirect_uri")).transpose()
+    let Some(expires_at) = parse_iso(&row.text("expires_at")?).filter(|at| iso(*at) >= iso(now)) else {
+        return Ok(None);
+    };
+    Ok(Some(State { redirect_uri: row.text("redirect_uri")?, began_at: expires_at - STATE_LIVES }))
 }
 
 fn long_hash(state: &str) -> String {

@@ -200,6 +200,22 @@ pub fn is_of_another(sql: &dyn Sql, order: &OrderRef, sale: &ForeignSale) -> Res
     Ok(!rows.is_empty())
 }
 
+/// True if what was found stands for another document of these books already.
+pub fn is_of_another_document(
+    sql: &dyn Sql,
+    order: &OrderRef,
+    document: &Document,
+    ledger_id: &str,
+) -> Result<bool, SqlError> {
+    let [connection, order_id] = order.params();
+    let rows = sql.exec(
+        "SELECT 1 AS found FROM documents WHERE json_extract(posted, '$.ledger_id') = ?1 AND kind = ?2
+         AND (connection, order_id, document_key) <> (?3, ?4, ?5) LIMIT 1",
+        &[ledger_id.into(), document.kind().as_str().into(), connection, order_id, document.key.as_str().into()],
+    )?;
+    Ok(!rows.is_empty())
+}
+
 /// The ledger refuses to write a document of a wrong total anew: it counts as tried.
 pub fn cannot_be_corrected(sql: &dyn Sql, order: &OrderRef, key: &DocumentKey) -> Result<(), SqlError> {
     let [connection, order_id] = order.params();

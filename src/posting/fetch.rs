@@ -30,7 +30,7 @@ pub fn want(sql: &dyn Sql, at: &OrderRef) -> Result<(), SqlError> {
 fn wanted(sql: &dyn Sql, connection: &str, now: DateTime<Utc>) -> Result<Vec<OrderRef>, SqlError> {
     let rows = sql.exec(
         "SELECT order_id FROM orders WHERE wants_fetch = 1 AND connection = ?1 AND due_at <= ?2 AND marks < ?3
-         ORDER BY marks, priority, first_seen_at, due_at LIMIT ?4",
+         ORDER BY max(marks, 1), priority, first_seen_at, due_at LIMIT ?4",
         &[connection.into(), iso(now).into(), MOST_MARKS.into(), ORDERS.into()],
     )?;
     let at = |id: String| OrderRef { connection: connection.to_owned(), order_id: id };

@@ -23,7 +23,7 @@ use super::schema::{clear_meta, meta, set_meta};
 use super::standing::Warning;
 use crate::books::rules::LedgerName;
 use crate::config::{Connection, variable, variable_for};
-use crate::ledgers::oauth::{Company, Tokens, prefix};
+use crate::ledgers::oauth::{Company, ConsentEvent, Tokens, prefix};
 use crate::platform::{CipherError, Sql, SqlError, transaction};
 
 const COMPANY: &str = "company";
@@ -87,7 +87,7 @@ impl Stored {
     }
 }
 
-/// The tokens of a consent that nobody confirmed yet, and the companies that they open.
+/// The tokens of a consent that nobody confirmed yet, and the companies that it was given for.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Unconfirmed {
     pub tokens: Tokens,
@@ -95,6 +95,9 @@ pub struct Unconfirmed {
     pub connection: String,
     pub source: Source,
     pub at: DateTime<Utc>,
+    /// Which consent it is, where the ledger says so.
+    #[serde(default)]
+    pub event: Option<ConsentEvent>,
 }
 
 /// When what was granted, and when it ends. Nothing in it is secret.
@@ -275,11 +278,11 @@ pub fn held(books: &Books<'_>, ledger: LedgerName, connection: &Connection) -> R
     let Some(sealed) = meta(books.platform.sql, TOKENS)? else { return Ok(None) };
     let stored: Option<Stored> = match books.platform.cipher.open(&sealed) {
         Ok(opened) => serde_json::from_str(&opened).ok(),
-        Err(CipherError::Sealed) => match grant(books.platform.sql)? {
+        Err(error @ (CipherError::Sealed | CipherError::Previous)) => match grant(books.platform.sql)? {
             Grant { source: source @ Source::OwnAccount, connection, .. } => {
                 Some(Stored { tokens: Tokens::only_refresh(""), seed: String::new(), connection, source })
             }
-            _ => return Err(CipherError::Sealed.into()),
+            _ => return Err(error.into()),
         },
         Err(error) => return Err(error.into()),
     };
@@ -332,10 +335,15 @@ pub fn put_unconfirmed(books: &Books<'_>, unconfirmed: &Unconfirmed) -> Result<(
     Ok(set_meta(sql, UNCONFIRMED, &sealed)?)
 }
 
+/// The consent that waits is forgotten.
+pub fn drop_unconfirmed(sql: &dyn Sql) -> Result<(), SqlError> {
+    clear_meta(sql, UNCONFIRMED)
+}
+
 /// Nobody confirmed the consent in time: it is forgotten, and `message` says so.
 pub fn forget_unconfirmed(books: &Books<'_>, message: &str) -> Result<(), SqlError> {
     transaction(books.platform.sql, |sql| {
-        clear_meta(sql, UNCONFIRMED)?;
+        drop_unconfirmed(sql)?;
         each(books, |id, now| alerts::open(sql, now, id, NOBODY_CONFIRMED, message))
     })
 }

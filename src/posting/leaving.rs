@@ -1,7 +1,9 @@
-//! Giving back what a ledger granted: when an admin lets go of it, when a consent is refused, and when nobody confirms one.
+//! Giving back what a ledger granted: when an admin lets go of it, when a consent is refused by the books or by an admin, and
+//! when nobody confirms one.
 //!
 //! A ledger's connection to a company is the app's, not a consent's: what is given back here ends there for every set of
-//! books that uses the same app. So a consent is given back only for companies that no other books hold through it.
+//! books that uses the same app. So a consent is given back only for companies that no other books hold through it, and at
+//! Xero, where a token opens all that its user ever connected, only for those that came with this very consent.
 
 use chrono::Duration;
 
@@ -11,7 +13,7 @@ use super::grant::{self, Unconfirmed};
 use super::tokens;
 use crate::books::rules::LedgerName;
 use crate::config::{Connection, Settings, variable_for};
-use crate::ledgers::oauth::{Credentials, Tokens, prefix, provider};
+use crate::ledgers::oauth::{ConsentEvent, Credentials, Tokens, prefix, provider};
 use crate::platform::{Response, SqlError};
 
 /// How long a consent waits for an admin's word.
@@ -49,7 +51,21 @@ impl Books<'_> {
             (None, None) => return Err("there is no token to give back".into()),
         };
         let credentials = tokens::credentials(self, ledger, client).map_err(|refused| refused.to_string())?;
-        self.leave(ledger, &credentials, &tokens, &[&settings.company]).await
+        self.leave(ledger, &credentials, &tokens, &[&settings.company], None).await
+    }
+
+    /// An admin says: the company whose consent waits is not ours. `company` is the id that the page showed. Returns what
+    /// the ledger could not be told.
+    pub async fn decline(&self, id: &str, company: &str) -> Result<Option<String>, Declined> {
+        let connection = self.connection(id).ok_or_else(|| unknown(id))?;
+        let Ok(settings) = &connection.settings else {
+            return Err(Declined::Refused("the connection's settings cannot be read".into()));
+        };
+        let (consent, _) = self.waiting_for(company)?;
+        // First forgotten: nobody can confirm what is being given back.
+        grant::drop_unconfirmed(self.platform.sql)?;
+        self.platform.sql.sync().await?;
+        Ok(self.give_back(settings.ledger, &consent).await.err().map(|why| not_told(&why)))
     }
 
     /// A consent that is not used is given back. An own account has no consent that could be.
@@ -67,13 +83,17 @@ impl Books<'_> {
         let credentials = tokens::credentials(self, ledger, &consent.connection);
         let credentials = credentials.map_err(|refused| refused.to_string())?;
         let provider = provider(ledger, self.variables);
+        // Where nobody knows what came with it, it may be what another Worker uses.
+        if consent.event.is_none() && !provider.leaves_as_a_whole() {
+            return Ok(());
+        }
         let (mut tokens, now) = (consent.tokens.clone(), self.platform.clock.now());
         if provider.leaves_by_access_token() && tokens.expires_at <= now {
             let response = self.told(provider.refresh(&credentials, &tokens.refresh_token)).await?;
             let renewed = provider.read_tokens(&response, &tokens.refresh_token, now);
             tokens = renewed.map_err(|error| error.to_string())?;
         }
-        self.leave(ledger, &credentials, &tokens, &companies).await
+        self.leave(ledger, &credentials, &tokens, &companies, consent.event.as_ref()).await
     }
 
     /// True if other books hold the company through the same app.
@@ -93,11 +113,12 @@ impl Books<'_> {
         credentials: &Credentials,
         tokens: &Tokens,
         companies: &[&str],
+        consent: Option<&ConsentEvent>,
     ) -> Result<(), String> {
         let provider = provider(ledger, self.variables);
         let response = self.told(provider.leave(credentials, tokens)).await?;
         for company in companies {
-            if let Some(request) = provider.leave_further(tokens, company, &response) {
+            if let Some(request) = provider.leave_further(tokens, company, consent, &response) {
                 self.told(request).await?;
             }
         }
@@ -120,7 +141,7 @@ impl Books<'_> {
         }
         let names: Vec<&str> = consent.companies.iter().map(|one| one.name.as_str()).collect();
         let message = format!(
-            "nobody confirmed the consent for \"{}\" within a day, and it was given back; connect again on the page \
+            "nobody confirmed the consent for \"{}\" within a day, and it was dropped; connect again on the page \
              /connect, and confirm the company there",
             names.join("\", \"")
         );

@@ -16,7 +16,7 @@ use super::stopped;
 use super::writes;
 use crate::books::calendar::Calendar;
 use crate::books::hold::{Hold, HoldReason};
-use crate::config::{Connection, Settings};
+use crate::config::{Connection, CurrencySide, Settings};
 use crate::journal::{self, AdjustmentRecord};
 use crate::ledgers::{Ledger, Operation};
 use crate::normalize::{self, Adjustment, Booked, Cutover, Desired, Documents, Input, PERSONAL, told};
@@ -220,12 +220,27 @@ impl Desk<'_> {
                     self.wait(self.heard_at + ORPHAN_GRACE)
                 }
                 Some(hold) => self.end(Ending::Held(hold.clone())),
-                None => self.end(Ending::Synced(desired.notice.clone())),
+                None => self.synced(desired),
             },
             Some(Step::Create(document)) => self.write(Operation::Create, document, posted, claims),
             Some(Step::Update(document)) => self.write(Operation::Update, document, posted, claims),
             Some(Step::Void(document)) => self.void(document, posted),
         }
+    }
+
+    /// Everything is posted. What money came to in the shop's currency when it moved only Shopify's own answer says: where it
+    /// can be had, the order is fetched once for the notes on it.
+    fn synced(&self, desired: &Documents) -> Result<Action, SqlError> {
+        let is_wanted = desired.stamp.side == CurrencySide::Shop && self.state.lacks_shop_amounts();
+        let again = match self.fetching {
+            Fetching::Now if is_wanted => {
+                fetch::want(self.books.platform.sql, &self.row.at)?;
+                Some(self.now())
+            }
+            Fetching::At(until) if is_wanted => Some(until),
+            _ => None,
+        };
+        self.end(Ending::Synced(desired.notice.clone(), again))
     }
 
     /// Nothing new goes out while the settings do not fit the ledger.

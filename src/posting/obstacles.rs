@@ -251,7 +251,7 @@ pub fn passed(
 pub fn ended(sql: &dyn Sql, order: &OrderRef, ending: &Ending, now: DateTime<Utc>) -> Result<(), SqlError> {
     for one in all(sql)?.into_iter().filter(|one| one.probe.as_ref() == Some(order)) {
         match ending {
-            Ending::Synced(_) => remove(sql, &one, now)?,
+            Ending::Synced(..) => remove(sql, &one, now)?,
             Ending::Later(_) | Ending::Retry(_) => {}
             Ending::Ignored(..) | Ending::Held(_) | Ending::Obstructed(..) => {
                 set_probe(sql, &one.key, None)?;

@@ -103,11 +103,12 @@ pub fn load(sql: &dyn Sql, at: &OrderRef) -> Result<Option<OrderRow>, SqlError> 
     sql.exec(&statement, &at.params())?.first().map(read).transpose()
 }
 
-/// The orders that are due: those that crashed least first, live ones before backfill, those tried least, the oldest.
-/// With `live` the others are left out.
+/// The orders that are due: live ones before backfill, those tried least, the oldest; last the suspects, which were in
+/// more than one turn that never ended. With `live` the others are left out.
 pub fn due(sql: &dyn Sql, now: DateTime<Utc>, count: usize, live: bool) -> Result<Vec<OrderRow>, SqlError> {
     let statement = format!(
-        "SELECT {COLUMNS} FROM orders WHERE due_at <= ? AND priority <= ? ORDER BY marks, priority, attempts, first_seen_at, order_id LIMIT ?"
+        "SELECT {COLUMNS} FROM orders WHERE due_at <= ? AND priority <= ?
+         ORDER BY max(marks, 1), priority, attempts, first_seen_at, order_id LIMIT ?"
     );
     let count = i64::try_from(count).unwrap_or(20);
     let lowest = Value::Int((!live).into());

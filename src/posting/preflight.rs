@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::alerts;
@@ -59,6 +60,9 @@ struct Checked {
     problems: String,
     /// The ledger's ids of what the settings name, by key.
     ids: BTreeMap<String, String>,
+    /// The rates that the ledger has for the codes of `taxes`, by key.
+    #[serde(default)]
+    rates: BTreeMap<String, Decimal>,
 }
 
 /// What dates and currencies need to know of the company.
@@ -146,7 +150,7 @@ pub fn resolve_names(sql: &dyn Sql, connections: &mut [Connection]) -> Result<()
         if let Some(checked) = checked(sql, connection)?
             && let Ok(settings) = &mut connection.settings
         {
-            settings.resolve(&checked.ids);
+            settings.resolve(&checked.ids, &checked.rates);
         }
     }
     Ok(())
@@ -347,6 +351,7 @@ impl Books<'_> {
             doubted: false,
             problems: named.join("; "),
             ids: examined.ids,
+            rates: examined.rates,
         };
         transaction(sql, |sql| {
             set_meta(sql, FACTS, &text(&facts)?)?;

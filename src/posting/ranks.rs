@@ -38,7 +38,9 @@ pub fn dispute_rank(dispute: &Dispute) -> String {
     u8::from(!dispute.is_open()).to_string()
 }
 
+/// The last status, and of two copies in that the one that says what moved in the shop's currency: only fetched ones do.
 pub fn transaction_rank(transaction: &Transaction) -> String {
     let last_word = u8::from(!transaction.is_pending()) + u8::from(transaction.status == "success");
-    format!("{last_word}|{}", sortable(transaction.at()))
+    let rank = 2 * last_word + u8::from(transaction.amount_set.is_some());
+    format!("{rank}|{}", sortable(transaction.at()))
 }

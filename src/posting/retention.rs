@@ -1,5 +1,6 @@
 //! Nothing personal is kept longer than it is needed: orders that are settled are reduced to their money facts once nothing
-//! happened to them for the time that the settings name, and bodies that belong to no order go. A few at a time.
+//! happened to them for the time that the settings name, and bodies that belong to no order go, unless a person still has to
+//! see to them. A few at a time.
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -23,9 +24,10 @@ fn cutoff(connection: &Connection, now: DateTime<Utc>) -> String {
     iso(now - Duration::days(days))
 }
 
+/// Bodies that may go: what could not be read and what a customer asks for are held until a person has seen to them.
 fn loose(sql: &dyn Sql, connection: &Connection, now: DateTime<Utc>) -> Result<Vec<i64>, SqlError> {
     let statement = format!(
-        "SELECT e.seq FROM events e WHERE e.connection = ? AND {LOOSE} AND e.received_at < ?
+        "SELECT e.seq FROM events e WHERE e.connection = ? AND {LOOSE} AND e.outcome <> 'held' AND e.received_at < ?
              AND EXISTS (SELECT 1 FROM event_chunks c WHERE c.event_seq = e.seq) ORDER BY e.seq LIMIT ?"
     );
     let params = [connection.id.as_str().into(), cutoff(connection, now).into(), LOOSE_BODIES.into()];

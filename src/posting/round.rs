@@ -301,7 +301,7 @@ fn size(call: &Call) -> usize {
 fn parcels(ledger: &dyn Ledger, calls: Parcel, alone: &BTreeSet<OrderRef>) -> Vec<Parcel> {
     let mut parcels: Vec<(Option<Group>, usize, Parcel)> = Vec::new();
     for (row, call) in calls {
-        let group = if alone.contains(&row.at) { None } else { ledger.group(&call.request) };
+        let group = if call.alone || alone.contains(&row.at) { None } else { ledger.group(&call.request) };
         let bytes = size(&call);
         let fits = |(other, size, parcel): &&mut (Option<Group>, usize, Parcel)| {
             let most = group.as_ref().map_or(0, |group| group.most);
@@ -353,7 +353,7 @@ fn call_again(sql: &dyn Sql, part: &Carried) -> Result<Call, SqlError> {
             (Stage::Parties, Purpose::CreateParty(PartyCall { party, identity, known }), request.clone())
         }
     };
-    Ok(Call { order: part.order.clone(), seen: orders::ALL_NEWS, stage, purpose, request, again: true })
+    Ok(Call { order: part.order.clone(), seen: orders::ALL_NEWS, stage, purpose, request, again: true, alone: false })
 }
 
 /// The key of several requests as one: other requests, or the same under other keys, give another.

@@ -68,7 +68,7 @@ CREATE TABLE IF NOT EXISTS documents (
     generation INTEGER NOT NULL DEFAULT 1, updates INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (connection, order_id, document_key)
 );
-CREATE INDEX IF NOT EXISTS documents_by_ledger_id ON documents (json_extract(posted, '$.ledger_id'));
+CREATE INDEX IF NOT EXISTS documents_by_ledger_id ON documents (json_extract(posted, '$.ledger_id'), kind);
 
 -- The write log: every change as it goes over the wire, recorded before it is sent.
 CREATE TABLE IF NOT EXISTS writes (

@@ -98,7 +98,9 @@ pub async fn access_token(books: &Books<'_>, connection: &Connection, expired: b
         Err(error @ TokenError::Later(_)) => return Err(Refused::Later(error.to_string())),
         Err(error @ TokenError::Client(_)) => {
             grant::has_answer(books.platform.sql)?;
-            return Err(Refused::Person(error.to_string()));
+            let own = way.chain.source == Source::OwnAccount;
+            let why = if own { no_custom_connection(way.chain.client(connection)) } else { error.to_string() };
+            return Err(Refused::Person(why));
         }
         Err(error @ TokenError::Dead) => {
             grant::died(books, &sent, &error.to_string())?;
@@ -168,6 +170,16 @@ pub fn credentials(books: &Books<'_>, ledger: LedgerName, connection: &str) -> R
         value.ok_or_else(|| Refused::Person(format!("set the secret {name}")))
     };
     Ok(Credentials { client_id: read("CLIENT_ID")?, client_secret: read("CLIENT_SECRET")? })
+}
+
+/// What to do about an app of a connection's own that Xero does not take for a Custom Connection.
+pub fn no_custom_connection(connection: &str) -> String {
+    let id = connection.to_ascii_uppercase();
+    format!(
+        "the secret XERO_CLIENT_ID_{id} makes this a Custom Connection, and Xero refuses its id and secret as one; correct \
+         XERO_CLIENT_ID_{id} and XERO_CLIENT_SECRET_{id}, or set an ordinary app's as XERO_CLIENT_ID and \
+         XERO_CLIENT_SECRET, without _{id}"
+    )
 }
 
 /// Begins a refresh, unless one is under way.

@@ -170,16 +170,17 @@ impl Desk<'_> {
                 pause
             }
         };
-        match pause {
-            Some(until) => Ok(Followed::Other(Applied::Pause(until))),
-            None => self.retry(call, why).map(Followed::End),
+        match (pause, self.retry(call, why)?) {
+            // An order that fails by itself keeps the connection in its pauses, and is given up all the same.
+            (Some(until), Ending::Retry(_)) => Ok(Followed::Other(Applied::Pause(until))),
+            (_, ending) => Ok(Followed::End(ending)),
         }
     }
 
     fn retry(&self, call: &Call, why: &str) -> Result<Ending, SqlError> {
         let Some(row) = orders::load(self.sql, &call.order)? else { return Ok(Ending::Retry(self.now)) };
         if row.retrying_since.is_some_and(|since| self.now - since > GIVE_UP) {
-            let text = format!("tried {} times; last: {why}", row.attempts + 1);
+            let text = format!("tried for {} days; last: {why}", GIVE_UP.num_days());
             return Ok(Ending::Held(Hold::new(HoldReason::RetriesExhausted, text)));
         }
         // The same chance for all of a batch: what waits together is sent again together.

@@ -156,8 +156,9 @@ impl Books<'_> {
         }
         let (guilty, mut picked): (Vec<OrderRow>, Vec<OrderRow>) =
             due.into_iter().partition(|row| row.marks >= MOST_MARKS);
-        let marks = picked.first().map_or(0, |row| row.marks);
-        picked.retain(|row| row.marks == marks);
+        // One turn that was cut off says nothing of anybody: who was in it goes on with those who were in none.
+        let marks = picked.first().map_or(0, |row| row.marks.max(1));
+        picked.retain(|row| row.marks.max(1) == marks);
         picked.truncate(together(marks).min(count));
         transaction(sql, |sql| {
             for row in guilty {
@@ -166,9 +167,7 @@ impl Books<'_> {
             Ok::<(), SqlError>(())
         })?;
         self.begin(now).await?;
-        if marks > 0 {
-            self.try_out(&picked).await?;
-        }
+        self.try_out(picked.iter().filter(|row| row.marks > 0)).await?;
         transaction(sql, |sql| orders::mark(sql, &picked))?;
         sql.sync().await?;
         Ok(picked)
@@ -176,7 +175,7 @@ impl Books<'_> {
 
     /// Finds out one by one, without sending anything, which order cannot even be decided upon: what crashes here is
     /// held by the next turn, and takes nobody with it.
-    async fn try_out(&self, suspects: &[OrderRow]) -> Result<(), SqlError> {
+    async fn try_out(&self, suspects: impl Iterator<Item = &OrderRow>) -> Result<(), SqlError> {
         let sql = self.platform.sql;
         for row in suspects {
             orders::set_marks(sql, &row.at, MOST_MARKS)?;

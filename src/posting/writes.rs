@@ -107,6 +107,22 @@ pub fn epoch(sql: &dyn Sql, order: &OrderRef, document: &Document, operation: Op
     rows.first().map_or(Ok(0), |row| row.int("n"))
 }
 
+/// True if this operation on this document was sent before, nobody knew what came of it, and it was not there.
+pub fn came_to_nothing(
+    sql: &dyn Sql,
+    order: &OrderRef,
+    document: &Document,
+    operation: Operation,
+) -> Result<bool, SqlError> {
+    let [connection, order_id] = order.params();
+    let rows = sql.exec(
+        "SELECT 1 AS found FROM writes WHERE connection = ? AND order_id = ? AND document_key = ? AND operation = ?
+         AND state = 'absent' AND first_sent_at IS NOT NULL LIMIT 1",
+        &[connection, order_id, document.key.as_str().into(), operation.as_str().into()],
+    )?;
+    Ok(!rows.is_empty())
+}
+
 /// True if a document was found standing in the ledger instead of being written by this object.
 pub fn was_adopted(sql: &dyn Sql, order: &OrderRef, key: &DocumentKey) -> Result<bool, SqlError> {
     let [connection, order_id] = order.params();

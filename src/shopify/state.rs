@@ -52,10 +52,12 @@ impl OrderState {
         }
     }
 
-    /// Takes in a transaction; a final status replaces an open one, never the other way round.
+    /// Takes in a transaction; a final status replaces an open one, never the other way round. Of two copies in the same
+    /// status the one that says what moved in the shop's currency stays.
     pub fn add_transaction(&mut self, transaction: Transaction) {
+        let word = |one: &Transaction| (finality(one), one.amount_set.is_some());
         let known = self.transactions.get(&transaction.id);
-        if known.is_none_or(|known| finality(&transaction) > finality(known)) {
+        if known.is_none_or(|known| word(&transaction) > word(known)) {
             self.transactions.insert(transaction.id.clone(), transaction);
         }
     }
@@ -70,6 +72,14 @@ impl OrderState {
         let explained: BTreeSet<&Id> =
             self.refunds.values().flat_map(|refund| &refund.transactions).map(|one| &one.id).collect();
         self.transactions.values().find(|one| one.is_refund() && !explained.contains(&one.id))
+    }
+
+    /// True if money moved in another currency than the shop's, and nobody said yet what it came to there: webhooks do not,
+    /// the Admin API does.
+    pub fn lacks_shop_amounts(&self) -> bool {
+        let moved = |one: &Transaction| one.is_receipt() || one.is_refund();
+        self.snapshot.as_ref().is_some_and(|order| !order.one_currency())
+            && self.transactions.values().any(|one| moved(one) && one.amount_set.is_none())
     }
 
     /// Successful sales and captures, oldest first (then by id).
@@ -92,5 +102,36 @@ fn finality(transaction: &Transaction) -> u8 {
         "success" => 2,
         "failure" | "error" => 1,
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(status: &str, set: bool) -> Transaction {
+        let money = |amount: &str, code: &str| serde_json::json!({"amount": amount, "currency_code": code});
+        let set = set
+            .then(|| serde_json::json!({"shop_money": money("12.77", "CAD"), "presentment_money": money("9", "USD")}));
+        let body = serde_json::json!({"id": 1, "kind": "sale", "status": status, "amount": "9.00", "amount_set": set});
+        serde_json::from_value(body).unwrap()
+    }
+
+    #[test]
+    fn the_copy_that_says_what_moved_stays_whichever_came_first() {
+        let mut copies = vec![told("pending", true), told("success", false), told("success", true)];
+        for _ in 0..copies.len() {
+            copies.rotate_left(1);
+            for reversed in [false, true] {
+                let mut state = OrderState::default();
+                let mut copies = copies.clone();
+                if reversed {
+                    copies.reverse();
+                }
+                copies.into_iter().for_each(|one| state.add_transaction(one));
+                let kept = state.transactions.values().next().unwrap();
+                assert!(kept.status == "success" && kept.amount_set.is_some());
+            }
+        }
     }
 }

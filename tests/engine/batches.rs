@@ -236,3 +236,55 @@ fn one_shopify_customer_in_three_currencies_is_three_parties() {
         assert_eq!(ids.len(), 3, "{company:?}");
     }
 }
+
+#[test]
+fn a_customer_at_whom_the_ledger_fails_each_time_keeps_nobody_elses_customer_out() {
+    for company in [Company::QuickBooksUs, Company::XeroUk] {
+        let bench = Bench::new(company);
+        let poison = Fault { body_contains: Some("Doe 5".into()), ..Fault::next(FaultKind::Error500) };
+        bench.fail(poison.repeated(u32::MAX));
+        backlog(&bench, 11..21, 10);
+        bench.run_for(Duration::hours(1));
+        let left = unfinished(&bench);
+        assert_eq!(left.len(), 1, "{company:?}: {left:?}");
+        assert_eq!((left[0]["order_id"].as_str(), left[0]["state"].as_str()), ("5700000000015", "retrying"));
+    }
+}
+
+#[test]
+fn a_document_at_which_the_ledger_fails_each_time_keeps_nobody_and_is_held_after_a_week() {
+    for company in [Company::QuickBooksUs, Company::XeroUk] {
+        let expected = {
+            let bench = Bench::new(company);
+            backlog(&bench, 1..3, 2);
+            backlog(&bench, 11..22, 2);
+            bench.run();
+            bench.ledger(company)
+        };
+        let bench = Bench::new(company);
+        backlog(&bench, 1..3, 2);
+        bench.run();
+        backlog(&bench, 11..21, 2);
+        // Whatever carries a document of order 15; the questions for it do not name the order.
+        let poison = Fault { body_contains: Some("(#15)".into()), ..Fault::next(FaultKind::Error500) };
+        bench.fail(poison.repeated(u32::MAX));
+        bench.run_for(Duration::hours(1));
+        let left = unfinished(&bench);
+        assert_eq!(left.len(), 1, "{company:?}: {left:?}");
+        assert_eq!((left[0]["order_id"].as_str(), left[0]["state"].as_str()), ("5700000000015", "retrying"));
+        // News come and go meanwhile.
+        bench.run_for(Duration::days(3));
+        backlog(&bench, 21..22, 2);
+        bench.run_for(Duration::days(5));
+        let left = unfinished(&bench);
+        assert_eq!(left.len(), 1, "{company:?}: {left:?}");
+        assert_eq!((left[0]["state"].as_str(), left[0]["reason"].as_str()), ("held", "retries_exhausted"));
+        assert_eq!(left[0]["due_at"], "", "{company:?}: nothing is tried any more");
+        // The ledger was put right, and a person releases the order.
+        bench.world.borrow_mut().faults.clear();
+        bench.release("5700000000015");
+        bench.run();
+        assert!(unfinished(&bench).is_empty(), "{company:?}: {:?}", unfinished(&bench));
+        assert_eq!(bench.ledger(company), expected, "{company:?}");
+    }
+}

@@ -357,3 +357,18 @@ fn an_own_account_that_was_refused_once_is_asked_again() {
     bench.run();
     assert_eq!((standing(&bench), bench.ledger(company).len()), (Standing::Connected, 2));
 }
+
+#[test]
+fn an_ordinary_app_under_a_connections_own_name_is_refused_by_that_name() {
+    let company = Company::XeroUk;
+    let mut bench = Bench::new(company);
+    bench.variables.remove("XERO_REFRESH_TOKEN");
+    bench.variables.insert("XERO_CLIENT_ID_MAIN".into(), presets::XERO_CLIENT.0.into());
+    let Err(Declined::Refused(said)) = begin(&bench, company) else { panic!("no consent page is asked for") };
+    let http = SandboxHttp(&bench);
+    let asked = bench.books(&http).preflight("main").now_or_never().unwrap().unwrap_err().to_string();
+    for why in [said, asked] {
+        assert!(why.contains("XERO_CLIENT_ID_MAIN makes") && why.contains("Custom Connection"), "{why}");
+        assert!(why.contains("without _MAIN"), "{why}");
+    }
+}

@@ -4,10 +4,12 @@ use std::cell::Cell;
 
 use chrono::Duration;
 use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 use sandbox::{Fault, FaultKind, presets};
 use serde_json::{Value, json};
 use tillproof::platform::cipher::TokenCipher;
 use tillproof::platform::native::SeededRandom;
+use tillproof::platform::{Clock, Http, HttpError, Request, Response};
 use tillproof::posting::{Consented, Declined, Standing};
 
 use super::connect::{
@@ -254,4 +256,124 @@ fn the_ledger_is_told_of_a_disconnection_before_the_tokens_are_forgotten() {
     let http = Meanwhile(SandboxHttp(&bench), "revoke", Cell::new(Some(Box::new(looks))));
     assert_eq!(bench.books(&http).disconnect("main").now_or_never().unwrap().unwrap(), None);
     assert!(told.get(), "a crash in between leaves tokens that can be given back once more");
+}
+
+/// What the user has connected who consents, whichever Worker it was for.
+fn connected(bench: &Bench) -> Vec<String> {
+    bench.world.borrow().grants.connected_tenants()
+}
+
+#[test]
+fn a_users_other_organisations_stay_connected_when_the_consent_for_one_is_refused_replaced_or_never_confirmed() {
+    let (company, mine) = (Company::XeroUk, presets::XERO_UK);
+    let others = [presets::XERO_AU, presets::XERO_US];
+    let bench = || {
+        let bench = unconnected(company);
+        // The same user connected two other companies, each for a Worker of its own.
+        for other in others {
+            bench.world.borrow_mut().grants.consented_elsewhere(bench.clock.now(), &[other]);
+        }
+        bench.clock.advance(Duration::days(1));
+        bench
+    };
+    // Nobody confirms it.
+    let lapsed = bench();
+    let callback = consent(&lapsed, company, &[mine]);
+    let Consented::Unconfirmed(offered) = finish(&lapsed, &callback).unwrap() else { panic!() };
+    assert_eq!(offered.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), [mine], "only what was consented to");
+    assert_eq!(connected(&lapsed), [others[0], others[1], mine]);
+    lapsed.clock.advance(Duration::hours(25));
+    lapsed.poke();
+    assert_eq!((connected(&lapsed), waiting(&lapsed)), (others.map(str::to_owned).to_vec(), 0));
+    // Other books hold it, with another app.
+    let mut refused = bench();
+    let mut settings = company.settings();
+    (settings["books"], settings["shop"]) = (json!("second"), json!("second.myshopify.com"));
+    refused.variables.insert("CONNECTION_SECOND".into(), settings);
+    refused.variables.insert("XERO_CLIENT_ID_SECOND".into(), "another-app".into());
+    let (why, told) = refusal(&refused, company, &[mine]);
+    assert!(why.contains("the books `second` hold this company"), "{why}");
+    assert_eq!((told, connected(&refused)), ((0, 1), others.map(str::to_owned).to_vec()));
+    // Another one comes in its place.
+    let replaced = unconnected(company);
+    replaced.world.borrow_mut().grants.consented_elsewhere(replaced.clock.now(), &[others[0]]);
+    replaced.clock.advance(Duration::days(1));
+    finish(&replaced, &consent(&replaced, company, &[others[1]])).unwrap();
+    finish(&replaced, &consent(&replaced, company, &[mine])).unwrap();
+    assert_eq!(connected(&replaced), [others[0], mine]);
+}
+
+#[test]
+fn a_consent_for_another_company_is_refused_although_its_tokens_open_the_books_own_too() {
+    let company = Company::XeroUk;
+    let bench = unconnected(company);
+    connect(&bench, company);
+    bench.clock.advance(Duration::days(1));
+    let (why, told) = refusal(&bench, company, &[presets::XERO_AU]);
+    assert!(why.contains(presets::company_name(presets::XERO_AU)) && why.contains("was given for"), "{why}");
+    assert_eq!((told, connected(&bench)), ((0, 1), vec![company.id().to_owned()]));
+    // An organisation that was connected before the consent began is some other Worker's.
+    bench.world.borrow_mut().grants.consented_elsewhere(bench.clock.now(), &[presets::XERO_AU]);
+    bench.clock.advance(Duration::days(1));
+    let (_, told) = refusal(&bench, company, &[presets::XERO_AU]);
+    assert_eq!((told, connected(&bench).len()), ((0, 0), 2));
+    // The books' own once more.
+    let callback = consent(&bench, company, &[company.id()]);
+    assert!(matches!(finish(&bench, &callback).unwrap(), Consented::Connected(_)));
+}
+
+/// A ledger whose list names no consents.
+struct Unsaid<'a>(SandboxHttp<'a>);
+
+impl Http for Unsaid<'_> {
+    fn send(&self, request: Request) -> LocalBoxFuture<'_, Result<Response, HttpError>> {
+        async move {
+            let response = self.0.send(request).await?;
+            Ok(Response { body: response.body.replace("authEventId", "unknown"), ..response })
+        }
+        .boxed_local()
+    }
+}
+
+#[test]
+fn where_the_ledger_does_not_say_what_a_consent_was_given_for_nothing_is_deleted() {
+    let company = Company::XeroUk;
+    let mut bench = unconnected(company);
+    bench.variables.get_mut("CONNECTION_MAIN").unwrap()["company"] = json!(presets::XERO_US);
+    bench.world.borrow_mut().grants.consented_elsewhere(bench.clock.now(), &[presets::XERO_AU]);
+    let callback = consent(&bench, company, &[company.id()]);
+    let before = bench.world.borrow().request_count();
+    let http = Unsaid(SandboxHttp(&bench));
+    let refused = bench.books(&http).finish_consent(&callback).now_or_never().unwrap();
+    assert!(matches!(refused, Err(Declined::Refused(_))), "{refused:?}");
+    assert_eq!((told(&bench, before), connected(&bench).len()), ((0, 0), 2));
+}
+
+#[test]
+fn a_consent_for_a_company_that_is_not_ours_is_dropped_and_given_back_at_an_admins_word() {
+    for company in Company::ALL {
+        let bench = unconnected(company);
+        let http = SandboxHttp(&bench);
+        let decline = |id: &str| bench.books(&http).decline(bench.id, id).now_or_never().unwrap();
+        assert!(matches!(decline(company.id()), Err(Declined::Missing(_))), "{company:?}: nothing waits");
+        let mut callback = consent(&bench, company, &[company.id()]);
+        finish(&bench, &callback).unwrap();
+        assert!(matches!(decline("another"), Err(Declined::Refused(_))), "another than the page showed");
+        assert_eq!(standing(&bench), Standing::Unconfirmed);
+        let before = bench.world.borrow().request_count();
+        assert_eq!(decline(company.id()).unwrap(), None, "{company:?}: the ledger was told");
+        assert_eq!(told(&bench, before), once(company), "{company:?}");
+        assert_eq!((standing(&bench), waiting(&bench)), (Standing::NotConnected, 0));
+        assert!(matches!(confirm(&bench, company.id()), Err(Declined::Missing(_))));
+        bench.turn();
+        assert!(alerts(&bench, true).is_empty(), "whoever said so need not be told");
+        // It is dropped even if the ledger cannot be told, which is said.
+        callback = consent(&bench, company, &[company.id()]);
+        finish(&bench, &callback).unwrap();
+        bench.fail(Fault::next(FaultKind::Down).repeated(10));
+        assert!(decline(company.id()).unwrap().is_some_and(|why| why.contains("remove the app")));
+        bench.world.borrow_mut().faults.clear();
+        assert_eq!(waiting(&bench), 0);
+        connect(&bench, company);
+    }
 }

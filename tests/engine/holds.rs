@@ -75,3 +75,33 @@ fn an_object_that_lost_its_memory_adopts_what_it_posted_before() {
         assert_eq!(second.rows("SELECT state FROM writes")[0]["state"], "adopted");
     }
 }
+
+#[test]
+fn a_code_of_another_rate_than_the_taxes_is_a_hold_that_names_both_rates() {
+    for (company, code) in [(Company::XeroUk, "RROUTPUT"), (Company::QuickBooksUk, "21")] {
+        let mut settings = company.settings();
+        settings["taxes"] = json!([{"country": "GB", "code": code}, {"country": "US", "code": code}]);
+        let story = Story::read("simple");
+        let bench = Bench::with(company, settings);
+        bench.tell(&story);
+        bench.run();
+        let rows = bench.rows("SELECT reason, detail FROM orders");
+        assert_eq!(rows[0]["reason"], "tax_unmapped", "{company:?}: {rows:?}");
+        let detail = &rows[0]["detail"];
+        assert!(detail.contains("at rate 0.2 ") && detail.ends_with("is for the rate 0.05"), "{detail}");
+        assert!(bench.ledger(company).is_empty());
+    }
+}
+
+#[test]
+fn a_code_without_conditions_takes_the_taxes_of_its_own_rate() {
+    for (company, code) in [(Company::XeroUk, "OUTPUT2"), (Company::QuickBooksUk, "20")] {
+        let story = Story::read("simple");
+        let mut settings = company.settings();
+        settings["taxes"] = json!([{"code": code}]);
+        let bench = Bench::with(company, settings);
+        bench.tell(&story);
+        bench.run();
+        assert_eq!(bench.ledger(company), told(company, &story).ledger(company));
+    }
+}

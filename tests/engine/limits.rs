@@ -101,3 +101,26 @@ fn when_the_day_runs_out_live_orders_go_before_what_is_fetched_afterwards() {
     bench.run_for(Duration::hours(2));
     assert_eq!(synced(&bench), 6, "what waited is looked at again every hour");
 }
+
+#[test]
+fn after_a_turn_that_was_cut_off_its_live_orders_still_go_before_what_is_fetched_afterwards() {
+    let company = Company::QuickBooksUs;
+    let bench = Bench::new(company);
+    backlog(&bench, 1..4, 3);
+    bench.run();
+    backlog(&bench, 1001..1201, 3);
+    bench.sql.exec("UPDATE orders SET priority = 1 WHERE state = 'pending'", &[]).unwrap();
+    backlog(&bench, 11..16, 3);
+    bench.sql.exec("UPDATE orders SET marks = 1 WHERE state = 'pending' AND priority = 0", &[]).unwrap();
+    // What came since then does not put them off either.
+    backlog(&bench, 16..17, 3);
+    bench.clock.advance(Duration::minutes(2));
+    bench.turn();
+    let left = |priority: u64| {
+        bench.rows(&format!("SELECT 1 FROM orders WHERE state <> 'synced' AND priority = {priority}")).len()
+    };
+    assert_eq!(left(0), 0, "{} of the others are left", left(1));
+    assert!(left(1) > 0);
+    bench.run();
+    assert_eq!(synced(&bench), 209);
+}

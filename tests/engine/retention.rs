@@ -1,6 +1,7 @@
 //! What nobody needs any more is not kept; what later deliveries need is.
 
 use chrono::Duration;
+use futures_util::FutureExt;
 use serde_json::{Value, json};
 use tillproof::platform::Clock;
 
@@ -106,9 +107,34 @@ fn purging_takes_a_few_orders_a_turn_and_bodies_of_no_order_too() {
         turns.push(purged());
     }
     assert_eq!(turns.iter().take(3).collect::<Vec<_>>(), [&20, &40, &45]);
-    assert_eq!(bodies(&bench), 45, "the broken one is gone");
+    assert_eq!(bodies(&bench), 46, "the broken one waits for a person");
+    bench.release("event:webhook-900");
+    days_pass(&bench, 1);
+    assert_eq!(bodies(&bench), 45, "it was put aside");
     let bytes = bench.rows("SELECT SUM(length(bytes)) AS n FROM event_chunks")[0]["n"].parse::<usize>().unwrap();
     assert!(bytes / 45 < 4_000, "{bytes} bytes for 45 orders");
+}
+
+#[test]
+fn what_a_person_still_has_to_see_to_stays_until_they_have() {
+    let bench = bench(Company::XeroUk, &Story::read("simple"), KEPT);
+    bench.deliver_as(900, "orders/create", b"{broken");
+    bench.deliver(
+        "customers/data_request",
+        &json!({
+            "shop_id": 1, "shop_domain": "example.myshopify.com", "orders_requested": [], "data_request": {"id": 9},
+            "customer": {"id": null, "email": "ada@example.com"},
+        }),
+    );
+    days_pass(&bench, 100);
+    assert_eq!(bodies(&bench), 2);
+    let request = bench.open().privacy_requests("main").unwrap().remove(0);
+    let answer = bench.open().privacy_answer("main", request.id, "").unwrap().unwrap();
+    assert!(answer.to_string().contains("ada@example.com"), "{answer}");
+    assert!(bench.open().privacy_answered("main", request.id).now_or_never().unwrap().unwrap());
+    bench.release("event:webhook-900");
+    days_pass(&bench, 1);
+    assert_eq!(bodies(&bench), 0);
 }
 
 #[test]

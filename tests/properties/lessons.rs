@@ -38,8 +38,13 @@ fn plan(money: Money, taxes_included: bool, lines: Vec<Line>, payment: Payment, 
 }
 
 fn back(units: Vec<i64>) -> Event {
+    told(units, false)
+}
+
+/// Given back; `silent`ly, its lines say 0.00.
+fn told(units: Vec<i64>, silent: bool) -> Event {
     let (shape, difference) = (ShippingShape::New, 0);
-    Event::Refund(Refund { units, shipping: 0, shape, difference, pending: false, net: false, silent: false })
+    Event::Refund(Refund { units, shipping: 0, shape, difference, pending: false, net: false, silent })
 }
 
 fn goes_right(plan: &Plan, company: Company, manner: &str) {
@@ -94,4 +99,29 @@ fn a_delivery_that_is_too_small_to_tell_its_rates_apart_takes_the_codes_that_the
     let money = Money { shop: KWD, presentment: Currency { code: "USD", decimals: 2 }, rate: 306_271 };
     let plan = Plan { shipping: vec![small], ..plan(money, true, goods, paid, vec![]) };
     goes_right(&plan, Company::XeroUk, "{}");
+}
+
+#[test]
+fn units_whose_refunds_say_nothing_take_exactly_the_tax_of_their_line_with_them() {
+    let goods = vec![line(100, 1, Tax::Twenty, Discount::None), line(100, 4, Tax::Twenty, Discount::Percent(36))];
+    let paid = Payment::Paid { parts: vec![], authorised: false, failed_before: false };
+    let plan = plan(one(GBP), false, goods, paid, vec![back(vec![0, 2]), told(vec![99, 99], true)]);
+    goes_right(&plan, Company::QuickBooksUs, "{}");
+}
+
+#[test]
+fn a_delivery_of_two_rates_that_came_back_unpaid_needs_no_code_of_both() {
+    let goods = vec![line(7554, 4, Tax::None, Discount::None)];
+    let mixed = Shipping { price: 3245, tax: Tax::Mixed(168), discount: Discount::None, removed: false };
+    let delivery = Event::Refund(Refund {
+        units: vec![2],
+        shipping: 151,
+        shape: ShippingShape::Both,
+        difference: 0,
+        pending: true,
+        net: false,
+        silent: false,
+    });
+    let plan = Plan { shipping: vec![mixed], ..plan(one(JPY), false, goods, Payment::Partly(266), vec![delivery]) };
+    goes_right(&plan, Company::QuickBooksUk, "{}");
 }

@@ -1,8 +1,9 @@
 //! What holds for every order, and for everything that could arrive in its place: random lives of orders that obey
 //! Shopify's own arithmetic, told to every company; and random damage to real-shaped bodies.
 //!
-//! `PROPTEST_CASES` says how many cheap cases are drawn (`make properties`: a hundred thousand); lives that are posted in
-//! full are a fortieth of that.
+//! `PROPTEST_CASES` says how many cases are drawn of each property (`make properties`: a hundred thousand). Two see less of
+//! them: lives that are posted in full, through the books into the stand-ins, a hundredth (sales a two-hundredth), and
+//! documents that are posted to hold the models against the stand-ins a tenth.
 
 #[path = "../support/orders/mod.rs"]
 mod orders;
@@ -14,6 +15,7 @@ mod damage;
 mod identities;
 mod lessons;
 mod models;
+mod paper;
 
 use proptest::test_runner::{Config, RngSeed};
 

@@ -1,13 +1,26 @@
 //! What stands beside the names: rates, gift cards, currencies, dates, and numbers that are taken.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::{Finding, Known, names, percent};
 use crate::books::document::LineRole;
 use crate::books::rules::LedgerName;
-use crate::config::{ClosedPeriod, CurrencySide, ExchangeRate, Named, NamedKind, Settings, TaxBooking, TaxEntry};
+use crate::config::{
+    ClosedPeriod, CurrencySide, ExchangeRate, Named, NamedKind, Settings, TaxBooking, TaxEntry, code_key,
+};
 use crate::ledgers::survey::{Numbered, Survey};
+
+/// The rates of the codes that `taxes` names, by key.
+pub fn code_rates(settings: &Settings, survey: &Survey) -> BTreeMap<String, Decimal> {
+    let rate = |(at, entry): (usize, &TaxEntry)| {
+        let found = names::code(survey, &entry.code, settings.ledger.title()).ok()?;
+        Some((code_key(at), found.rate.filter(|_| found.unusable.is_none())?))
+    };
+    settings.taxes.iter().enumerate().filter_map(rate).collect()
+}
 
 /// A tax that is mapped to a code of another rate would never come to the order's total.
 pub fn rates(settings: &Settings, survey: &Survey) -> Vec<Finding> {

@@ -115,11 +115,13 @@ pub struct Examined {
     pub findings: Vec<Finding>,
     /// For each key of the settings the id that the ledger knows it by.
     pub ids: BTreeMap<String, String>,
+    /// For each code of `taxes` the rate that the ledger has for it, where it says so.
+    pub rates: BTreeMap<String, Decimal>,
 }
 
 /// Holds the settings against the company.
 pub fn examine(settings: &Settings, survey: &Survey, known: &Known) -> Examined {
-    let mut examined = Examined::default();
+    let mut examined = Examined { rates: company::code_rates(settings, survey), ..Examined::default() };
     for named in settings.named() {
         match names::resolve(settings, survey, &named) {
             Ok((id, finding)) => {

@@ -35,7 +35,7 @@ fn code_keys(one: &TaxCode) -> Keys<'_> {
     (&one.code, "", &one.name, one.active)
 }
 
-/// The one of `all` that a label means: by id, else by code, else by name, active ones first.
+/// The one of `all` that a label means: by the id of any, else by the code of any, else by name, active ones first.
 fn find<'a, T>(
     all: &'a [T],
     label: &str,
@@ -47,11 +47,10 @@ fn find<'a, T>(
         let fix = format!("Create it in {title}, or write one of the {what}s listed below into the settings.");
         (format!("{title} has no {what} \"{label}\""), fix)
     };
-    let by_key = all.iter().find(|one| {
-        let (id, code, ..) = keys(one);
-        id == label || (!code.is_empty() && code == label)
-    });
-    if let Some(found) = by_key {
+    let by_id = all.iter().find(|one| keys(one).0 == label);
+    // An account's number may well be another account's id.
+    let by_code = || all.iter().find(|one| !label.is_empty() && keys(one).1 == label);
+    if let Some(found) = by_id.or_else(by_code) {
         return Ok(found);
     }
     let same_name = |one: &&T| keys(one).2.eq_ignore_ascii_case(label.trim());
@@ -176,4 +175,28 @@ pub fn code<'a>(survey: &'a Survey, label: &str, title: &str) -> Result<&'a TaxC
 fn shown(account: &Account) -> String {
     let code = if account.code.is_empty() { &account.id } else { &account.code };
     format!("account {} ({code}, {})", account.name, account.kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_looked_for_among_all_before_any_code_and_a_code_before_any_name() {
+        let account = |id: &str, code: &str, name: &str| Account {
+            id: id.into(),
+            code: code.into(),
+            name: name.into(),
+            kind: "Bank".into(),
+            currency: None,
+            active: true,
+            takes_payments: true,
+            takes_lines: false,
+        };
+        let accounts = [account("12", "91", "400"), account("35", "400", "35"), account("91", "12", "Clearing")];
+        let found =
+            |label: &str| find(&accounts, label, "QuickBooks", "account", account_keys).map(|one| one.id.as_str());
+        assert_eq!([found("91"), found("12"), found("35")], [Ok("91"), Ok("12"), Ok("35")], "another one's number");
+        assert_eq!([found("400"), found("clearing")], [Ok("35"), Ok("91")]);
+    }
 }

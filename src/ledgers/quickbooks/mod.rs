@@ -139,6 +139,10 @@ const LIMITS: &[RateLimit] = &[
     RateLimit { counts: Counted::Batches, most: 40, window: Duration::minutes(1) },
 ];
 
+/// How long a request is repeated as it was. The same `requestid` gets the same answer however late, but what makes
+/// QuickBooks fail makes it fail each time, and a batch with it: after several repetitions each part is looked for.
+const REPLAY: Duration = Duration::minutes(5);
+
 impl Ledger for QuickBooks {
     fn limits(&self) -> &'static [RateLimit] {
         LIMITS
@@ -276,8 +280,7 @@ impl Ledger for QuickBooks {
         batch::unpack(requests, response)
     }
 
-    /// The same `requestid` gets the same answer, however late.
-    fn recovery(&self, _first_sent: DateTime<Utc>, _now: DateTime<Utc>) -> Recovery {
-        Recovery::Replay
+    fn recovery(&self, first_sent: DateTime<Utc>, now: DateTime<Utc>) -> Recovery {
+        if now - first_sent < REPLAY { Recovery::Replay } else { Recovery::LookFirst }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::documents::entity;
 use super::faults;
-use crate::books::document::{Content, DocumentKind};
+use crate::books::document::{DocumentKey, DocumentKind, Settlement};
 use crate::books::hold::HoldReason;
 use crate::books::money::parse_amount;
 use crate::ledgers::faults::Concerns;
@@ -178,10 +178,11 @@ fn posted(write: &Write<'_>, found: &Value) -> Option<Posted> {
     let kind = write.document.kind();
     let number = if write.document.itemised().is_some() { "DocNumber" } else { "PaymentRefNum" };
     let note = text(found, "PrivateNote");
-    let total = match (kind, &write.document.content) {
+    let settlement = write.document.settlement();
+    let total = match settlement.filter(|_| kind == DocumentKind::Application) {
         // An application moves no money: what it applies stands in its lines.
-        (DocumentKind::Application, Content::Application(_)) => write.document.total,
-        _ => amount(found, "TotalAmt")?,
+        Some(money) => linked(write, found, &money.settles, "Invoice").unwrap_or_default(),
+        None => amount(found, "TotalAmt")?,
     };
     Some(Posted {
         ledger_id: text(found, "Id"),
@@ -191,10 +192,28 @@ fn posted(write: &Write<'_>, found: &Value) -> Option<Posted> {
         currency: found.get("CurrencyRef").and_then(|currency| text(currency, "value").parse().ok()),
         party_id: found.get("CustomerRef").map(|party| text(party, "value")).filter(|id| !id.is_empty()),
         void: is_void(found, total),
-        names_order: names(&note, &write.document.order_id),
+        names_order: names(&note, &write.document.order_id)
+            && settlement.is_none_or(|money| settles(write, found, money)),
         remark: None,
         room: None,
     })
+}
+
+/// True if a payment settles what the document settles, and from the same credit memo, with all that it comes to. Its
+/// number alone does not say so: it is that of the transaction, which may have paid several documents.
+fn settles(write: &Write<'_>, found: &Value, money: &Settlement) -> bool {
+    let all = |key, kind| linked(write, found, key, kind) == Some(write.document.total);
+    all(&money.settles, "Invoice") && money.from.as_ref().is_none_or(|from| all(from, "CreditMemo"))
+}
+
+/// What a payment's lines apply to that document of ours.
+fn linked(write: &Write<'_>, found: &Value, key: &DocumentKey, kind: &str) -> Option<Decimal> {
+    let meant = write.links.get(key)?;
+    let points =
+        |link: &Value| text(link, "TxnId") == meant.ledger_id && text(link, "TxnType").eq_ignore_ascii_case(kind);
+    let is_linked =
+        |line: &&Value| line.get("LinkedTxn").and_then(Value::as_array).is_some_and(|all| all.iter().any(points));
+    found.get("Line").and_then(Value::as_array)?.iter().find(is_linked).and_then(|line| amount(line, "Amount"))
 }
 
 /// True if the note names the order, as a whole word.

@@ -193,11 +193,21 @@ fn posted(write: &Write<'_>, element: &Value) -> Option<Posted> {
         currency: element.get("CurrencyCode").and_then(Value::as_str).and_then(|code| code.parse().ok()),
         party_id: if is_money { None } else { element.get("Contact").and_then(|contact| id(contact, "ContactID")) },
         void: matches!(text(element, "Status").as_str(), "VOIDED" | "DELETED"),
-        // A payment names its transaction, which belongs to one order only.
-        names_order: is_money || names(&reference, &write.document.order_id),
+        names_order: if is_money { settles(write, element) } else { names(&reference, &write.document.order_id) },
         remark: faults::remark(element).map(|(name, text)| (name.to_owned(), text.to_owned())),
         room: None,
     })
+}
+
+/// True if the money settles what the document settles. Its reference is the transaction, which belongs to one order only
+/// but may have paid several documents of it.
+fn settles(write: &Write<'_>, element: &Value) -> bool {
+    let (of, key) = match write.document.kind() {
+        DocumentKind::RefundPayment => ("CreditNote", "CreditNoteID"),
+        _ => ("Invoice", "InvoiceID"),
+    };
+    let meant = write.document.settlement().and_then(|money| write.links.get(&money.settles));
+    meant.is_some_and(|meant| element.get(of).and_then(|found| id(found, key)).as_ref() == Some(&meant.ledger_id))
 }
 
 /// True if the reference names the order, as a whole word.

@@ -28,10 +28,15 @@ impl Desk<'_> {
         if logged.operation != Operation::Create {
             return self.looked_for_change(call, logged, parts, &found);
         }
+        let mut ours = Vec::new();
+        for one in found.iter().filter(|one| names_us(one, logged)) {
+            if !documents::is_of_another_document(self.sql, &call.order, &logged.document, &one.ledger_id)? {
+                ours.push(one);
+            }
+        }
         // What was sent and came out with another total is ours all the same: it is put right, or goes out again.
-        let miscomputed =
-            |one: &&Posted| logged.was_sent && logged.document.itemised().is_some() && names_us(one, logged);
-        if let Some(ours) = found.iter().find(|one| is_ours(one, logged)).or_else(|| found.iter().find(miscomputed)) {
+        let miscomputed = ours.first().filter(|_| logged.was_sent && logged.document.itemised().is_some());
+        if let Some(ours) = ours.iter().find(|one| one.total == logged.document.total).or(miscomputed) {
             close(Closed::Adopted)?;
             return self.stands(call, logged, ours);
         }
@@ -62,9 +67,10 @@ impl Desk<'_> {
     ) -> Result<Followed, SqlError> {
         let close = |how| writes::close(self.sql, logged.id, how, self.now);
         let id = parts.existing().map(|posted| posted.ledger_id.as_str()).unwrap_or_default();
-        let number = logged.document.number();
         let by_id = found.iter().find(|one| one.ledger_id == id);
-        let Some(now) = by_id.or_else(|| found.iter().find(|one| one.number == number)) else {
+        // Money of that number may be another document's.
+        let number = logged.document.itemised().map(|_| logged.document.number());
+        let Some(now) = by_id.or_else(|| found.iter().find(|one| Some(one.number.as_str()) == number)) else {
             close(Closed::Absent)?;
             return Ok(Followed::Go);
         };
@@ -87,12 +93,8 @@ impl Desk<'_> {
     }
 }
 
-/// Adoption believes nothing: number, money, currency, party and the order's id have to agree, and it has to count.
-fn is_ours(found: &Posted, logged: &LoggedWrite) -> bool {
-    found.total == logged.document.total && names_us(found, logged)
-}
-
-/// The same, but for the money.
+/// Adoption believes nothing: number, currency, party, the order's id and what it settles have to agree, and it has to
+/// count. The money is compared beside it.
 fn names_us(found: &Posted, logged: &LoggedWrite) -> bool {
     let document = &logged.document;
     !found.void

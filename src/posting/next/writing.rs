@@ -137,7 +137,9 @@ impl Desk<'_> {
         }
         let idempotency = parties::creation_key(&self.settings.company, &identity, &known);
         let request = self.ledger.create_party(&party, &key, &idempotency);
-        Ok(self.call(Stage::Parties, Purpose::CreateParty(PartyCall { party, identity, known }), request))
+        let again = known.epoch > 0;
+        let purpose = Purpose::CreateParty(PartyCall { party, identity, known });
+        Ok(alone(self.call(Stage::Parties, purpose, request), again))
     }
 
     #[allow(clippy::too_many_arguments)] // Exactly the parts of a write, named where they are used.
@@ -167,7 +169,6 @@ impl Desk<'_> {
         let request = self.ledger.write(&write);
         // Only the first try can meet what an earlier object wrote.
         let look_before = look_before && epoch == 0;
-        let stage = Stage::of(document.kind());
         let call = if look_before { self.ledger.look(&write) } else { request.clone() };
         let draft = Draft {
             operation,
@@ -178,13 +179,12 @@ impl Desk<'_> {
             epoch,
             look_before,
         };
-        Ok(self.call(stage, Purpose::Draft(Box::new(draft)), call))
+        self.send(operation, document, Purpose::Draft(Box::new(draft)), call)
     }
 
     /// An open write is dealt with before anything else is planned. `None` if that closed it.
     pub(super) fn resolve(&self, open: LoggedWrite, claims: &mut BTreeSet<String>) -> Result<Option<Action>, SqlError> {
         let sql = self.books.platform.sql;
-        let stage = Stage::of(open.document.kind());
         let under_way = sending::of_write(sql, open.id)?;
         let recovery = under_way.as_ref().map(|one| (one.id, self.ledger.recovery(one.first_sent_at, self.now())));
         match (recovery, open.open) {
@@ -196,14 +196,29 @@ impl Desk<'_> {
             }
             (None, Open::Unsent) => match self.forbidden()? {
                 Some(hold) => self.end(Ending::Held(hold)).map(Some),
-                None => Ok(Some(self.call(stage, Purpose::Write(open.id), open.request))),
+                None => {
+                    self.send(open.operation, &open.document, Purpose::Write(open.id), open.request.clone()).map(Some)
+                }
             },
             (Some((_, Recovery::LookFirst)), _) | (None, Open::LookBefore | Open::LookExisting) => {
                 let parts = WriteParts::of(self.books, &self.row.at, &open)?;
                 let request = self.ledger.look(&parts.write(&open));
-                Ok(Some(self.call(stage, Purpose::Look(open.id), request)))
+                Ok(Some(self.call(Stage::of(open.document.kind()), Purpose::Look(open.id), request)))
             }
         }
+    }
+
+    /// The call that sends a write. What was sent before and was not there may be what the ledger fails at: it goes alone,
+    /// so that its neighbours do not fail with it again.
+    fn send(
+        &self,
+        operation: Operation,
+        document: &Document,
+        purpose: Purpose,
+        request: WireRequest,
+    ) -> Result<Action, SqlError> {
+        let again = writes::came_to_nothing(self.books.platform.sql, &self.row.at, document, operation)?;
+        Ok(alone(self.call(Stage::of(document.kind()), purpose, request), again))
     }
 
     pub(super) fn call(&self, stage: Stage, purpose: Purpose, request: WireRequest) -> Action {
@@ -214,8 +229,17 @@ impl Desk<'_> {
             purpose,
             request,
             again: false,
+            alone: false,
         }))
     }
+}
+
+/// The call, by itself where it is tried again.
+fn alone(mut action: Action, again: bool) -> Action {
+    if let Action::Call(call) = &mut action {
+        call.alone = again;
+    }
+    action
 }
 
 /// What the ledger said of each document: what others point at.

@@ -16,8 +16,9 @@ pub const ALL_NEWS: i64 = (1 << 53) - 1;
 /// How an order's turn ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
-    /// The books hold what they ought to; and what a person should know all the same.
-    Synced(Option<Hold>),
+    /// The books hold what they ought to; what a person should know all the same; and when Shopify is asked for what its
+    /// webhooks do not tell, if anything.
+    Synced(Option<Hold>, Option<DateTime<Utc>>),
     /// A rule leaves it out; likewise.
     Ignored(&'static str, Option<Hold>),
     /// A person has to look.
@@ -40,7 +41,7 @@ pub fn end(sql: &dyn Sql, at: &OrderRef, ending: &Ending, seen: i64, now: DateTi
     )?;
     let wrote = load(sql, at)?.is_some_and(|row| row.wrote);
     let (state, rule, told, due) = match ending {
-        Ending::Synced(notice) => (OrderState::Synced, None, notices::unseen(sql, at, notice.as_ref())?, None),
+        Ending::Synced(notice, again) => (OrderState::Synced, None, notices::unseen(sql, at, notice.as_ref())?, *again),
         Ending::Ignored(rule, notice) => {
             (OrderState::Ignored, Some(*rule), notices::unseen(sql, at, notice.as_ref())?, None)
         }
@@ -73,7 +74,7 @@ pub fn end(sql: &dyn Sql, at: &OrderRef, ending: &Ending, seen: i64, now: DateTi
         ],
     )?;
     match ending {
-        Ending::Synced(_) => settle(sql, at, seen, if wrote { "posted" } else { "unchanged" }, None, now)?,
+        Ending::Synced(..) => settle(sql, at, seen, if wrote { "posted" } else { "unchanged" }, None, now)?,
         Ending::Ignored(rule, _) => settle(sql, at, seen, "ignored", Some(rule), now)?,
         Ending::Held(hold) | Ending::Obstructed(hold, _) => {
             settle(sql, at, seen, "held", Some(hold.reason.code()), now)?

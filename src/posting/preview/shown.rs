@@ -166,7 +166,7 @@ impl Preview {
     /// Takes in what is left when every step is done.
     pub(super) fn end(&mut self, ending: Ending, now: DateTime<Utc>) {
         match ending {
-            Ending::Synced(notice) => self.notice = notice.as_ref().map(Reason::from),
+            Ending::Synced(notice, _) => self.notice = notice.as_ref().map(Reason::from),
             Ending::Ignored(rule, notice) => {
                 self.ignored = Some(rule);
                 self.notice = notice.as_ref().map(Reason::from);

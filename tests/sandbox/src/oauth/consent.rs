@@ -6,7 +6,7 @@
 use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
 
-use super::{CODE_SECONDS, Code, Grants, credentials, error};
+use super::{CODE_SECONDS, Code, Grant, Grants, credentials, error};
 use crate::http::{Reply, Request};
 use crate::ids::guid_from;
 use crate::presets;
@@ -53,7 +53,8 @@ impl Grants {
         Reply::empty(302).with_header("location", format!("{redirect_uri}{glue}{}", answer.finish()))
     }
 
-    /// Revocation: QuickBooks takes JSON `{"token"}`, Xero a form `token=`. It ends the whole grant.
+    /// Revocation: QuickBooks takes JSON `{"token"}`, Xero a form `token=`. It ends the whole grant, at
+    /// Xero all of the user's.
     pub fn revoke(&mut self, request: &Request) -> Reply {
         let json: Value = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
         let form = request.form();
@@ -68,7 +69,10 @@ impl Grants {
         }
         let index = self.position(&token).or_else(|| self.access.get(&token).map(|access| access.grant));
         if let Some(index) = index {
+            let (ledger, user) = (self.grants[index].ledger, self.grants[index].user);
             self.grants[index].dead = true;
+            let of_user = |grant: &&mut Grant| ledger == Ledger::Xero && grant.ledger == ledger && grant.user == user;
+            self.grants.iter_mut().filter(of_user).for_each(|grant| grant.dead = true);
             self.count("revoked");
         }
         Reply::empty(200)
@@ -89,18 +93,21 @@ impl Grants {
             self.cut_off(request, &tenant);
             return Reply::empty(204);
         }
-        let list: Vec<Value> = opened
-            .companies
-            .iter()
-            .map(|tenant| {
+        let index = super::bearer(request).and_then(|token| self.access.get(token)).map(|access| access.grant);
+        let wanted = request.parameter("authEventId");
+        let connected = index.map(|index| self.connected(index)).unwrap_or_default().into_iter();
+        let list: Vec<Value> = connected
+            .filter(|one| wanted.as_ref().is_none_or(|event| *event == one.event))
+            .map(|one| {
+                let created = one.created.format("%Y-%m-%dT%H:%M:%S%.6f0").to_string();
                 json!({
-                    "id": connection_id(tenant),
-                    "authEventId": guid_from(7),
-                    "tenantId": tenant,
+                    "id": connection_id(&one.company),
+                    "authEventId": one.event,
+                    "tenantId": one.company,
                     "tenantType": "ORGANISATION",
-                    "tenantName": presets::company_name(tenant),
-                    "createdDateUtc": "2026-01-07T18:46:19.5165400",
-                    "updatedDateUtc": "2026-01-07T18:46:19.5165400",
+                    "tenantName": presets::company_name(&one.company),
+                    "createdDateUtc": created,
+                    "updatedDateUtc": created,
                 })
             })
             .collect();

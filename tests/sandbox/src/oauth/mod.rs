@@ -2,9 +2,11 @@
 //!
 //! QuickBooks: access 60 minutes, a refresh replaces the refresh token; the replaced one keeps working until the new pair is
 //! first used, so a lost reply can be repeated but an old token cannot be kept.
-//! Xero: access 30 minutes, the refresh token rotates on each use, the previous one works for 30 more minutes.
+//! Xero: access 30 minutes, the refresh token rotates on each use, the previous one works for 30 more minutes. Whoever
+//! consents is one user, and each of that user's tokens opens every organisation that the user ever connected.
 
 mod consent;
+mod users;
 
 pub use consent::discovery;
 
@@ -19,6 +21,7 @@ use crate::http::{Reply, Request};
 use crate::ids::{Ids, guid_from};
 use crate::presets;
 use crate::world::Ledger;
+use users::event;
 
 const QUICKBOOKS_ACCESS_SECONDS: i64 = 3600;
 const QUICKBOOKS_REFRESH_SECONDS: i64 = 100 * 86_400;
@@ -35,6 +38,9 @@ const CODE_SECONDS: i64 = 300;
 #[derive(Clone, Debug)]
 struct Grant {
     ledger: Ledger,
+    /// Who consented.
+    user: u64,
+    at: DateTime<Utc>,
     companies: Vec<String>,
     refresh: String,
     refresh_expires: DateTime<Utc>,
@@ -99,8 +105,11 @@ pub struct Grants {
 impl Default for Grants {
     fn default() -> Self {
         let far = DateTime::<Utc>::MAX_UTC;
+        let at = DateTime::parse_from_rfc3339("2026-01-07T18:46:19.5165400Z").unwrap_or_default().to_utc();
         let grant = |ledger, company: &str| Grant {
             ledger,
+            user: company.bytes().map(u64::from).sum(),
+            at,
             companies: vec![company.to_owned()],
             refresh: presets::refresh_token(company),
             refresh_expires: far,
@@ -152,7 +161,7 @@ impl Grants {
     /// What the request's bearer token opens now. Using a new QuickBooks pair ends the life of the refresh token before it.
     pub fn open(&mut self, now: DateTime<Utc>, ledger: Ledger, request: &Request) -> Result<Opened, Denied> {
         let token = bearer(request).ok_or(Denied::Unknown)?;
-        let access = self.access.get(token).ok_or(Denied::Unknown)?;
+        let access = self.access.get(token).ok_or(Denied::Unknown)?.clone();
         let grant = &mut self.grants[access.grant];
         if grant.ledger != ledger {
             return Err(Denied::Unknown);
@@ -166,7 +175,9 @@ impl Grants {
         if ledger == Ledger::QuickBooks && access.generation == grant.generation {
             grant.previous = None;
         }
-        Ok(Opened { companies: grant.companies.clone(), custom: grant.custom })
+        let custom = grant.custom;
+        let companies = self.connected(access.grant).into_iter().map(|one| one.company).collect();
+        Ok(Opened { companies, custom })
     }
 
     /// The access token of this request is worth nothing from now on.
@@ -194,14 +205,6 @@ impl Grants {
         }
     }
 
-    /// Takes one company out of the grant behind the request; what else the user consented to stays.
-    fn cut_off(&mut self, request: &Request, company: &str) {
-        let Some(access) = bearer(request).and_then(|token| self.access.get(token)) else { return };
-        let grant = &mut self.grants[access.grant];
-        grant.companies.retain(|id| id != company);
-        grant.dead = grant.companies.is_empty();
-    }
-
     /// A valid access token for a company without going through the token endpoint: for tests of other things.
     pub fn mint(&mut self, now: DateTime<Utc>, company: &str) -> Option<String> {
         let index =
@@ -225,7 +228,7 @@ impl Grants {
         let unique = self.ids.token("access");
         let token = match ledger {
             Ledger::QuickBooks => unique,
-            Ledger::Xero => jwt(index, &unique, now, expires),
+            Ledger::Xero => jwt(grant.user, &event(index), &unique, now, expires),
         };
         self.access.insert(token.clone(), Access { grant: index, generation, expires });
         token
@@ -332,23 +335,9 @@ impl Grants {
         if code.ledger != ledger || code.expires <= now || code.redirect_uri != redirect_uri {
             return None;
         }
-        let (prefix, lifetime) = match ledger {
-            Ledger::QuickBooks => ("RT1", QUICKBOOKS_REFRESH_SECONDS),
-            Ledger::Xero => ("refresh", XERO_REFRESH_SECONDS),
-        };
-        self.grants.push(Grant {
-            ledger,
-            companies: code.companies,
-            refresh: self.ids.token(prefix),
-            refresh_expires: now + Duration::seconds(lifetime),
-            consent_ends: (ledger == Ledger::QuickBooks).then(|| now + Duration::seconds(QUICKBOOKS_CONSENT_SECONDS)),
-            previous: None,
-            generation: 0,
-            custom: false,
-            dead: false,
-        });
+        let index = self.consented(now, ledger, code.companies);
         self.count("exchanged");
-        Some(self.issue(now, self.grants.len() - 1))
+        Some(self.issue(now, index))
     }
 
     fn custom(&mut self, now: DateTime<Utc>, tenant: &str) -> Option<Reply> {
@@ -356,6 +345,8 @@ impl Grants {
         let index = existing.unwrap_or_else(|| {
             self.grants.push(Grant {
                 ledger: Ledger::Xero,
+                user: self.grants.len() as u64 + 9000,
+                at: now,
                 companies: vec![tenant.to_owned()],
                 refresh: self.ids.token("unused"),
                 refresh_expires: now,
@@ -376,14 +367,14 @@ impl Grants {
 }
 
 /// Xero's access tokens are JWTs whose expiry and scope a client may read. The signature is a placeholder.
-fn jwt(user: usize, unique: &str, now: DateTime<Utc>, expires: DateTime<Utc>) -> String {
+fn jwt(user: u64, event: &str, unique: &str, now: DateTime<Utc>, expires: DateTime<Utc>) -> String {
     let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let header = part(json!({ "alg": "RS256", "typ": "JWT" }));
     let scopes: Vec<&str> = presets::XERO_SCOPES.split(' ').collect();
     let claims = part(json!({
         "nbf": now.timestamp(), "exp": expires.timestamp(), "iss": "https://identity.xero.com",
-        "client_id": presets::XERO_CLIENT.0, "xero_userid": guid_from(user as u64 + 9000),
-        "authentication_event_id": guid_from(7), "jti": unique, "scope": scopes,
+        "client_id": presets::XERO_CLIENT.0, "xero_userid": guid_from(user),
+        "authentication_event_id": event, "jti": unique, "scope": scopes,
     }));
     format!("{header}.{claims}.{}", URL_SAFE_NO_PAD.encode(unique))
 }
