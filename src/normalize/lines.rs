@@ -269,6 +269,11 @@ fn push(
     let within = if case.order.taxes_included { remitted } else { Decimal::ZERO };
     let net_wanted = mode == TaxMode::Exclusive && case.order.taxes_included && !line.tax.amount.is_zero();
     let own_tax = line.tax.amount;
+    if net_wanted {
+        let before = case.currency.show(amount - within);
+        let after = shown(case, &[line.clone().as_one(amount - within - own_tax, own_tax)]);
+        case.writer.note(key, &line.source, "tax_taken_out", &before, &after);
+    }
     lines.push(match (within.is_zero(), net_wanted) {
         (true, false) => line,
         (_, true) => line.as_one(amount - within - own_tax, own_tax),

@@ -22,6 +22,7 @@ pub const RULES: &[(&str, &str)] = &[
     ("spaces", "Spaces at the ends, several in a row, tabs or line ends were taken out."),
     ("shortened", "A text that was too long for the field was cut."),
     ("empty_name", "Nothing was left of a text: the SKU, the id or a plain word stands for it."),
+    ("number_from_id", "The order's name cannot be part of a document's number: the order's id stands in it."),
     ("description_split", "A line's description was too long: it goes on in lines without an amount."),
     ("email_left_out", "The customer's e-mail address is none that the ledger takes: it was left out."),
     ("closed_period", "The day is in a closed period: the document is dated on the first open one."),
@@ -29,6 +30,10 @@ pub const RULES: &[(&str, &str)] = &[
     ("included_tax", "Shopify listed no tax: the price contains the one that the setting `included_tax` names."),
     ("delivery_bands", "A delivery bears several tax rates, each on a part of it: it became a line for each rate."),
     ("marketplace_tax", "Tax that a marketplace remits left its lines for a line on the account of `marketplace_tax`."),
+    (
+        "tax_taken_out",
+        "The ledger, or `tax = \"line\"`, takes prices without tax: a price that contains tax was taken apart.",
+    ),
     ("tax_as_line", "The tax of a rate left its lines for a line on the account of `tax` (`tax = \"line\"`)."),
     ("precision", "The currency has more decimals than the ledger keeps: the line was rounded to those."),
     ("ledger_rounding", "The ledger's own arithmetic misses the total by cents: a rounding line reaches it."),
@@ -38,6 +43,8 @@ pub const RULES: &[(&str, &str)] = &[
     ),
     ("ledger_tax", "The ledger reaches the same total with other cents of tax in it."),
     ("fx_drift", "A payment or refund moved at another exchange rate than the sale's: booked, and what moved."),
+    ("change_given", "Cash was told as it was handed over: the change that went back came off the payment."),
+    ("cash_received_rounded", "The till rounded the cash that it took in: the payment is what was taken in."),
     (
         "payment_inferred",
         "The order says that it is paid, and no transaction came: the payment was taken from the order.",

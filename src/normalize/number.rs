@@ -15,6 +15,11 @@ pub fn sale(prefix: &str, order_name: &str, order_id: &str) -> String {
     fitting(named.into_iter().chain([format!("{prefix}{order_id}"), format!("O{order_id}")]))
 }
 
+/// True if an order's name is in the number of its sale.
+pub fn is_named(number: &str, prefix: &str, order_name: &str) -> bool {
+    number.strip_prefix(prefix) == Some(order_name.trim().trim_start_matches('#'))
+}
+
 /// The number of a credit: `<sale number>-R<refund id>`, or `R<refund id>` where that is too long.
 pub fn credit(sale_number: &str, refund_id: &str) -> String {
     fitting([format!("{sale_number}-R{refund_id}"), format!("R{refund_id}")])

@@ -62,6 +62,7 @@ impl Receipt {
 pub(super) fn receipts(case: &mut Case<'_>, returns: &Returns<'_>) -> Result<Receipts, Hold> {
     let known: Vec<&Transaction> = case.input.state.receipts();
     let amounts = amounts(case, &known)?;
+    note_cash(case, &known, &amounts)?;
     let received: Decimal = amounts.iter().sum();
     let said = said_to_be_paid(case, returns);
     let brought: Decimal = brought(case, &known, &amounts).iter().sum();
@@ -122,6 +123,24 @@ pub(super) fn amounts(case: &Case<'_>, known: &[&Transaction]) -> Result<Vec<Dec
     Ok(plain)
 }
 
+/// Writes down where a payment is not what its transaction says: change came off it, or the till rounded it.
+fn note_cash(case: &mut Case<'_>, known: &[&Transaction], amounts: &[Decimal]) -> Result<(), Hold> {
+    let (rounding, change) = (case.order.cash_rounding(Side::Presentment), change(case)?);
+    for (one, amount) in known.iter().zip(amounts) {
+        let told = presentment_amount(case, one)?;
+        let is_whole = *amount == told || *amount == told + rounding;
+        let kept = if is_whole { told } else { told - change };
+        let key = DocumentKey::payment(one.id.as_str());
+        for (rule, before, after) in [("change_given", told, kept), ("cash_received_rounded", kept, *amount)] {
+            if before != after {
+                let show = |amount: Decimal| case.order.presentment_currency().show(amount);
+                case.writer.note(&key, "amount", rule, &show(before), &show(after));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// What is booked of a receipt, in the buyer's currency.
 fn booked_of(case: &Case<'_>, one: &Transaction) -> Option<Decimal> {
     let standing = case.input.booked.parts_of(&DocumentKey::payment(one.id.as_str()));
@@ -129,16 +148,25 @@ fn booked_of(case: &Case<'_>, one: &Transaction) -> Option<Decimal> {
     booked.filter(|_| !standing.is_empty())
 }
 
+/// The change that went back at the till.
+fn given<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Transaction> {
+    case.input.state.transactions.values().filter(|one| one.is_change())
+}
+
+/// What it comes to, in the buyer's currency.
+fn change(case: &Case<'_>) -> Result<Decimal, Hold> {
+    let change: Decimal = given(case).map(|one| presentment_amount(case, one)).sum::<Result<Decimal, Hold>>()?;
+    Ok(change.abs())
+}
+
 /// Cash may be told as it was handed over, with the change as a transaction of its own: then the change comes off it. Which
 /// of the two a body tells is seen by what closes the order, or by what was booked of it before.
 fn take_off_change(case: &Case<'_>, known: &[&Transaction], amounts: &mut [Decimal]) -> Result<(), Hold> {
-    let given: Vec<&Transaction> = case.input.state.transactions.values().filter(|one| one.is_change()).collect();
-    let change: Decimal = given.iter().map(|one| presentment_amount(case, one)).sum::<Result<Decimal, Hold>>()?;
-    let change = change.abs();
+    let change = change(case)?;
     if change.is_zero() {
         return Ok(());
     }
-    let cash = |at: &usize| amounts[*at] > change && given.iter().any(|one| one.gateway == known[*at].gateway);
+    let cash = |at: &usize| amounts[*at] > change && given(case).any(|one| one.gateway == known[*at].gateway);
     let Some(at) = (0..known.len()).rev().find(cash) else { return Ok(()) };
     let rounding = case.order.cash_rounding(Side::Presentment);
     let closes = |sum: Decimal| sum == case.presentment_total || sum + rounding == case.presentment_total;

@@ -90,6 +90,9 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
     }
     let tax_total = lines.iter().map(|line| line.tax.amount).sum();
     let number = number::sale(&case.stamp.number_prefix, &case.order.name, case.order.id.as_str());
+    if !number::is_named(&number, &case.stamp.number_prefix, &case.order.name) {
+        case.writer.note(&key, "name", "number_from_id", &case.order.name, &number);
+    }
     Ok(Itemised { number, due_date: due_date(case), tax_mode: mode, lines, tax_total, cash: None })
 }
 

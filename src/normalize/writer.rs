@@ -139,8 +139,7 @@ impl<'a> Writer<'a> {
 
     /// The order's name as a ledger can show it.
     pub fn name_of(&mut self, order: &Order) -> String {
-        let name = clean(&order.name, &self.rules.text(Field::OrderName), self.emoji).text;
-        if name.is_empty() { order.id.0.clone() } else { name }
+        self.first_that_fits(&DocumentKey::sale(), Field::OrderName, "name", &[&order.name, &order.id.0])
     }
 
     /// How far the notes have come.

@@ -1,6 +1,7 @@
 //! Fetches whole orders from Shopify where a delivery did not bring one: an edit, or a refund or payment of an order that
-//! was never heard of, or a payment whose transactions are not known. What comes is stored as an event of its own
-//! (`orders/fetched`) and read like any delivery.
+//! was never heard of, or a payment whose transactions are not known, or money in another currency of which no webhook
+//! says what it came to in the shop's. What comes is stored as an event of its own (`orders/fetched`) and read like any
+//! delivery.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

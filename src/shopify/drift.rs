@@ -9,6 +9,8 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::delivery::{API_VERSION, Topic};
+use super::money::Side;
+use super::order::Order;
 use super::state::OrderState;
 use super::transaction::Transaction;
 
@@ -211,6 +213,9 @@ pub fn unsafe_value(state: &OrderState) -> Option<String> {
     if let Some(found) = state.transactions.values().chain(inside).find_map(unsafe_transaction) {
         return Some(found);
     }
+    if let Some(found) = state.snapshot.as_ref().and_then(|order| unsafe_status(order, state)) {
+        return Some(found);
+    }
     let lines = state.snapshot.iter().flat_map(|order| &order.line_items);
     for line in lines {
         let left = line.current_quantity.unwrap_or_default().0;
@@ -227,6 +232,35 @@ pub fn unsafe_value(state: &OrderState) -> Option<String> {
         }
     }
     None
+}
+
+/// What was paid is taken from the order where its transactions do not show it: a status that is not known says nothing.
+fn unsafe_status(order: &Order, state: &OrderState) -> Option<String> {
+    let status = order.financial_status.as_deref().filter(|status| !shapes::FINANCIAL_STATUSES.contains(status))?;
+    let (total, shop_total) = (order.total(Side::Presentment)?, order.total(Side::Shop)?);
+    let buyers = |one: &Transaction| match one.currency {
+        Some(currency) if currency == order.currency && !order.one_currency() && !shop_total.is_zero() => {
+            order.presentment_currency().round(one.amount.0 * total / shop_total)
+        }
+        _ => one.amount.0,
+    };
+    let sum = |wanted: fn(&Transaction) -> bool| -> Decimal {
+        state.transactions.values().filter(|one| wanted(one)).map(buyers).sum()
+    };
+    let (received, refunded) = (sum(Transaction::is_receipt), sum(Transaction::is_refund));
+    // Cash is rounded at the till.
+    let rounding = order.cash_rounding(Side::Presentment).min(Decimal::ZERO);
+    let current = order.current_total(Side::Presentment).unwrap_or(total);
+    if received >= total + rounding || received - refunded >= current + rounding {
+        return None;
+    }
+    let shown = plain(status).unwrap_or("(an odd word)");
+    let show = |amount| order.presentment_currency().show(amount);
+    Some(format!(
+        "the order is `{shown}`, which is not known; its transactions brought {} of {}",
+        show(received - refunded),
+        show(current)
+    ))
 }
 
 /// A transaction whose status is not known may be money or not; a successful one of unknown kind is money, but which way?

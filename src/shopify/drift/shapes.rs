@@ -84,12 +84,13 @@ pub(super) static ORDER: Shape = Shape {
         ("transactions", &TRANSACTION),
         ("payment_terms", &PAYMENT_TERMS),
     ],
-    words: &[(
-        "financial_status",
-        &["pending", "authorized", "partially_paid", "paid", "partially_refunded", "refunded", "voided", "expired"],
-    )],
+    words: &[("financial_status", FINANCIAL_STATUSES)],
     only_money: true,
 };
+
+/// Whether an order is paid.
+pub(super) const FINANCIAL_STATUSES: &[&str] =
+    &["pending", "authorized", "partially_paid", "paid", "partially_refunded", "refunded", "voided", "expired"];
 
 static LINE_ITEM: Shape = Shape {
     name: "line_item",

@@ -170,3 +170,20 @@ fn what_moves_no_money_is_safe_whatever_it_is_called() {
     };
     assert_eq!(told(failed), None);
 }
+
+#[test]
+fn a_status_that_is_not_known_is_unsafe_unless_the_transactions_say_what_was_paid() {
+    let total = an_order()["total_price"].as_str().unwrap().to_owned();
+    let told = |status: Value, amount: &str| {
+        let amount = json!(amount);
+        unsafe_value(&state(|body| {
+            body["financial_status"] = status;
+            body["transactions"][0]["amount"] = amount;
+        }))
+    };
+    let found = told(json!("settling"), "5.00").unwrap();
+    assert!(found.contains("`settling`") && found.contains("5.00") && found.contains(&total), "{found}");
+    assert_eq!(told(json!("settling"), &total), None);
+    assert_eq!(told(json!("partially_paid"), "5.00"), None);
+    assert_eq!(told(json!(null), "5.00"), None);
+}
