@@ -24,13 +24,13 @@ const ALERT: &str = "settings_fault";
 /// A fault of the settings that stands in the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Obstacle {
-    /// Reason, code and subject: what makes it this one.
+    /// Reason, code and subject: what makes it this one. A closed period is one, whatever days of it were met.
     pub key: String,
     pub reason: HoldReason,
     /// Our sentence, and the ledger's code.
     pub detail: String,
     pub concerns: Concerns,
-    /// What it is about: a currency, a day, an account; empty where the ledger did not say, or it is about everything.
+    /// What it is about: a currency, the latest day that was refused, an account; empty where the ledger did not say, or it is about everything.
     pub subject: String,
     /// The connection that met it first.
     pub connection: String,
@@ -192,9 +192,10 @@ pub fn met(
     now: DateTime<Utc>,
 ) -> Result<Ending, SqlError> {
     let subject = subject(sql, concerns, about, &refusal.ledger_says)?;
-    let key = format!("{}:{}:{subject}", refusal.reason.code(), refusal.code);
-    let shown =
-        if subject.is_empty() || refusal.message.contains(&subject) { String::new() } else { format!(": {subject}") };
+    // Each day of a closed period would else be a fault of its own.
+    let named = if concerns == Concerns::Date { "" } else { &subject };
+    let key = format!("{}:{}:{named}", refusal.reason.code(), refusal.code);
+    let shown = if named.is_empty() || refusal.message.contains(named) { String::new() } else { format!(": {named}") };
     let detail = format!("{}{shown} (code {})", refusal.message, refusal.code);
     let known = sql.exec("SELECT 1 AS found FROM obstacles WHERE key = ?", &[key.as_str().into()])?;
     if known.is_empty() {
@@ -216,6 +217,9 @@ pub fn met(
         alerts::open_about(sql, now, [&order.connection, ALERT, &key], &message)?;
     } else {
         set_probe(sql, &key, None)?;
+        // Of days the latest one counts: the period is closed up to it at least.
+        let statement = "UPDATE obstacles SET subject = max(subject, ?) WHERE key = ?";
+        sql.exec(statement, &[subject.into(), key.as_str().into()])?;
     }
     Ok(Ending::Obstructed(Hold::new(refusal.reason, detail), key))
 }
@@ -293,8 +297,9 @@ fn held_by(sql: &dyn Sql, key: &str) -> Result<Vec<OrderRef>, SqlError> {
 /// Lets the probes go ahead that are due; an obstacle that holds nobody any more is over.
 pub fn send_probes(sql: &dyn Sql, now: DateTime<Utc>) -> Result<(), SqlError> {
     for one in all(sql)?.into_iter().filter(|one| one.probe_at <= now) {
-        // Where nobody knows what it is about it may be several things: each time another order is tried.
-        let turn = if one.subject.is_empty() { one.probes } else { 0 };
+        // Where nobody knows what it is about it may be several things, and of a closed period a part may be opened again:
+        // each time another order is tried.
+        let turn = if one.subject.is_empty() || one.concerns == Concerns::Date { one.probes } else { 0 };
         let held = held_by(sql, &one.key)?;
         match usize::try_from(turn).ok().and_then(|turn| held.get(turn % held.len().max(1))) {
             Some(order) => probe_with(sql, &one, order, now)?,

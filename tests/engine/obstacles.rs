@@ -11,7 +11,7 @@ use tillproof::platform::Clock;
 
 use crate::batches::{backlog, order, requests, total};
 use crate::person;
-use crate::support::{Bench, Company};
+use crate::support::{Bench, Company, Story};
 
 /// What a person breaks in the ledger, how it is put right, and the reason that the orders are held for.
 struct Case {
@@ -142,6 +142,49 @@ fn what_a_fault_does_not_concern_goes_on() {
         bench.tell(&order(3, 1));
         bench.run();
         assert_eq!(held(&bench, "period_closed"), 1, "{company:?}");
+    }
+}
+
+/// Order `number`, of that day of October.
+fn of_october(number: u64, day: u64) -> Story {
+    let mut story = order(number, 1);
+    for (_, body) in &mut story.deliveries {
+        let text = body.to_string().replace("2026-11-02T", &format!("2026-10-{day:02}T"));
+        *body = serde_json::from_str(&text).unwrap();
+    }
+    story
+}
+
+#[test]
+fn a_closed_period_is_one_reason_and_one_alert_however_many_days_are_in_it() {
+    let days = [(1, 10), (2, 6), (3, 14), (4, 4), (5, 12), (6, 20)];
+    for company in Company::ALL {
+        let bench = Bench::new(company);
+        bench.set(company, "lock_date", json!("2026-10-25"));
+        days.iter().for_each(|(number, day)| bench.tell(&of_october(*number, *day)));
+        bench.run();
+        let alerts = "SELECT kind, resolved_at FROM alerts";
+        let details = "SELECT DISTINCT detail FROM orders WHERE reason = 'period_closed'";
+        let subjects = || bench.rows("SELECT subject FROM obstacles");
+        assert_eq!(held(&bench, "period_closed"), 6, "{company:?}");
+        assert_eq!((bench.journal(alerts).len(), bench.rows(details).len()), (1, 1), "{company:?}");
+        assert_eq!((subjects().len(), subjects()[0]["subject"].as_str()), (1, "2026-10-20"), "{company:?}");
+        // An older day is in it too: nobody is asked.
+        let asked = total(&requests(&bench));
+        bench.tell(&of_october(7, 11));
+        bench.run();
+        assert_eq!((held(&bench, "period_closed"), total(&requests(&bench))), (7, asked), "{company:?}");
+        // A part of it is opened again: that part goes on, the rest waits under one reason.
+        bench.set(company, "lock_date", json!("2026-10-05"));
+        bench.run_for(Duration::hours(9));
+        assert_eq!(held(&bench, "period_closed"), 1, "{company:?}: {:?}", bench.rows("SELECT * FROM orders"));
+        assert_eq!((subjects().len(), subjects()[0]["subject"].as_str()), (1, "2026-10-04"), "{company:?}");
+        let in_order = invoices(&bench);
+        assert!(in_order.len() == 6 && in_order[1..].is_sorted(), "{company:?}: {in_order:?}");
+        bench.set(company, "lock_date", Value::Null);
+        bench.run_for(Duration::minutes(75));
+        assert_eq!(bench.rows("SELECT 1 FROM orders WHERE state = 'synced'").len(), 7, "{company:?}");
+        assert!(subjects().is_empty() && bench.journal(alerts).iter().all(|one| !one["resolved_at"].is_empty()));
     }
 }
 

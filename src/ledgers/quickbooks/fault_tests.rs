@@ -175,3 +175,12 @@ fn every_example_is_recognised_by_its_own_row() {
         assert_eq!(found.message, row.message);
     }
 }
+
+#[test]
+fn what_the_plan_does_not_include_is_refused_for_the_one_document_that_needs_it() {
+    for code in ["5020", "5030"] {
+        for body in spellings(code, "Feature not supported") {
+            assert!(matches!(judged(400, &body), Outcome::Refused(one) if one.reason == HoldReason::Refused), "{code}");
+        }
+    }
+}

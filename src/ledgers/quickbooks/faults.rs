@@ -59,7 +59,7 @@ const FAULTS: &[Fault] = &[
     row(&["2170"], REFUSED, "QuickBooks does not know a value of the document"),
     row(&["4000", "4001"], REFUSED, "QuickBooks does not accept a query"),
     row(&["5010"], Stale, "somebody changed the document at the same time"),
-    row(&["5020", "5030"], Settings(Hold::SubscriptionEnded, Everything), "the company's plan does not include this"),
+    row(&["5020", "5030"], REFUSED, "the document needs something that the company's plan does not include"),
     business(
         "Unexpected Internal Error. (-30003)",
         &["-30003"],
