@@ -14,6 +14,8 @@ use super::fetch;
 use super::inbox;
 use super::orders::{self, Heard, OrderRef};
 use super::plan::PostedDocuments;
+use super::privacy;
+use super::retention;
 use super::schema::{meta, set_meta};
 use super::shop::{Calls, NoAnswer};
 use super::tokens::{self, Refused};
@@ -69,11 +71,17 @@ impl Books<'_> {
             && !orders::due(self.platform.sql, now, 1, true)?.is_empty())
     }
 
-    /// True if anything else waits for a turn of the engine: orders that were looked up afterwards, questions to Shopify.
+    /// True if anything else waits for a turn of the engine: orders that were looked up afterwards, questions to Shopify,
+    /// what is to be erased.
     pub fn a_turn_is_wanted(&self) -> Result<bool, SqlError> {
         let now = self.platform.clock.now();
+        if privacy::is_due(self.platform.sql)? || retention::is_due(self.platform.sql, &self.connections, now)? {
+            return Ok(true);
+        }
         let live_only = budget::backfill_waits(self.platform.sql)?.is_some_and(|until| until > now);
-        Ok(!orders::due(self.platform.sql, now, 1, live_only)?.is_empty() || self.errands_due()?)
+        let paused = breaker::health(self.platform.sql)?.is_paused(now);
+        let due = !paused && !orders::due(self.platform.sql, now, 1, live_only)?.is_empty();
+        Ok(due || self.errands_due()?)
     }
 
     /// A piece of work begins: the object is woken should nothing be heard of it again.

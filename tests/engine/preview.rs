@@ -87,11 +87,15 @@ fn a_preview_changes_nothing_and_is_what_then_goes_over_the_wire_byte_for_byte()
             let promised = with_ids(&bench, &story.order_id(), &shown);
             let same = promised.len().min(written.len());
             assert_eq!(promised[..same], written[..same], "{context}");
+            let (state, reason) = bench.state(&story.order_id());
+            if state == "held" && shown["hold"].is_null() {
+                // What the ledger refuses nobody knows before it does.
+                continue;
+            }
             if shown["waiting"].is_null() && shown["hold"].is_null() {
                 assert_eq!(promised.len(), written.len(), "{context}: {shown:#}");
                 whole += 1;
             }
-            let (state, reason) = bench.state(&story.order_id());
             if shown["waiting"].is_null() {
                 assert_eq!(shown["ignored"].as_str(), (state == "ignored").then_some(reason.as_str()), "{context}");
                 assert_eq!(shown["hold"]["reason"].as_str(), (state == "held").then_some(reason.as_str()), "{context}");

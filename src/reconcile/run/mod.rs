@@ -65,7 +65,8 @@ pub async fn turn(books: &Books<'_>) {
     let flush_again = books.flush_beside().await;
     let run_due = due(books).unwrap_or_default();
     let failed = worked.is_err().then(|| books.platform.clock.now() + SETTINGS);
-    let next = [if worked.is_ok() { run_due } else { failed }, flush_again].into_iter().flatten().min();
+    let wanted = books.a_turn_is_wanted().unwrap_or_default().then(|| books.platform.clock.now());
+    let next = [if worked.is_ok() { run_due } else { failed }, wanted, flush_again].into_iter().flatten().min();
     let _ = books.end_beside(next).await;
 }
 
