@@ -23,7 +23,7 @@ native: ## the native tests: seconds
 	cargo test --workspace
 
 thorough: ## the native tests that have many combinations, with all of them: minutes
-	THOROUGH=1 cargo test --test engine --test backlog
+	THOROUGH=1 cargo test --test engine --test backlog --test reconcile
 
 simulation: ## a few hundred lives of a shop with everything going wrong; SEED=n replays one
 	SEEDS=300 STRIDE=7 cargo test --test simulation -- --nocapture
