@@ -137,3 +137,12 @@ fn what_a_refund_paid_for_at_one_rate_is_not_owed_again_at_the_rates_of_a_later_
     goes_right(&plan, Company::QuickBooksUs, "{}");
     goes_right(&plan, Company::XeroUk, "{}");
 }
+
+#[test]
+fn a_refund_that_names_nothing_gives_back_what_was_overpaid_besides_the_goods_that_it_pays_for() {
+    let free = line(100, 1, Tax::Twenty, Discount::Percent(100));
+    let events = vec![Event::Reduce(113), Event::Exchange { line: 0, units: 1, into: free, settles: true }];
+    let paid = Payment::Paid { parts: vec![], authorised: false, failed_before: false };
+    let plan = plan(one(GBP), false, vec![line(100, 2, Tax::Twenty, Discount::None)], paid, events);
+    goes_right(&plan, Company::QuickBooksUk, r#"{"differences_tax": "as_sold"}"#);
+}
