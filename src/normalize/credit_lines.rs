@@ -33,6 +33,7 @@ pub(super) fn lines_of(
     for entry in taken(case, one.refund, one.reading, Side::Presentment)? {
         returned_lines(case, &key, sale, &entry, &mut lines)?;
     }
+    let names_nothing = lines.is_empty();
     for earlier in goods {
         note_earlier(case, &key, earlier)?;
         for entry in &earlier.taken {
@@ -54,7 +55,7 @@ pub(super) fn lines_of(
         case.writer.note(&key, "transactions", "refund_of_exchange", "", &after);
     }
     lines.extend(exchanged);
-    if lines.is_empty() {
+    if names_nothing {
         let overpaid = owed.overpaid(difference);
         lines.extend(overpayment(case, &key, overpaid)?);
         difference -= overpaid;

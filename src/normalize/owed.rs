@@ -22,6 +22,9 @@ use crate::shopify::money::Side;
 /// The source of a credit's line that settles what an exchange left in the sale, before the colon.
 pub(super) const EXCHANGED: &str = "exchanged";
 
+/// Lines that are of no goods.
+const CLOSING: [LineRole; 4] = [LineRole::Rounding, LineRole::RefundDifferences, LineRole::Overpayments, LineRole::Tax];
+
 /// Goods that were taken off after they were paid for, by a return without money or an edit.
 #[derive(Clone)]
 pub(super) struct Goods<'a, 'b> {
@@ -190,6 +193,21 @@ impl<'a, 'b> Owed<'a, 'b> {
         settled
     }
 
+    /// Goods that a refund paid for, and that have left the sale since: what is left of an exchange is less by them, each at
+    /// its rate where the booked lines say it.
+    fn left_since(&mut self, case: &Case<'_>, mode: TaxMode, amount: Decimal, booked: &[&Line]) {
+        let with_tax: Decimal = booked.iter().map(|line| sum(case, mode, std::slice::from_ref(*line))).sum();
+        let Some(difference) = self.exchanged.first().cloned().filter(|_| with_tax == amount) else {
+            self.exchanged(case, mode, amount);
+            return;
+        };
+        for line in booked {
+            let source = format!("{EXCHANGED}:{}", percent(line.tax.rate));
+            let settled = Line { source, tax: line.tax.clone(), ..difference.clone() };
+            self.less_exchanged(&settled, line.amount(case.currency), line.tax.amount);
+        }
+    }
+
     /// The tax of a booked line that names its rate, also where taxes are lines of their own.
     fn tax_of(&self, case: &Case<'_>, booked: &Line) -> Decimal {
         let rate = booked.source.split_once(':').and_then(|(_, rate)| self.rates.get(rate));
@@ -229,8 +247,8 @@ impl<'a, 'b> Owed<'a, 'b> {
             |role: LineRole| booked.iter().filter(|line| line.role == role).map(|line| with_tax(line)).sum::<Decimal>();
         let overpaid = of(LineRole::Overpayments);
         let all: Decimal = booked.iter().map(|line| with_tax(line)).sum();
-        let own = taken(case, one.refund, one.reading, Side::Presentment)?;
-        let own: Decimal = own.iter().map(|line| booked_amount(case, line.with_tax)).sum();
+        let taken = taken(case, one.refund, one.reading, Side::Presentment)?;
+        let own: Decimal = taken.iter().map(|line| booked_amount(case, line.with_tax)).sum();
         let crumbs = if conversions(case) == 0 { Decimal::ZERO } else { bound(case, booked.len() + conversions(case)) };
         let differences = booked.iter().filter(|line| line.role == LineRole::RefundDifferences);
         let on_top = |line: &Line| if mode == TaxMode::Exclusive { self.tax_of(case, line) } else { Decimal::ZERO };
@@ -241,7 +259,10 @@ impl<'a, 'b> Owed<'a, 'b> {
         let left = booked_amount(case, left);
         if left > crumbs {
             let lowered = self.lowered(case, mode, left);
-            self.exchanged(case, mode, left - sum(case, mode, &lowered));
+            let left = left - sum(case, mode, &lowered);
+            let is_own = |line: &Line| taken.iter().any(|one| line.source.split('/').next() == Some(&one.source));
+            let earlier = booked.iter().filter(|line| !is_own(line) && !CLOSING.contains(&line.role));
+            self.left_since(case, mode, left, &earlier.copied().collect::<Vec<_>>());
         }
         for line in booked.iter().filter(|line| line.source.starts_with(EXCHANGED)) {
             self.less_exchanged(line, line.unit_price, self.tax_of(case, line));

@@ -11,26 +11,29 @@ use serde_json::Value;
 use tillproof::books::LineRole;
 use tillproof::books::document::{Document, DocumentKind};
 
-use crate::orders::plan::{Payment, Rates};
+use crate::orders::plan::{Event, Payment, Rates};
 use crate::orders::{Life, Plan, lives, sales};
 use crate::paper::Desks;
 use crate::support::{Bench, Company};
 
-/// What one life in five hundred may still end in besides right books. By cents, or held: cash of which the transaction does
-/// not state the rounding, where an edit, a cancellation or the hour of telling leaves two readings of it; or an overpayment
-/// that a refund without lines and a later edit share. In the tax: an overpayment that is settled together with an exchange,
-/// or exchanges where taxes are lines, which do not say what of them is whose. Held, one in ten thousand: an exchange in
-/// another currency of which nothing is left but what conversion rounded.
+/// What one life in five hundred may still end in besides right books. By cents, or held: cash that the till rounded,
+/// where an edit, an exchange, a cancellation or the hour of telling leaves two readings of it; or an overpayment
+/// that a refund without lines and a later edit share. In the tax: exchanges where taxes are lines,
+/// which do not say what of them is whose, or after a lower price or an overpayment that a refund gave back with the first. Held, one in ten thousand: an exchange in
+/// another currency of which nothing is left but what conversion rounded; and where the ledger's cents of several rates, or
+/// of yen, are more than rounding may be.
 fn is_not_right_yet(plan: &Plan, company: Company, manner: usize, text: &str) -> bool {
     let is_overpaid = matches!(plan.payment, Payment::TooMuch(_));
-    let is_read_in_two_ways = matches!(plan.payment, Payment::Cash { rounding, stated: false } if rounding != 0);
-    let is_converted = plan.money.shop != plan.money.presentment;
+    let is_read_in_two_ways = matches!(plan.payment, Payment::Cash { rounding, .. } if rounding != 0);
+    let has_other_cents = plan.money.shop != plan.money.presentment || plan.money.shop.decimals != 2;
     let tax_as_lines = company == Company::XeroUs || MANNERS[manner].contains(r#""tax": "line""#);
+    let is_lowered = is_overpaid || plan.events.iter().any(|event| matches!(event, Event::Reduce(_)));
     let ends_in = |endings: &[&str]| endings.iter().any(|ending| text.starts_with(ending));
     ((is_overpaid || is_read_in_two_ways) && ends_in(&["balance", "money"]))
-        || (is_read_in_two_ways && ends_in(&["payment_split_unknown"]))
-        || ((is_overpaid || tax_as_lines) && ends_in(&["tax:"]))
-        || (is_converted && ends_in(&["order_inconsistent", "total_mismatch"]))
+        || (is_read_in_two_ways && ends_in(&["payment_split_unknown", "order_inconsistent"]))
+        || ((tax_as_lines || is_lowered) && ends_in(&["tax:"]))
+        || (has_other_cents && ends_in(&["order_inconsistent"]))
+        || ends_in(&["total_mismatch"])
 }
 
 /// Tells a life: all at once, or letting the books come to rest after each act.

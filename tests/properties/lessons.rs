@@ -125,3 +125,24 @@ fn a_delivery_of_two_rates_that_came_back_unpaid_needs_no_code_of_both() {
     let plan = Plan { shipping: vec![mixed], ..plan(one(JPY), false, goods, Payment::Partly(266), vec![delivery]) };
     goes_right(&plan, Company::QuickBooksUk, "{}");
 }
+
+#[test]
+fn what_a_refund_paid_for_at_one_rate_is_not_owed_again_at_the_rates_of_a_later_exchange() {
+    let goods = vec![line(36_920, 1, Tax::Twenty, Discount::None), line(100, 1, Tax::None, Discount::None)];
+    let free = Line { kind: Kind::Free, ..line(0, 1, Tax::Twenty, Discount::None) };
+    let exchange = |at, into| Event::Exchange { line: at, units: 1, into, settles: true };
+    let events = vec![exchange(1, free), exchange(0, line(100, 1, Tax::Twenty, Discount::None))];
+    let paid = Payment::Paid { parts: vec![], authorised: false, failed_before: false };
+    let plan = plan(one(GBP), false, goods, paid, events);
+    goes_right(&plan, Company::QuickBooksUs, "{}");
+    goes_right(&plan, Company::XeroUk, "{}");
+}
+
+#[test]
+fn a_refund_that_names_nothing_gives_back_what_was_overpaid_besides_the_goods_that_it_pays_for() {
+    let free = line(100, 1, Tax::Twenty, Discount::Percent(100));
+    let events = vec![Event::Reduce(113), Event::Exchange { line: 0, units: 1, into: free, settles: true }];
+    let paid = Payment::Paid { parts: vec![], authorised: false, failed_before: false };
+    let plan = plan(one(GBP), false, vec![line(100, 2, Tax::Twenty, Discount::None)], paid, events);
+    goes_right(&plan, Company::QuickBooksUk, r#"{"differences_tax": "as_sold"}"#);
+}
