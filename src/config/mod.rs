@@ -6,17 +6,19 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+mod choices;
 mod names;
 mod secrets;
 mod settings;
 mod taxes;
 
+pub use choices::{
+    ClosedPeriod, CurrencySide, Customers, DifferencesTax, ExchangeRate, Reconcile, SaleDocument, Subscriptions,
+    TaxAmounts, TaxBooking, ZeroTotal,
+};
 pub use names::{Named, NamedKind, code_key};
 pub use secrets::{AdminAccess, left_secrets, variable, variable_for, webhook_secrets};
-pub use settings::{
-    ClosedPeriod, CurrencySide, Customers, DifferencesTax, ExchangeRate, Lines, Reconcile, SaleDocument, Settings,
-    Subscriptions, TaxAmounts, TaxBooking, ZeroTotal,
-};
+pub use settings::{Lines, Settings};
 pub use taxes::{IncludedTax, Rate, TaxEntry};
 
 /// Everything the Worker is configured with, by variable name.

@@ -3,6 +3,7 @@
 use crate::platform::{Journal, JournalError, Platform, Sql, SqlError, Statement, Value};
 
 use super::outbox::Outbox;
+use super::tables::{TABLES, Table};
 
 /// The migrations, in order: file name and SQL. Recorded in `d1_migrations` exactly as wrangler does, so that
 /// `wrangler d1 migrations apply` and the Worker never do one twice.
@@ -14,8 +15,10 @@ pub const MIGRATIONS: &[(&str, &str)] = &[
     ("0005_reconciliations.sql", include_str!("../../migrations/0005_reconciliations.sql")),
 ];
 
-/// Records per flush: with nine tables a flush is nine statements, far below a turn's bound.
+/// Records per flush.
 const RECORDS: i64 = 500;
+/// Tables per flush, each a statement: a turn counts on it.
+const MOST_TABLES: usize = 7;
 /// Bytes per flush: D1 takes parameters of up to 2 MB; half of it leaves room for JSON's escapes.
 const BYTES: usize = 900_000;
 
@@ -39,159 +42,9 @@ pub enum FlushError {
     Sql(#[from] SqlError),
 }
 
-struct Table {
-    name: &'static str,
-    columns: &'static [&'static str],
-    /// The columns that make a row unique; empty for rows that are only ever added.
-    key: &'static [&'static str],
-}
-
-const TABLES: &[Table] = &[
-    Table {
-        name: "events",
-        columns: &[
-            "webhook_id",
-            "event_id",
-            "connection",
-            "shop",
-            "topic",
-            "api_version",
-            "order_id",
-            "triggered_at",
-            "received_at",
-            "finished_at",
-            "bytes",
-            "sha256",
-            "deliveries",
-            "outcome",
-            "reason",
-        ],
-        key: &["connection", "webhook_id", "sha256"],
-    },
-    Table {
-        name: "orders",
-        columns: &[
-            "connection",
-            "order_id",
-            "name",
-            "state",
-            "reason",
-            "remedy",
-            "currency",
-            "updated_at",
-            "first_seen_at",
-            "synced_at",
-            "attempts",
-            "retrying_since",
-            "next_attempt_at",
-        ],
-        key: &["connection", "order_id"],
-    },
-    Table {
-        name: "documents",
-        columns: &[
-            "connection",
-            "order_id",
-            "document_key",
-            "kind",
-            "ledger_id",
-            "number",
-            "currency",
-            "expected_total",
-            "ledger_total",
-            "proof",
-            "state",
-            "posted_at",
-        ],
-        key: &["connection", "order_id", "document_key"],
-    },
-    Table {
-        name: "adjustments",
-        columns: &["connection", "order_id", "document_key", "field", "rule", "before", "after", "at"],
-        key: &[],
-    },
-    Table {
-        name: "attempts",
-        columns: &[
-            "connection",
-            "order_id",
-            "document_key",
-            "operation",
-            "at",
-            "duration_ms",
-            "http_status",
-            "outcome",
-            "code",
-            "message",
-            "idempotency_key",
-            "trace_id",
-        ],
-        key: &[],
-    },
-    Table {
-        name: "alerts",
-        columns: &["at", "connection", "kind", "message", "resolved_at"],
-        key: &["connection", "kind", "at", "message"],
-    },
-    Table {
-        name: "privacy_requests",
-        columns: &[
-            "connection",
-            "request_id",
-            "webhook_id",
-            "topic",
-            "received_at",
-            "state",
-            "orders",
-            "bodies",
-            "documents",
-            "finished_at",
-        ],
-        key: &["connection", "request_id"],
-    },
-    Table {
-        name: "reconciliations",
-        columns: &[
-            "id",
-            "connection",
-            "kind",
-            "from_at",
-            "to_at",
-            "started_at",
-            "finished_at",
-            "shopify_count",
-            "ledger_count",
-            "missing",
-            "wrong",
-            "stale",
-            "duplicate",
-            "unexpected",
-            "repaired",
-            "drift_after",
-        ],
-        key: &["id"],
-    },
-    Table {
-        name: "discrepancies",
-        columns: &[
-            "reconciliation_id",
-            "order_id",
-            "class",
-            "document_key",
-            "number",
-            "field",
-            "shopify_value",
-            "ledger_value",
-            "likely_cause",
-            "repair",
-        ],
-        key: &[],
-    },
-];
-
 /// Sends the oldest records to D1 and takes them out of the outbox. `source` names this object's outbox, for ever.
 pub async fn flush(platform: Platform<'_>, source: &str) -> Result<Flushed, FlushError> {
-    let stretch = Outbox::oldest(platform.sql, RECORDS, BYTES)?;
+    let stretch = Outbox::oldest(platform.sql, RECORDS, BYTES, MOST_TABLES)?;
     if stretch.records.is_empty() {
         return Ok(Flushed::Empty);
     }

@@ -6,6 +6,7 @@ mod flush;
 mod labels;
 mod outbox;
 mod records;
+mod tables;
 
 pub use flush::{FlushError, Flushed, MIGRATIONS, flush, migrate};
 pub use labels::{every_label, waiting_labels};

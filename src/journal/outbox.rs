@@ -1,5 +1,7 @@
 //! The outbox: records that wait in the object's database until D1 has them.
 
+use std::collections::BTreeSet;
+
 use crate::platform::{Row, Sql, SqlError};
 
 use super::records::Record;
@@ -31,16 +33,18 @@ pub fn backlog(sql: &dyn Sql) -> Result<i64, SqlError> {
 }
 
 impl Outbox {
-    /// The oldest records, at most `count` and about `bytes` of them (always at least one).
-    pub fn oldest(sql: &dyn Sql, count: i64, bytes: usize) -> Result<Self, SqlError> {
+    /// The oldest records, at most `count` and about `bytes` of them (always at least one), for at most so many tables.
+    pub fn oldest(sql: &dyn Sql, count: i64, bytes: usize, most_tables: usize) -> Result<Self, SqlError> {
         let rows = sql.exec("SELECT seq, target, record FROM outbox ORDER BY seq LIMIT ?", &[count.into()])?;
         let read = |row: &Row| Ok::<_, SqlError>((row.int("seq")?, row.text("target")?, row.text("record")?));
         let mut records = Vec::new();
+        let mut tables = BTreeSet::new();
         let mut size = 0;
         for row in &rows {
             let record = read(row)?;
             size += record.2.len();
-            if size > bytes && !records.is_empty() {
+            tables.insert(record.1.clone());
+            if (size > bytes && !records.is_empty()) || tables.len() > most_tables {
                 break;
             }
             records.push(record);
@@ -52,5 +56,27 @@ impl Outbox {
     pub fn delivered(&self, sql: &dyn Sql) -> Result<(), SqlError> {
         let Some((last, ..)) = self.records.last() else { return Ok(()) };
         sql.exec("DELETE FROM outbox WHERE seq <= ?", &[(*last).into()]).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::native::Sqlite;
+
+    #[test]
+    fn a_stretch_ends_before_it_needs_more_statements_than_a_turn_counts_on() {
+        let sql = Sqlite::in_memory().unwrap();
+        sql.exec(SCHEMA, &[]).unwrap();
+        for target in ["a", "b", "a", "c", "b", "d", "a"] {
+            sql.exec("INSERT INTO outbox (target, record) VALUES (?, '{}')", &[target.into()]).unwrap();
+        }
+        let targets = |most| -> Vec<String> {
+            let stretch = Outbox::oldest(&sql, 100, 1_000, most).unwrap();
+            stretch.records.into_iter().map(|(_, target, _)| target).collect()
+        };
+        assert_eq!(targets(2), ["a", "b", "a"]);
+        assert_eq!(targets(3), ["a", "b", "a", "c", "b"]);
+        assert_eq!(targets(4).len(), 7);
     }
 }

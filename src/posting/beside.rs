@@ -8,10 +8,10 @@ use super::alerts;
 use super::books::Books;
 use super::breaker;
 use super::budget::{self, Cost};
-use super::cutover;
 use super::documents;
 use super::fetch;
 use super::inbox;
+use super::next::{Circumstances, Subject};
 use super::orders::{self, Heard, OrderRef};
 use super::plan::PostedDocuments;
 use super::privacy;
@@ -19,10 +19,10 @@ use super::retention;
 use super::schema::{meta, set_meta};
 use super::shop::{Calls, NoAnswer};
 use super::tokens::{self, Refused};
-use crate::books::hold::Hold;
+use crate::books::hold::{Hold, HoldReason};
 use crate::config::{Connection, Settings};
 use crate::ledgers::{self, Ledger, RateLimit, WireRequest};
-use crate::normalize::{self, Cutover, Desired, Input};
+use crate::normalize::{self, Desired};
 use crate::platform::{Response, SqlError, transaction};
 use crate::shopify::OrderState;
 use crate::shopify::admin::{Question, Summary};
@@ -261,34 +261,34 @@ impl Books<'_> {
     ) -> Result<Called, SqlError> {
         let sql = self.platform.sql;
         let at = OrderRef { connection: connection.id.clone(), order_id: order_id.to_owned() };
-        let row = orders::load(sql, &at)?;
-        let known = inbox::state_of(sql, connection, &at)?;
-        let posted = documents::posted(sql, &at)?;
-        let booked = documents::booked(&posted);
-        let calendar = self.company_facts()?.calendar(settings);
-        let ledger = self.ledger_with(settings);
-        let cutover = Cutover {
-            looked: cutover::look(sql, &at, known.newest)?.taken,
-            may_fetch: false,
-            answers: cutover::answers(sql, &at)?,
-        };
-        let state = state.unwrap_or(known.state);
-        let input = Input {
-            state: &state,
-            settings,
-            rules: ledger.as_ref(),
-            calendar: &calendar,
-            shop: &connection.shop,
-            stamp: row.as_ref().and_then(|row| row.stamp.as_ref()),
-            booked: &booked,
-            may_infer: true,
-            cutover: &cutover,
-        };
-        let desired = normalize::desired(&input);
         let statement = "SELECT state, reason FROM orders WHERE connection = ? AND order_id = ?";
         let rows = sql.exec(statement, &at.params())?;
         let standing = rows.first().map(|row| Ok::<_, SqlError>((row.text("state")?, row.text_or_null("reason")?)));
-        Ok(Called { state, desired, posted, standing: standing.transpose()? })
+        let standing = standing.transpose()?;
+        if is_crashed(standing.as_ref()) {
+            // It is not looked at again before a person says so.
+            let (state, posted) = (OrderState::default(), documents::posted(sql, &at)?);
+            return Ok(Called { state, desired: Err(orders::crashed()), posted, standing });
+        }
+        let row = orders::load(sql, &at)?;
+        let known = inbox::state_of(sql, connection, &at)?;
+        let state = state.unwrap_or(known.state);
+        let ledger = self.ledger_with(settings);
+        let subject = Subject {
+            at: &at,
+            state: &state,
+            settings,
+            rules: ledger.as_ref(),
+            shop: &connection.shop,
+            stamp: row.as_ref().and_then(|row| row.stamp.as_ref()),
+            seen: known.newest,
+            may_fetch: false,
+            may_infer: true,
+        };
+        let circumstances = Circumstances::of(self, &subject)?;
+        let desired = normalize::desired(&circumstances.input(&subject));
+        let posted = circumstances.posted;
+        Ok(Called { state, desired, posted, standing })
     }
 
     /// The ledger company as settings that are not the connection's own would see it.
@@ -307,6 +307,11 @@ impl Books<'_> {
             if can_ask { fetch::want(sql, &at) } else { Ok(()) }
         })
     }
+}
+
+/// True if the engine holds the order because it crashed.
+fn is_crashed(standing: Option<&(String, Option<String>)>) -> bool {
+    standing.is_some_and(|(state, reason)| state == "held" && reason.as_deref() == Some(HoldReason::Crashed.code()))
 }
 
 fn halved(limit: &RateLimit) -> RateLimit {

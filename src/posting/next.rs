@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use super::books::Books;
 use super::by_hand;
 use super::call::Call;
-use super::documents;
 use super::fetch::{self, Fetching};
 use super::inbox;
 use super::orders::{self, Ending, OrderRow};
@@ -14,19 +13,21 @@ use super::plan::{PostedDocuments, Step, plan};
 use super::preflight;
 use super::stopped;
 use super::writes;
-use crate::books::calendar::Calendar;
 use crate::books::hold::{Hold, HoldReason};
 use crate::config::{Connection, CurrencySide, Settings};
 use crate::journal::{self, AdjustmentRecord};
 use crate::ledgers::{Ledger, Operation};
-use crate::normalize::{self, Adjustment, Booked, Cutover, Desired, Documents, Input, PERSONAL, told};
+use crate::normalize::{self, Adjustment, Desired, Documents, PERSONAL, told};
 use crate::platform::time::iso;
 use crate::platform::{SqlError, Value, transaction};
 use crate::shopify::OrderState;
 use chrono::{DateTime, Duration, Utc};
 
+mod circumstances;
 mod cutover;
 mod writing;
+
+pub use circumstances::{Circumstances, Subject};
 
 /// How long a payment's transactions may come after the order that speaks of it: Shopify sends both within seconds, its
 /// first retry follows about a minute later.
@@ -62,31 +63,6 @@ struct Desk<'a> {
     fetching: Fetching,
 }
 
-/// What an order is decided by besides its own state.
-struct Circumstances {
-    posted: PostedDocuments,
-    booked: Booked,
-    calendar: Calendar,
-    cutover: Cutover,
-    may_infer: bool,
-}
-
-impl Circumstances {
-    fn input<'a>(&'a self, desk: &'a Desk<'_>) -> Input<'a> {
-        Input {
-            state: &desk.state,
-            settings: desk.settings,
-            rules: desk.ledger.as_ref(),
-            calendar: &self.calendar,
-            shop: &desk.connection.shop,
-            stamp: desk.row.stamp.as_ref(),
-            booked: &self.booked,
-            may_infer: self.may_infer,
-            cutover: &self.cutover,
-        }
-    }
-}
-
 /// Decides what `row` needs. `claims` holds what other orders of this round are already asking the ledger for.
 pub fn next(books: &Books<'_>, row: &OrderRow, claims: &mut BTreeSet<String>) -> Result<Action, SqlError> {
     match Desk::of(books, row)? {
@@ -102,7 +78,8 @@ pub fn calls_for(books: &Books<'_>, row: &OrderRow) -> Result<Result<Desired, Ho
         Ok(desk) => desk,
         Err(hold) => return Ok(Err(hold)),
     };
-    Ok(normalize::desired(&desk.circumstances()?.input(&desk)))
+    let subject = desk.subject()?;
+    Ok(normalize::desired(&Circumstances::of(books, &subject)?.input(&subject)))
 }
 
 impl<'a> Desk<'a> {
@@ -155,8 +132,6 @@ impl Desk<'_> {
     }
 
     fn decide(&self, claims: &mut BTreeSet<String>) -> Result<Action, SqlError> {
-        #[cfg(feature = "checks")]
-        assert!(self.state.snapshot.as_ref().is_none_or(|order| order.name != "#CRASH"), "an order that crashes");
         if let Some(open) = writes::open(self.books.platform.sql, &self.row.at)?
             && let Some(action) = self.resolve(open, claims)?
         {
@@ -169,8 +144,9 @@ impl Desk<'_> {
             return self.end(Ending::Held(hold));
         }
         let waited = self.now() - self.row.first_seen_at;
-        let circumstances = self.circumstances()?;
-        let input = circumstances.input(self);
+        let subject = self.subject()?;
+        let circumstances = Circumstances::of(self.books, &subject)?;
+        let input = circumstances.input(&subject);
         match normalize::desired(&input) {
             Err(hold) => self.end(Ending::Held(hold)),
             Ok(Desired::Ignored(ignored)) => self.end(Ending::Ignored(ignored.rule(), told(&input))),
@@ -187,16 +163,20 @@ impl Desk<'_> {
         }
     }
 
-    fn circumstances(&self) -> Result<Circumstances, SqlError> {
-        let sql = self.books.platform.sql;
-        let heard = inbox::transactions_seen(sql, &self.connection.id)?;
-        let posted = documents::posted(sql, &self.row.at)?;
-        let booked = documents::booked(&posted);
-        let calendar = self.books.company_facts()?.calendar(self.settings);
-        let cutover = self.cutover_of(&calendar, &booked)?;
-        let may_infer = self.fetching != Fetching::Now
-            && (self.now() - self.heard_at >= TRANSACTIONS_GRACE || (!heard && self.fetching == Fetching::No));
-        Ok(Circumstances { posted, booked, calendar, cutover, may_infer })
+    fn subject(&self) -> Result<Subject<'_>, SqlError> {
+        let heard = inbox::transactions_seen(self.books.platform.sql, &self.connection.id)?;
+        Ok(Subject {
+            at: &self.row.at,
+            state: &self.state,
+            settings: self.settings,
+            rules: self.ledger.as_ref(),
+            shop: &self.connection.shop,
+            stamp: self.row.stamp.as_ref(),
+            seen: self.seen,
+            may_fetch: self.fetching != Fetching::No,
+            may_infer: self.fetching != Fetching::Now
+                && (self.now() - self.heard_at >= TRANSACTIONS_GRACE || (!heard && self.fetching == Fetching::No)),
+        })
     }
 
     fn pursue(

@@ -215,7 +215,7 @@ fn a_window_holds_what_was_made_or_changed_in_it_and_says_what_was_paid_in_which
     foreign["updated_at"] = moment("06").into();
     foreign["cancelled_at"] = moment("06").into();
     world.shopify.happened("orders/updated", &foreign);
-    let question = admin::orders_in_window(&moment("02"), &moment("10"), None);
+    let question = admin::orders_in_window(&moment("02"), &moment("10"), None, None);
     let (page, next) = admin::summaries(&ask(&mut world, &mut Budget::default(), &question)).unwrap();
     let ids: Vec<&str> = page.iter().map(|one| one.order_id.as_str()).collect();
     let foreign_id = foreign["id"].to_string();

@@ -54,6 +54,36 @@ fn an_update_that_was_never_delivered_leaves_its_documents_stale() {
 }
 
 #[test]
+fn a_list_that_shopify_cuts_off_goes_on_behind_its_end() {
+    let bench = connected(Company::XeroUk, Company::XeroUk.settings());
+    let story = Story::read("simple");
+    for number in 0..12u64 {
+        let mut body = story.deliveries[0].1.clone();
+        body["id"] = json!(5_600_000_900_000 + number);
+        body["name"] = json!(format!("#{}", 9_000 + number));
+        body["updated_at"] = json!(format!("2026-11-02T10:{:02}:00-05:00", 20 + number));
+        bench.world.borrow_mut().shopify.happened("orders/create", &body);
+    }
+    bench.world.borrow_mut().shopify.most_listed = 5;
+    assert_eq!(bench.compare(&json!({})).orders, 12);
+}
+
+#[test]
+fn a_run_that_crashes_again_and_again_is_given_up_and_told_of() {
+    let bench = one_of_three(Company::XeroUk);
+    let id = bench.begin_comparison(&json!({}));
+    bench.turn();
+    // Three pieces of work began and never ended.
+    bench.rows("UPDATE runs SET marks = 3");
+    let view = bench.finish_comparison(&id);
+    assert!(view.doing.contains("crashed") && view.before.is_none(), "{view:?}");
+    assert_eq!(bench.journal("SELECT kind FROM alerts WHERE resolved_at IS NULL")[0]["kind"], "reconciliation_crashed");
+    // A piece that ends leaves no mark, and the next run begins as ever.
+    assert_eq!(bench.compare(&json!({})).state, "done");
+    assert_eq!(bench.rows("SELECT MAX(marks) AS marks FROM runs WHERE before IS NOT NULL")[0]["marks"], "0");
+}
+
+#[test]
 fn outages_in_mid_run_change_nothing_of_what_is_found() {
     for company in Company::ALL {
         let calm = in_short(&one_of_three(company).compare(&json!({})));

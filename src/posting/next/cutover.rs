@@ -4,34 +4,17 @@
 use std::collections::BTreeSet;
 
 use super::{Action, Desk, next};
-use crate::books::calendar::Calendar;
 use crate::books::foreign::ForeignStanding;
 use crate::books::hold::Hold;
 use crate::ledgers::Posted;
-use crate::normalize::cutover::{Adopted, adopt, concerns, numbers};
-use crate::normalize::{Booked, Cutover, Input, Question};
+use crate::normalize::cutover::{Adopted, adopt, numbers};
+use crate::normalize::{Input, Question};
 use crate::platform::{SqlError, transaction};
 use crate::posting::call::{Purpose, Stage};
-use crate::posting::fetch::Fetching;
 use crate::posting::orders::{self, Ending};
 use crate::posting::{cutover, documents};
 
 impl Desk<'_> {
-    /// What is known of an older order's money; nothing of any other.
-    pub(super) fn cutover_of(&self, calendar: &Calendar, booked: &Booked) -> Result<Cutover, SqlError> {
-        let is_older = |order| concerns(order, self.settings, calendar, booked);
-        if !self.state.snapshot.as_ref().is_some_and(is_older) {
-            return Ok(Cutover::default());
-        }
-        let sql = self.books.platform.sql;
-        let look = cutover::look(sql, &self.row.at, self.seen)?;
-        Ok(Cutover {
-            looked: look.taken,
-            may_fetch: self.fetching != Fetching::No,
-            answers: cutover::answers(sql, &self.row.at)?,
-        })
-    }
-
     /// The ledger is asked question by question; what it found is taken, or a person is asked.
     pub(super) fn cutover(
         &self,

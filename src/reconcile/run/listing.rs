@@ -1,6 +1,7 @@
 //! Both sides, listed: Shopify's orders of the window, and the ledger's documents.
 
-use chrono::Duration;
+use chrono::{Duration, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::tables::{Run, Stage};
 use super::{Next, Phase, Piece};
@@ -34,24 +35,57 @@ pub async fn shop(books: &Books<'_>, connection: &Connection, run: &mut Run) -> 
     }
     let calls = books.calls_beside();
     for _ in 0..QUESTIONS {
-        let after = Some(run.cursor.clone()).filter(|cursor| !cursor.is_empty());
-        let question = admin::orders_in_window(&iso(run.from), &iso(run.to), after.as_deref());
+        let mut slice = Slice::read(&run.cursor);
+        let (since, after) = (slice.since.as_deref(), slice.after.as_deref());
+        let question = admin::orders_in_window(&iso(run.from), &iso(run.to), since, after);
         let data = books.ask_the_shop(connection, &calls, &question).await?;
         let (page, next) = admin::summaries(&data).map_err(|trouble| books.later(UNCLEAR, &trouble.to_string()))?;
-        transaction(sql, |sql| page.iter().try_for_each(|one| listed(books, sql, connection, run, one)))?;
-        match next {
-            // Written down with the orders, so that a restart goes on behind them.
-            Some(next) => {
-                run.cursor = next;
-                run.store(sql)?;
-            }
-            None => {
-                newest_only(sql, run)?;
-                return Ok(Next::Then(Phase::Fetch));
-            }
+        let ends = slice.take(&page, next);
+        // Written down with the orders, so that a restart goes on behind them.
+        run.cursor = slice.text();
+        transaction(sql, |sql| {
+            page.iter().try_for_each(|one| listed(books, sql, connection, run, one))?;
+            run.store(sql)
+        })?;
+        if ends {
+            newest_only(sql, run)?;
+            return Ok(Next::Then(Phase::Fetch));
         }
     }
     Ok(Next::More)
+}
+
+/// Where Shopify's list is read. It stops at 25,000 orders without a word: behind its end another one begins with the
+/// change that it ended with, until one holds nothing later.
+#[derive(Default, Serialize, Deserialize)]
+struct Slice {
+    since: Option<String>,
+    /// The latest change in it so far.
+    latest: Option<String>,
+    after: Option<String>,
+}
+
+impl Slice {
+    fn read(cursor: &str) -> Self {
+        serde_json::from_str(cursor).unwrap_or_default()
+    }
+
+    fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Takes a page in. True if nothing can come behind it.
+    fn take(&mut self, page: &[Summary], next: Option<String>) -> bool {
+        let latest = page.iter().map(|one| iso(one.updated_at.with_timezone(&Utc))).max();
+        self.latest = latest.max(self.latest.take());
+        self.after = next;
+        if self.after.is_some() {
+            return false;
+        }
+        let ends = self.latest <= self.since;
+        self.since.clone_from(&self.latest);
+        ends
+    }
 }
 
 fn listed(books: &Books<'_>, sql: &dyn Sql, connection: &Connection, run: &Run, one: &Summary) -> Result<(), SqlError> {

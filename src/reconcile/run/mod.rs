@@ -30,6 +30,10 @@ pub use tables::{Counts, Kind, Phase, Run, Stage};
 const PIECES: usize = 4;
 /// How long pieces are done in one alarm.
 const WORKING_TIME: Duration = Duration::seconds(15);
+/// A run of which so many pieces never ended is given up: what crashes it must not crash the books again and again.
+const MOST_MARKS: i64 = 3;
+/// The alert that tells of it.
+const CRASHED: &str = "reconciliation_crashed";
 /// How long a run waits where its connection's settings cannot be used.
 const SETTINGS: Duration = Duration::minutes(15);
 
@@ -122,6 +126,10 @@ async fn work(books: &Books<'_>) -> Result<(), SqlError> {
 /// Does one piece of a run, and writes down how far it is.
 async fn step(books: &Books<'_>, mut run: Run) -> Result<(), SqlError> {
     let sql = books.platform.sql;
+    if run.marks >= MOST_MARKS {
+        return give_up(books, run);
+    }
+    run.mark(sql).await?;
     let usable = |one: &&Connection| one.id == run.connection && one.settings.is_ok();
     let piece = match books.connections.iter().find(usable) {
         Some(connection) => piece(books, connection, &mut run).await,
@@ -132,6 +140,7 @@ async fn step(books: &Books<'_>, mut run: Run) -> Result<(), SqlError> {
     let Some(stored) = Run::load(sql, &run.id)?.filter(|stored| stored.due_at.is_some()) else { return Ok(()) };
     run.repair = stored.repair;
     run.due_at = Some(now);
+    run.marks = 0;
     run.waits_for = None;
     match piece {
         Ok(Next::More) => {}
@@ -152,6 +161,26 @@ async fn step(books: &Books<'_>, mut run: Run) -> Result<(), SqlError> {
         Err(NoReply::Sql(error)) => return Err(error),
     }
     transaction(sql, |sql| run.store(sql))
+}
+
+/// Ends a run that crashes; what it has found so far stays.
+fn give_up(books: &Books<'_>, mut run: Run) -> Result<(), SqlError> {
+    let sql = books.platform.sql;
+    let doing = run.phase.in_words();
+    run.phase = Phase::Done;
+    run.due_at = None;
+    run.finished_at = Some(books.platform.clock.now());
+    run.waits_for = Some(format!("it crashed while {doing}"));
+    let text = format!(
+        "Reconciliation {} crashed {MOST_MARKS} times while {doing}, and was given up. Posting goes on. Report it to the \
+         maintainers.",
+        run.id
+    );
+    transaction(sql, |sql| {
+        run.forget_lists(sql)?;
+        run.store(sql)?;
+        books.alert(&run.connection, CRASHED, &text)
+    })
 }
 
 async fn piece(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Piece {

@@ -131,7 +131,7 @@ pub fn publish(books: &Books<'_>, run: &mut Run) -> Piece {
     let wants_repair = round == 1 && run.repair && run.kind != Kind::Audit && found.drift() > 0;
     transaction(sql, |sql| {
         if round == 1 {
-            schedule::ended(books, sql, run)?;
+            schedule::ended(books, run)?;
         }
         if !wants_repair {
             tell(books, run)?;

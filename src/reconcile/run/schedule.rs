@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::start::{LIGHT_WINDOW, REGULAR_WINDOW, Refused, begin};
 use super::tables::{Kind, Run};
 use crate::config::{Connection, Reconcile};
+use crate::platform::SqlError;
 use crate::platform::time::{iso, parse_iso};
-use crate::platform::{Sql, SqlError};
 use crate::posting::Books;
 
 /// So many clean runs in a row, and the next one is a month away.
@@ -75,7 +75,7 @@ pub fn begin_what_is_due(books: &Books<'_>) -> Result<(), SqlError> {
             if begun {
                 plan.looked_until = Some(iso(now));
             }
-            let every = super::schedule::pause(settings.reconcile, plan.clean).unwrap_or(WEEK);
+            let every = self::pause(settings.reconcile, plan.clean).unwrap_or(WEEK);
             plan.regular = iso(now + if begun { every } else { AGAIN });
             if begun {
                 // It looks at the last two days too.
@@ -107,7 +107,7 @@ fn try_to_begin(
 }
 
 /// A regular run found so much: three in a row without anything, and the next one is a month away.
-pub fn ended(books: &Books<'_>, _sql: &dyn Sql, run: &Run) -> Result<(), SqlError> {
+pub fn ended(books: &Books<'_>, run: &Run) -> Result<(), SqlError> {
     if run.kind != Kind::Regular {
         return Ok(());
     }

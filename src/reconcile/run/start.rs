@@ -118,6 +118,7 @@ pub fn begin(
         phase: Phase::Shop,
         cursor: String::new(),
         due_at: Some(now),
+        marks: 0,
         waits_for: None,
         patience_until: None,
         started_at: now,

@@ -8,10 +8,12 @@ use crate::platform::time::{iso, parse_iso};
 use crate::platform::{Row, Sql, SqlError, Value};
 
 const TABLES: &[&str] = &[
-    // `phase` says what is done next, `cursor` how far that is; `due_at` when it goes on, empty once the run has ended.
+    // `phase` says what is done next, `cursor` how far that is; `due_at` when it goes on, empty once the run has ended;
+    // `marks` counts pieces of work that began and did not end.
     "CREATE TABLE IF NOT EXISTS runs (
         id TEXT PRIMARY KEY, connection TEXT NOT NULL, kind TEXT NOT NULL, from_at TEXT NOT NULL, to_at TEXT NOT NULL,
         repair INTEGER NOT NULL, sample INTEGER, phase TEXT NOT NULL, cursor TEXT NOT NULL DEFAULT '', due_at TEXT,
+        marks INTEGER NOT NULL DEFAULT 0,
         waits_for TEXT, patience_until TEXT, started_at TEXT NOT NULL, finished_at TEXT, shopify_count INTEGER NOT NULL DEFAULT 0,
         ledger_count INTEGER NOT NULL DEFAULT 0, before TEXT, after TEXT, patterns TEXT NOT NULL DEFAULT '[]')",
     "CREATE INDEX IF NOT EXISTS runs_by_due ON runs (due_at) WHERE due_at IS NOT NULL",
@@ -204,6 +206,8 @@ pub struct Run {
     pub cursor: String,
     /// When it goes on.
     pub due_at: Option<DateTime<Utc>>,
+    /// Pieces of work that began and did not end.
+    pub marks: i64,
     /// What it waits for, if it waits.
     pub waits_for: Option<String>,
     /// Until when orders that are still being posted are waited for.
@@ -265,6 +269,7 @@ fn read(row: &Row) -> Result<Run, SqlError> {
         phase: Phase::ALL.into_iter().find(|one| one.as_str() == phase).unwrap_or(Phase::Done),
         cursor: row.text("cursor")?,
         due_at: maybe("due_at")?,
+        marks: row.int("marks")?,
         waits_for: row.text_or_null("waits_for")?,
         patience_until: maybe("patience_until")?,
         started_at: at("started_at")?,
@@ -277,7 +282,7 @@ fn read(row: &Row) -> Result<Run, SqlError> {
 }
 
 const COLUMNS: &str =
-    "id, connection, kind, from_at, to_at, repair, CAST(sample AS TEXT) AS sample, phase, cursor, due_at,
+    "id, connection, kind, from_at, to_at, repair, CAST(sample AS TEXT) AS sample, phase, cursor, due_at, marks,
     waits_for, patience_until, started_at, finished_at, shopify_count, ledger_count, before, after";
 
 impl Run {
@@ -333,7 +338,7 @@ impl Run {
     pub fn store(&self, sql: &dyn Sql) -> Result<(), SqlError> {
         let counts = |counts: &Option<Counts>| counts.as_ref().and_then(|counts| serde_json::to_string(counts).ok());
         sql.exec(
-            "UPDATE runs SET repair = ?2, phase = ?3, cursor = ?4, due_at = ?5, waits_for = ?6, patience_until = ?7,
+            "UPDATE runs SET marks = ?13, repair = ?2, phase = ?3, cursor = ?4, due_at = ?5, waits_for = ?6, patience_until = ?7,
                  finished_at = ?8, shopify_count = ?9, ledger_count = ?10, before = ?11, after = ?12 WHERE id = ?1",
             &[
                 self.id.as_str().into(),
@@ -348,9 +353,18 @@ impl Run {
                 self.ledger_count.into(),
                 counts(&self.before).into(),
                 counts(&self.after).into(),
+                self.marks.into(),
             ],
         )
         .map(drop)
+    }
+
+    /// A piece of work begins with it, durably.
+    pub async fn mark(&mut self, sql: &dyn Sql) -> Result<(), SqlError> {
+        self.marks += 1;
+        let statement = "UPDATE runs SET marks = ? WHERE id = ?";
+        sql.exec(statement, &[self.marks.into(), self.id.as_str().into()])?;
+        sql.sync().await
     }
 
     /// Which look this is: 1 before the repair, 2 after it.

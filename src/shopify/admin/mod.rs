@@ -97,14 +97,13 @@ pub fn orders_changed_since(since: &str, after: Option<&str>) -> Question {
 }
 
 /// The orders that were made or changed from `from` to `to` (ISO 8601, both included), oldest change first, a hundred a
-/// page. Pages stop at 25,000 orders: a longer window is asked for in slices. What changes meanwhile moves behind what was
-/// read already, so that an order may come twice.
-pub fn orders_in_window(from: &str, to: &str, after: Option<&str>) -> Question {
+/// page. Pages stop at 25,000 orders: a longer window is asked for in slices, each of the orders that changed from `since`
+/// on. What changes meanwhile moves behind what was read already, so that an order may come twice.
+pub fn orders_in_window(from: &str, to: &str, since: Option<&str>, after: Option<&str>) -> Question {
     let within = |field: &str| format!("({field}:>='{from}' AND {field}:<='{to}')");
-    about(
-        "Orders",
-        json!({ "filter": format!("{} OR {}", within("created_at"), within("updated_at")), "after": after }),
-    )
+    let window = format!("{} OR {}", within("created_at"), within("updated_at"));
+    let filter = since.map_or(window.clone(), |since| format!("({window}) AND updated_at:>='{since}'"));
+    about("Orders", json!({ "filter": filter, "after": after }))
 }
 
 fn made_within(from: &str, to: &str) -> String {
