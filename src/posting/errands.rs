@@ -1,5 +1,6 @@
-//! What a turn asks of Shopify, before it works on the books: what the shop says of itself, are the subscriptions there, what changed while nothing was
-//! heard, what a backfill lists, and the orders that are wanted whole. Trouble with Shopify never stops the books.
+//! What a turn asks of Shopify, before it works on the books: what the shop says of itself, are the subscriptions there,
+//! what changed while nothing was heard, what a backfill lists, and the orders that are wanted whole. Trouble with Shopify
+//! never stops the books.
 
 use chrono::{DateTime, Utc};
 
