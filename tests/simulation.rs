@@ -10,6 +10,8 @@ mod support;
 mod body;
 #[path = "simulation/chance.rs"]
 mod chance;
+#[path = "simulation/edited.rs"]
+mod edited;
 #[path = "simulation/goods.rs"]
 mod goods;
 #[path = "simulation/life.rs"]
@@ -49,6 +51,7 @@ use chrono::Duration;
 use chance::Dice;
 use life::{Life, Shop};
 use object::Object;
+use oracle::Side;
 use run::Run;
 use support::Company;
 use time::Timeline;
@@ -84,6 +87,7 @@ impl std::fmt::Display for Figures {
 struct Scenario {
     seed: u64,
     company: Company,
+    side: Side,
     life: Life,
     weather: Weather,
 }
@@ -91,6 +95,7 @@ struct Scenario {
 impl Scenario {
     fn of(seed: u64) -> Self {
         let company = Company::ALL[usize::try_from(seed % 3).unwrap()];
+        let side = if Dice::new(seed, 3).percent(20) { Side::Buyer } else { Side::Shop };
         let dice = Dice::new(seed, 1);
         let busy = dice.percent(10);
         let shop = Shop {
@@ -100,18 +105,18 @@ impl Scenario {
         };
         let life = life::live(&dice, &shop);
         let weather = weather::forecast(&Dice::new(seed, 2), company, shop.start, shop.span + Duration::hours(6));
-        Self { seed, company, life, weather }
+        Self { seed, company, side, life, weather }
     }
 
     /// Plays it; the error says which promise was broken and how to see it again.
     fn play(&self, aloud: bool) -> Result<Figures, String> {
-        let Self { seed, company, life, weather } = self;
+        let Self { seed, company, side, life, weather } = self;
         let trace = Rc::new(Trace::default());
         trace.is_on.set(aloud);
         let timeline = Rc::new(Timeline::at(support::start()));
-        let object = Object::new(*company, oracle::settings(*company), *seed, timeline, Rc::clone(&trace));
+        let object = Object::new(*company, oracle::settings(*company, *side), *seed, timeline, Rc::clone(&trace));
         let run = Run::new(*company, &object, life, weather, *seed, Rc::clone(&trace));
-        let outcome = run.to_the_end().and_then(|()| promises::hold(&run, *company));
+        let outcome = run.to_the_end().and_then(|()| promises::hold(&run, *company, *side));
         outcome.map_err(|problem| {
             let again = format!("SEED={seed} cargo test --test simulation -- --nocapture");
             format!("seed {seed} ({}): {problem}\nReplay with: {again}", company.label())
@@ -171,7 +176,7 @@ fn at_whatever_operation_the_power_goes_the_promises_hold() {
             at += stride;
             let life = life::live(&Dice::new(seed, 1), &shop);
             let weather = Weather::calm_but_for(shop.start, Mishap::PowerCut(at));
-            let figures = Scenario { seed, company, life, weather }.play(false);
+            let figures = Scenario { seed, company, side: Side::Shop, life, weather }.play(false);
             was_cut = figures.unwrap_or_else(|problem| panic!("at operation {at}: {problem}")).power_cuts > 0;
         }
         println!("{}: {at} operations", company.label());

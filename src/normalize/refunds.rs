@@ -41,8 +41,7 @@ pub(super) fn refunds(
         let amount = booked_whole(case, one).unwrap_or(upto - before);
         placed += amount;
         let is_ours = ours(&one.refund.id);
-        if is_ours && frozen(case, one, amount, &mut documents) {
-            shares(case, one, amount)?;
+        if is_ours && frozen(case, one, amount, &mut documents)? {
             let parts = case.input.booked.parts_of(&key_of(one)).into_iter().filter_map(Document::itemised);
             owed.settled(case, one, &parts.flat_map(|body| &body.lines).collect::<Vec<_>>())?;
             continue;
@@ -74,9 +73,15 @@ pub(super) fn key_of(one: &Returned<'_>) -> DocumentKey {
     DocumentKey::credit(one.refund.id.as_str())
 }
 
-/// What was booked of a refund stays as it is, if the refund stands in the books. One of which some parts or payments are
+/// What was booked of a refund stays as it is, if all of its credit stands in the books: what the order tells later of the
+/// goods does not rewrite it. Payments of it that are not booked yet are made of what stands. One of which some parts are
 /// not booked yet is worked out again: what stands of it comes out the same.
-fn frozen(case: &Case<'_>, one: &Returned<'_>, amount: Decimal, documents: &mut Vec<Document>) -> bool {
+fn frozen(
+    case: &mut Case<'_>,
+    one: &Returned<'_>,
+    amount: Decimal,
+    documents: &mut Vec<Document>,
+) -> Result<bool, Hold> {
     let parts = case.input.booked.parts_of(&key_of(one));
     let paid_out = |tx: &&Transaction| case.input.booked.parts_of(&DocumentKey::refund(tx.id.as_str()));
     let paid_out: Vec<&Document> = one.transactions.iter().flat_map(paid_out).collect();
@@ -89,15 +94,24 @@ fn frozen(case: &Case<'_>, one: &Returned<'_>, amount: Decimal, documents: &mut 
             None => documents.iter().map(|one| one.total).sum::<Decimal>() >= amount,
         }
     };
-    let complete = case.input.rules.refund_style() == RefundStyle::Receipt || is_whole(&paid_out);
-    if parts.is_empty() || !is_whole(&parts) || !complete {
-        return false;
+    if parts.is_empty() || !is_whole(&parts) {
+        return Ok(false);
     }
-    documents.extend(parts.into_iter().cloned());
-    for tx in &one.transactions {
-        documents.extend(case.input.booked.parts_of(&DocumentKey::refund(tx.id.as_str())).into_iter().cloned());
-    }
-    true
+    let is_complete = case.input.rules.refund_style() == RefundStyle::Receipt || is_whole(&paid_out);
+    let (parts, paid_out) = (cloned(parts), cloned(paid_out));
+    let paid_out = if is_complete {
+        shares(case, one, amount)?;
+        paid_out
+    } else {
+        let moneys = moneys(case, one, amount)?;
+        pay_out(case, &parts, moneys, one.refund.at().map_or(case.date, |at| case.day(at)))
+    };
+    documents.extend(parts.into_iter().chain(paid_out));
+    Ok(true)
+}
+
+fn cloned(documents: Vec<&Document>) -> Vec<Document> {
+    documents.into_iter().cloned().collect()
 }
 
 fn one_refund(
@@ -125,7 +139,7 @@ fn one_refund(
         RefundStyle::CreditNoteAndPayment => {
             let mut documents = credits(case, &key, date, vec![(body, None, amount)], Content::CreditNote)?;
             state_buyers_amounts(case, one.money, &[], &mut documents);
-            let paid_out = paid_out(case, &documents, moneys, date);
+            let paid_out = pay_out(case, &documents, moneys, date);
             documents.extend(paid_out);
             Ok(documents)
         }
@@ -232,7 +246,7 @@ fn credits(
 }
 
 /// One payment out per transaction, spread over the parts of the credit note.
-fn paid_out(case: &Case<'_>, credits: &[Document], moneys: Vec<Money<'_>>, date: NaiveDate) -> Vec<Document> {
+fn pay_out(case: &Case<'_>, credits: &[Document], moneys: Vec<Money<'_>>, date: NaiveDate) -> Vec<Document> {
     let mut open: Vec<Decimal> = credits.iter().map(|one| one.total).collect();
     let mut documents = Vec::new();
     for money in moneys {

@@ -1,5 +1,7 @@
 //! Deliveries in any order, late, twice, under two topics: the books come out the same.
 
+use chrono::Duration;
+use sandbox::{Fault, FaultKind};
 use serde_json::json;
 
 use crate::support::{Bench, Company, Story, one_in};
@@ -207,5 +209,44 @@ fn money_that_only_the_order_tells_of_is_booked_each_time_that_it_tells_more() {
             bench.run();
         }
         assert_eq!(booked(&bench), expected, "{company:?}");
+    }
+}
+
+/// The refund of what an edit took off says nothing of goods. Where it is credited before the books hear of the edit, the
+/// credit stays as it was booked, and is still paid out.
+#[test]
+fn a_refund_that_was_credited_before_its_edit_was_heard_of_is_paid_out_all_the_same() {
+    for company in Company::ALL {
+        let story = Story::read("removed_after_payment");
+        let bench = Bench::new(company);
+        let last = story.deliveries.len() - 1;
+        for (topic, body) in &story.deliveries[..2] {
+            bench.deliver(topic, body);
+        }
+        bench.run();
+        for credits in ["/CreditNotes", "/batch", "/refundreceipt"] {
+            bench.fail(
+                Fault::next(FaultKind::Error500Committed)
+                    .on(if company == Company::XeroUk { "PUT" } else { "POST" }, credits)
+                    .repeated(50),
+            );
+        }
+        let (topic, body) = &story.deliveries[last - 1];
+        bench.deliver(topic, body);
+        bench.run_for(Duration::seconds(4));
+        let credits = |line: &&String| line.starts_with("Credit") || line.starts_with("RefundReceipt");
+        assert_eq!(bench.ledger(company).iter().filter(credits).count(), 1, "{company:?}");
+        bench.world.borrow_mut().faults.clear();
+        let (topic, body) = &story.deliveries[last];
+        bench.deliver(topic, body);
+        bench.run();
+        assert_eq!(
+            bench.state(&story.order_id()).0,
+            "synced",
+            "{company:?}: {:?}",
+            bench.rows("SELECT detail FROM orders")
+        );
+        let told = told(company, &story);
+        assert_eq!(bench.ledger(company), told.ledger(company), "{company:?}");
     }
 }

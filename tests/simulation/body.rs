@@ -111,20 +111,14 @@ pub fn refund(order: &Order, refund: &Refund) -> Value {
         let sold = &order.lines[one.line];
         json!({
             "id": refund.id * 10 + one.line as u64, "line_item_id": sold.id, "quantity": one.quantity,
-            "restock_type": "return", "subtotal": shop(one.subtotal), "subtotal_set": set(currencies, one.subtotal),
+            "restock_type": if refund.is_of_an_edit { "cancel" } else { "return" }, "subtotal": shop(one.subtotal), "subtotal_set": set(currencies, one.subtotal),
             "total_tax": shop(one.tax), "total_tax_set": set(currencies, one.tax), "line_item": line(order, sold),
         })
     });
-    let (shipping_lines, mut adjustments) = match &order.shipping {
+    let (shipping_lines, adjustments) = match &order.shipping {
         Some(delivery) if refund.shipping => delivery_back(order, delivery),
         _ => (json!([]), Vec::new()),
     };
-    if refund.goodwill != 0 {
-        adjustments.push(json!({
-            "kind": "refund_discrepancy", "amount": text(currencies.shop_side(-refund.goodwill)),
-            "amount_set": set(currencies, -refund.goodwill), "tax_amount": "0.00", "tax_amount_set": set(currencies, 0),
-        }));
-    }
     json!({
         "id": refund.id, "order_id": order.id, "created_at": instant(refund.at), "processed_at": instant(refund.at),
         "refund_line_items": lines.collect::<Vec<_>>(), "refund_shipping_lines": shipping_lines,
@@ -144,6 +138,14 @@ fn delivery_back(order: &Order, delivery: &Shipping) -> (Value, Vec<Value>) {
         "tax_amount": text(currencies.shop_side(-delivery.tax)), "tax_amount_set": set(currencies, -delivery.tax),
     });
     (line, vec![adjustment])
+}
+
+/// What `orders/edited` says: that something was edited, and not what the order is now.
+pub fn order_edit(order: &Order, id: u64, at: DateTime<Utc>) -> Value {
+    json!({"order_edit": {
+        "id": id, "order_id": order.id, "created_at": instant(at), "committed_at": instant(at),
+        "notify_customer": false, "line_items": {"additions": [], "removals": []},
+    }})
 }
 
 /// A transaction: always in the buyer's currency.

@@ -10,10 +10,7 @@ use crate::order::{Currencies, Customer, Line, Order, Shipping};
 /// A new order; nothing of it is paid.
 pub fn order(dice: &Dice, shop: &Shop, index: u64, created_at: DateTime<Utc>) -> Order {
     let taxes_included = shop.may_include_tax && dice.percent(40);
-    let rates: &[Option<i64>] = match shop.currency {
-        "USD" => &[Some(825), Some(600), None],
-        _ => &[Some(2000), Some(2000), Some(500), None],
-    };
+    let rates = rates(shop.currency);
     let id = 5_600_000_001_000 + index;
     let mut lines: Vec<Line> = (0..=dice.below(4)).map(|at| line(dice, id * 10 + at, rates)).collect();
     discount(dice, &mut lines);
@@ -39,10 +36,27 @@ pub fn order(dice: &Dice, shop: &Shop, index: u64, created_at: DateTime<Utc>) ->
         shipping,
         transactions: Vec::new(),
         refunds: Vec::new(),
+        is_edited: false,
     }
 }
 
-pub fn line(dice: &Dice, id: u64, rates: &[Option<i64>]) -> Line {
+/// What bears tax in a shop of that currency, and how much: basis points.
+fn rates(shop: &str) -> &'static [Option<i64>] {
+    match shop {
+        "USD" => &[Some(825), Some(600), None],
+        _ => &[Some(2000), Some(2000), Some(500), None],
+    }
+}
+
+/// A line that is added to an order.
+pub fn added(dice: &Dice, order: &Order) -> Line {
+    let id = order.id * 10 + order.lines.len() as u64;
+    let mut line = line(dice, id, rates(order.currencies.shop));
+    line.tax = line.tax_rate.map_or(0, |rate| tax(line.amount(), rate, order.taxes_included));
+    line
+}
+
+fn line(dice: &Dice, id: u64, rates: &[Option<i64>]) -> Line {
     let titles =
         ["T-shirt - M", "Cap", "Mug \u{1F680} large", "Socks <3 & more", "\u{5E9}\u{5DC}\u{5D5}\u{5DD} poster"];
     Line {

@@ -99,6 +99,11 @@ impl Story<'_> {
                 self.settle_slowly();
             }
         }
+        while self.order.is_paid() && self.dice.percent(15) {
+            self.later(30, 60_000);
+            self.edit();
+            self.settle_the_edit();
+        }
         while self.order.is_paid() && self.dice.percent(30) {
             self.later(30, 60_000);
             self.refund();
@@ -115,6 +120,10 @@ impl Story<'_> {
 
     /// An order that was not paid at once: paid in parts, abandoned, or cancelled.
     fn settle_slowly(&mut self) {
+        while self.dice.percent(25) {
+            self.edit();
+            self.later(5, 20_000);
+        }
         match self.dice.below(8) {
             0 => {}
             1 | 2 => self.cancel(),
@@ -137,8 +146,59 @@ impl Story<'_> {
                     self.transaction(Kind::Sale, Status::Success, part, gateway, None);
                     self.announce(if self.order.outstanding() == 0 { "orders/paid" } else { "orders/updated" });
                     self.later(30, 40_000);
+                    if self.dice.percent(10) {
+                        self.edit();
+                        self.later(30, 40_000);
+                    }
                 }
             }
+        }
+    }
+
+    /// Goods are added, or units of them taken off. The last unit stays: whoever wants nothing cancels.
+    fn edit(&mut self) {
+        if self.dice.percent(50) && self.order.units() > 1 {
+            self.take_off();
+        } else {
+            let line = goods::added(self.dice, &self.order);
+            self.order.lines.push(line);
+        }
+        self.order.is_edited = true;
+        let id = self.id(77_000_000_000);
+        let body = body::order_edit(&self.order, id, self.now);
+        self.send("orders/edited", body);
+        self.announce("orders/updated");
+    }
+
+    fn take_off(&mut self) {
+        let most = self.order.units() - 1;
+        let there: Vec<usize> = (0..self.order.lines.len())
+            .filter(|&index| self.order.lines[index].back < self.order.lines[index].quantity)
+            .collect();
+        let index = *self.dice.pick(&there);
+        let line = &mut self.order.lines[index];
+        let units = self.dice.between(1, (line.quantity - line.back).min(most));
+        let (subtotal, tax) = (line.next_back(line.amount(), units), line.next_back(line.tax, units));
+        line.back += units;
+        let lines = vec![Returned { line: index, quantity: units, subtotal, tax }];
+        let id = self.id(9_200_000_000_000);
+        self.order.refunds.push(Refund { id, at: self.now, lines, shipping: false, is_of_an_edit: true });
+    }
+
+    /// What was added is paid, what was taken off is given back; or not.
+    fn settle_the_edit(&mut self) {
+        if self.dice.percent(25) {
+            return;
+        }
+        let (due, owed) = (self.order.outstanding(), self.order.owed_to_the_buyer());
+        if due > 0 {
+            self.later(30, 40_000);
+            let gateway = self.gateway();
+            self.transaction(Kind::Sale, Status::Success, due, gateway, None);
+            self.announce("orders/paid");
+        } else if owed > 0 {
+            self.later(30, 40_000);
+            self.give_back(Vec::new(), false, owed);
         }
     }
 
@@ -196,10 +256,13 @@ impl Story<'_> {
         if money == 0 {
             return;
         }
-        let refund =
-            Refund { id: self.id(9_200_000_000_000), at: self.now, lines, shipping: with_shipping, goodwill: 0 };
-        let id = refund.id;
-        self.order.refunds.push(refund);
+        self.give_back(lines, with_shipping, money);
+    }
+
+    /// A refund, and its money.
+    fn give_back(&mut self, lines: Vec<Returned>, shipping: bool, money: Cents) {
+        let id = self.id(9_200_000_000_000);
+        self.order.refunds.push(Refund { id, at: self.now, lines, shipping, is_of_an_edit: false });
         let pending = self.dice.percent(25);
         self.money_back(id, money, if pending { Status::Pending } else { Status::Success });
         let body = body::refund(&self.order, self.order.refunds.last().unwrap());

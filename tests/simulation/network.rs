@@ -17,6 +17,8 @@ use crate::trace::Trace;
 
 /// The caller gives up after this long (design §4).
 const DEADLINE: Duration = Duration::seconds(30);
+/// Nothing is on its way for longer than this: milliseconds. Xero is looked at a minute after the last repetition.
+const LONGEST_WAY: i64 = 55_000;
 
 struct Flight {
     arrives_at: DateTime<Utc>,
@@ -28,6 +30,8 @@ pub struct Network {
     pub world: RefCell<World>,
     /// Nothing gets out.
     pub is_cut: Cell<bool>,
+    /// So many of a hundred requests are stuck on their way until after their sender gave up, and arrive all the same.
+    pub congestion: Cell<u64>,
     in_the_air: RefCell<Vec<Flight>>,
     power: Rc<Power>,
     disk: Rc<Disk>,
@@ -38,8 +42,17 @@ pub struct Network {
 
 impl Network {
     pub fn new(power: Rc<Power>, disk: Rc<Disk>, timeline: Rc<Timeline>, trace: Rc<Trace>, dice: Dice) -> Self {
-        let (world, is_cut, in_the_air) = (RefCell::new(World::new()), Cell::new(false), RefCell::default());
-        Self { world, is_cut, in_the_air, power, disk, timeline, trace, dice }
+        Self {
+            world: RefCell::new(World::new()),
+            is_cut: Cell::new(false),
+            congestion: Cell::new(0),
+            in_the_air: RefCell::default(),
+            power,
+            disk,
+            timeline,
+            trace,
+            dice,
+        }
     }
 
     /// When the next request reaches the ledger.
@@ -71,14 +84,19 @@ impl Network {
         if self.is_cut.get() {
             return Err(HttpError("no way out".into()));
         }
-        let latency = self.dice.millis(10, 250);
+        let is_stuck = self.congestion.get() > 0 && self.dice.percent(self.congestion.get());
+        let latency = if is_stuck { self.dice.millis(31_000, LONGEST_WAY) } else { self.dice.millis(10, 250) };
         let reply = Rc::new(RefCell::new(None));
         self.in_the_air.borrow_mut().push(Flight {
             arrives_at: self.timeline.now() + latency,
             request: outward(request),
             reply: Rc::clone(&reply),
         });
-        self.timeline.pause(latency).await;
+        self.timeline.pause(latency.min(DEADLINE)).await;
+        if is_stuck {
+            self.power.step();
+            return Err(HttpError("no answer in time".into()));
+        }
         let reply = reply.take().expect("what left has arrived by now");
         let back = match reply.delivery {
             Delivery::Delayed(millis) => Duration::milliseconds(i64::try_from(millis).unwrap()),

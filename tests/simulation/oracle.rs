@@ -7,6 +7,13 @@ use crate::money::{Cents, share};
 use crate::order::{Order, Transaction};
 use crate::support::Company;
 
+/// Whose currency the books are kept in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Shop,
+    Buyer,
+}
+
 /// One document of an order, as the ledger ought to hold it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
@@ -33,14 +40,15 @@ pub struct Books {
 
 /// The account of a gateway in a company's settings.
 pub fn account(company: Company, gateway: &str) -> String {
-    let settings = settings(company);
+    let settings = settings(company, Side::Shop);
     let payments = &settings["payments"];
     payments.get(gateway).unwrap_or(&payments["default"]).as_str().unwrap().to_owned()
 }
 
 /// The settings of the simulated connection.
-pub fn settings(company: Company) -> serde_json::Value {
+pub fn settings(company: Company, side: Side) -> serde_json::Value {
     let mut settings = company.settings();
+    settings["currency"] = if side == Side::Shop { "shop" } else { "presentment" }.into();
     settings["payments"]["paypal"] = if company == Company::XeroUk { "091" } else { "92" }.into();
     settings
 }
@@ -132,14 +140,4 @@ pub fn may_end_held(order: &Order, reason: &str) -> bool {
         "order_inconsistent" => order.receipts().count() > 1,
         _ => false,
     }
-}
-
-/// What is known to be wrong today, and left out of the account until it is put right.
-pub fn is_known_wrong(order: &Order, company: Company) -> bool {
-    // QuickBooks: of a refund through several gateways only the first receipt is posted.
-    let accounts = |id: u64| {
-        let back = order.transactions_of(id).map(|one| account(company, one.gateway));
-        back.collect::<std::collections::BTreeSet<_>>().len()
-    };
-    company != Company::XeroUk && order.refunds.iter().any(|one| accounts(one.id) > 1)
 }

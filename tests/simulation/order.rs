@@ -121,7 +121,7 @@ pub struct Returned {
     pub tax: Cents,
 }
 
-/// A refund; its money is in the order's transactions.
+/// A refund; its money is in the order's transactions. One without any says what an edit took off.
 #[derive(Debug, Clone)]
 pub struct Refund {
     pub id: u64,
@@ -129,8 +129,8 @@ pub struct Refund {
     pub lines: Vec<Returned>,
     /// True if it gives the delivery back too.
     pub shipping: bool,
-    /// Money beyond the lines (more to the buyer: positive).
-    pub goodwill: Cents,
+    /// True if it only says what an edit took off: no money moves.
+    pub is_of_an_edit: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -147,9 +147,16 @@ pub struct Order {
     pub shipping: Option<Shipping>,
     pub transactions: Vec<Transaction>,
     pub refunds: Vec<Refund>,
+    /// True once goods were added or taken off.
+    pub is_edited: bool,
 }
 
 impl Order {
+    /// The same order in a shop that keeps the buyer's currency.
+    pub fn in_the_buyers_currency(&self) -> Self {
+        Self { currencies: Currencies::one(self.currencies.buyer), ..self.clone() }
+    }
+
     pub fn subtotal(&self) -> Cents {
         self.lines.iter().map(Line::amount).sum()
     }
@@ -209,6 +216,19 @@ impl Order {
         self.transactions.iter().filter(open).map(|one| one.amount).sum()
     }
 
+    /// Units that neither came back nor were taken off.
+    pub fn units(&self) -> i64 {
+        self.lines.iter().map(|line| line.quantity - line.back).sum()
+    }
+
+    /// What was received for goods that were taken off again, and is not promised back yet.
+    pub fn owed_to_the_buyer(&self) -> Cents {
+        if self.cancelled_at.is_some() {
+            return 0;
+        }
+        (self.received() - self.promised_back() - self.current_total()).max(0)
+    }
+
     /// What the buyer still owes.
     pub fn outstanding(&self) -> Cents {
         if self.cancelled_at.is_some() {
@@ -218,7 +238,7 @@ impl Order {
     }
 
     pub fn is_paid(&self) -> bool {
-        self.received() >= self.total() && self.total() > 0
+        self.received() > 0 && self.outstanding() == 0
     }
 
     pub fn financial_status(&self) -> &'static str {

@@ -6,10 +6,11 @@ use rust_decimal::Decimal;
 use sandbox::DocumentView;
 use sha2::{Digest, Sha256};
 
+use crate::edited;
 use crate::machine::rows;
 use crate::money::decimal;
 use crate::object::webhook_id;
-use crate::oracle::{self, Books};
+use crate::oracle::{self, Books, Side};
 use crate::order::{Order, Refund};
 use crate::run::Run;
 use crate::support::Company;
@@ -17,11 +18,16 @@ use crate::support::Company;
 type Broken = Result<(), String>;
 
 /// All of them.
-pub fn hold(run: &Run<'_>, company: Company) -> Broken {
+pub fn hold(run: &Run<'_>, company: Company, side: Side) -> Broken {
     nothing_acknowledged_is_lost(run)?;
     let documents = run.object.network.world.borrow().documents(company.id());
-    for order in run.life.orders.iter().filter(|order| !oracle::is_known_wrong(order, company)) {
-        one_set_of_documents_to_the_cent(run, company, order, &documents)?;
+    for order in &run.life.orders {
+        match side {
+            Side::Shop => one_set_of_documents_to_the_cent(run, company, order, &documents)?,
+            Side::Buyer => {
+                one_set_of_documents_to_the_cent(run, company, &order.in_the_buyers_currency(), &documents)?;
+            }
+        }
     }
     nobody_elses(run, &documents)?;
     one_party_per_customer(run, &documents)?;
@@ -131,7 +137,7 @@ fn payments_in_one(live: Vec<DocumentView>) -> Vec<DocumentView> {
 }
 
 /// What converting one currency into another may miss.
-fn odd_cent(order: &Order) -> Decimal {
+pub fn odd_cent(order: &Order) -> Decimal {
     Decimal::new(i64::from(order.currencies.shop != order.currencies.buyer), 2)
 }
 
@@ -146,6 +152,12 @@ fn one_set_of_documents_to_the_cent(
     let (void, live): (Vec<_>, Vec<_>) =
         documents.iter().filter(|one| belongs(order, one)).partition(|one| is_void(one));
     let (void, revived) = revived(void, &live);
+    if order.is_edited && !books.may_be_voided {
+        let live = payments_in_one(revived);
+        let said = edited::comes_to_what_is_left(run, company, order, &void, &live);
+        let seen: Vec<&DocumentView> = live.iter().collect();
+        return said.map_err(|text| format!("2: #{}: {text}\n{}", order.number, describe(run, order, &books, &seen)));
+    }
     let live = revived.iter().collect();
     let direct = without_detours(&format!("S-{}", order.number), live);
     let whole = in_one(order, &books, &direct);
@@ -195,7 +207,7 @@ fn one_set_of_documents_to_the_cent(
     }
 }
 
-fn pays_out(order: &Order, one: &DocumentView) -> bool {
+pub fn pays_out(order: &Order, one: &DocumentView) -> bool {
     order.transactions.iter().any(|own| own.refund.is_some() && own.id.to_string() == one.reference)
 }
 
@@ -234,7 +246,7 @@ fn is_receipt(one: &DocumentView) -> bool {
     one.kind == "RefundReceipt"
 }
 
-fn state(run: &Run<'_>, order: &Order) -> (String, String) {
+pub fn state(run: &Run<'_>, order: &Order) -> (String, String) {
     let statement = format!("SELECT state, reason FROM orders WHERE order_id = '{}'", order.id);
     let row = rows(&run.object.disk.sqlite, &statement).into_iter().next().unwrap_or_default();
     let text = |name: &str| row.get(name).cloned().unwrap_or_default();
@@ -270,14 +282,16 @@ fn nobody_elses(run: &Run<'_>, documents: &[DocumentView]) -> Broken {
 
 /// 2: a customer is one customer in the ledger, however often creating it went wrong.
 fn one_party_per_customer(run: &Run<'_>, documents: &[DocumentView]) -> Broken {
-    let mut parties: BTreeMap<u64, BTreeSet<&str>> = BTreeMap::new();
+    let mut parties: BTreeMap<(u64, &str), BTreeSet<&str>> = BTreeMap::new();
     for order in &run.life.orders {
         let customer = order.customer.as_ref().map_or(0, |one| one.id);
         let own = documents.iter().filter(|one| belongs(order, one) && one.kind == "Invoice");
-        parties.entry(customer).or_default().extend(own.map(|one| one.party.as_str()));
+        for one in own {
+            parties.entry((customer, &one.currency)).or_default().insert(&one.party);
+        }
     }
     match parties.iter().find(|(_, ledger)| ledger.len() > 1) {
-        Some((customer, several)) => Err(format!("2: customer {customer} is several in the ledger: {several:?}")),
+        Some((customer, several)) => Err(format!("2: customer {customer:?} is several in the ledger: {several:?}")),
         None => Ok(()),
     }
 }

@@ -240,6 +240,7 @@ impl<'a> Run<'a> {
             Mishap::Outage(kind) => world.fail(Fault::next(*kind).repeated(u32::MAX)),
             Mishap::OutageEnds => world.faults.clear(),
             Mishap::CableCut(is_cut) => network.is_cut.set(*is_cut),
+            Mishap::Congestion(cases) => network.congestion.set(*cases),
             Mishap::JournalAway(is_away) => self.object.journal.database.away.set(*is_away),
             Mishap::JournalMumbles(cases) => self.object.journal.loses_answers.set(*cases),
             Mishap::Setting(key, value) => {

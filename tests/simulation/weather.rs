@@ -17,6 +17,8 @@ pub enum Mishap {
     OutageEnds,
     /// Nothing gets out of the machine.
     CableCut(bool),
+    /// So many of a hundred requests arrive only after their sender gave up on them.
+    Congestion(u64),
     /// D1 cannot be reached.
     JournalAway(bool),
     /// D1 loses its answers in so many of a hundred calls.
@@ -64,14 +66,22 @@ fn settings(company: Company) -> Vec<[(&'static str, Value); 2]> {
             pair("archive_account", "activate_account", "200"),
             pair("archive_account", "activate_account", "090"),
             pair("unsubscribe_currency", "subscribe_currency", "GBP"),
+            pair("unsubscribe_currency", "subscribe_currency", "EUR"),
+            pair("delete_tax_rate", "restore_tax_rate", "OUTPUT2"),
+            [("per_day", json!(60)), ("per_day", json!(5000))],
         ];
     }
-    vec![
+    let mut settings = vec![
         closed,
         switch("subscription_ended", true),
+        switch("multicurrency", false),
         pair("deactivate_item", "activate_item", "1"),
         pair("deactivate_account", "activate_account", "91"),
-    ]
+    ];
+    if company == Company::QuickBooksUk {
+        settings.push(pair("deactivate_tax_code", "activate_tax_code", "20"));
+    }
+    settings
 }
 
 /// The weather over a shop's life. One day in ten is calm.
@@ -114,6 +124,9 @@ pub fn forecast(dice: &Dice, company: Company, start: DateTime<Utc>, span: Durat
         stretch(Mishap::Setting(broken.0, broken.1), Mishap::Setting(cure.0, cure.1), 12 * 3600);
     }
     if dice.percent(15) {
+        stretch(Mishap::Congestion(*dice.pick(&[5, 30])), Mishap::Congestion(0), 2 * 3600);
+    }
+    if dice.percent(15) {
         stretch(Mishap::CableCut(true), Mishap::CableCut(false), 3600);
     }
     mishaps.sort_by_key(|(at, _)| *at);
@@ -141,6 +154,9 @@ fn fault(dice: &Dice) -> Fault {
         FaultKind::Garbage,
         FaultKind::Throttled,
         FaultKind::LeftOut,
+        FaultKind::Touched,
+        FaultKind::Touched,
+        FaultKind::Warned,
         FaultKind::Blocked,
     ]);
     let fault = Fault::next(kind).after(u32::try_from(dice.below(8)).unwrap());

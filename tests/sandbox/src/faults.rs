@@ -40,6 +40,11 @@ pub enum Kind {
     Blocked,
     /// Everything happens; the answer to a batch leaves its first element out.
     LeftOut,
+    /// Just before, somebody opens the documents that the request would change and saves them as they were: QuickBooks
+    /// refuses the change as stale (5010). Xero takes it.
+    Touched,
+    /// Everything happens; Xero remarks on each element of the answer without refusing it.
+    Warned,
 }
 
 /// One ordered fault.
@@ -138,6 +143,8 @@ impl Fault {
             Some("garbage") => Kind::Garbage,
             Some("blocked") => Kind::Blocked,
             Some("left_out") => Kind::LeftOut,
+            Some("touched") => Kind::Touched,
+            Some("warned") => Kind::Warned,
             other => return Err(format!("kind `{}` is not known", other.unwrap_or("(none)"))),
         };
         Ok(Self {

@@ -152,6 +152,20 @@ impl World {
                 }
                 reply
             }
+            Some(Kind::Touched) => {
+                let company = request.segments().get(2).and_then(|realm| self.quickbooks.get_mut(realm));
+                if let (Some(company), Ok(body)) = (company, serde_json::from_slice(&request.body)) {
+                    company.touch_named(now, &body);
+                }
+                self.dispatch(now, ledger, request, None)
+            }
+            Some(Kind::Warned) => {
+                let mut reply = self.dispatch(now, ledger, request, None);
+                if !is_quickbooks && reply.status == 200 && request.method != "GET" {
+                    xero::remark_on_all(&mut reply.body);
+                }
+                reply
+            }
             Some(Kind::Blocked) if is_quickbooks => {
                 quickbooks::faults::malformed("MalformedByteSequenceException").reply(&now.to_rfc3339())
             }

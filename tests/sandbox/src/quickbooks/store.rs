@@ -92,6 +92,20 @@ impl Company {
         entity["MetaData"]["LastUpdatedTime"] = json!(stamp(now));
     }
 
+    /// Somebody opens every document that a request names by its id, a single one or a batch, and saves it unchanged.
+    pub(crate) fn touch_named(&mut self, now: DateTime<Utc>, body: &Value) {
+        let items = body.get("BatchItemRequest").and_then(Value::as_array).into_iter().flatten();
+        let elements = items.filter_map(Value::as_object).flat_map(|item| item.values()).chain([body]);
+        let named = elements.filter(|one| one.get("SyncToken").is_some()).filter_map(|one| one.get("Id")?.as_str());
+        for id in named {
+            for kind in TRANSACTIONS {
+                if let Some(entity) = self.entity_mut(kind, id) {
+                    Self::touch(entity, now);
+                }
+            }
+        }
+    }
+
     /// Code 6210: nothing dated on or before the closing date may change.
     pub(super) fn check_open_period(&self, date: &str) -> Checked<()> {
         let Some(closed) = self.settings.book_close_date else { return Ok(()) };

@@ -132,7 +132,8 @@ impl Company {
             "" => json::text(account, "TaxType"),
             tax_type => tax_type,
         };
-        let rate = self.tax_rates.iter().find(|rate| json::text(rate, "TaxType") == tax_type);
+        let is_it = |rate: &&Value| json::text(rate, "TaxType") == tax_type && json::text(rate, "Status") == "ACTIVE";
+        let rate = self.tax_rates.iter().find(is_it);
         let Some(rate) = rate.filter(|rate| fits(rate, json::text(account, "Class"))) else {
             return Err(vec![format!("The TaxType code '{tax_type}' cannot be used with account code '{code}'.")]);
         };

@@ -318,6 +318,18 @@ impl Company {
     }
 }
 
+/// Remarks on every element of an answer that was stored.
+pub fn remark_on_all(body: &mut Vec<u8>) {
+    let Ok(mut answer) = serde_json::from_slice::<Value>(body) else { return };
+    let lists = answer.as_object_mut().into_iter().flat_map(|fields| fields.values_mut());
+    let elements = lists.filter_map(Value::as_array_mut).flatten();
+    for element in elements.filter(|one| one.get("ValidationErrors").is_none()) {
+        element["Warnings"] = json!([{ "Message": "The currency rate for EUR is 1:1." }]);
+        element["StatusAttributeString"] = json!("WARNING");
+    }
+    *body = answer.to_string().into_bytes();
+}
+
 /// One element of the answer: the stored one, or the request's own with a zero GUID and what is wrong.
 fn show(name: &str, id_key: &str, given: &Value, outcome: Outcome, with_status: bool) -> Value {
     let flag =

@@ -92,6 +92,12 @@ impl Company {
         self.set_account(code, |account| account["Status"] = json!("ACTIVE"))
     }
 
+    /// Sets the status of the tax rate of that type; false if there is none.
+    pub fn set_tax_rate(&mut self, tax_type: &str, status: &str) -> bool {
+        let rate = self.tax_rates.iter_mut().find(|rate| rate["TaxType"] == tax_type);
+        rate.map(|rate| rate["Status"] = json!(status)).is_some()
+    }
+
     /// An invoice that somebody entered by hand.
     pub fn plant_invoice(&mut self, number: &str) {
         let id = self.ids.guid();
