@@ -3,6 +3,8 @@
 //!
 //! A customer's request for data waits for a person: the answer is made when it is fetched, and kept nowhere.
 
+mod answer;
+
 use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
@@ -27,8 +29,6 @@ const ORDERS: i64 = 20;
 const LOOSE_BODIES: i64 = 20;
 /// When an order is asked about again whose data is on its way to the ledger.
 const UNDER_WAY: Duration = Duration::minutes(10);
-/// Orders in one part of an answer.
-const ANSWER_ORDERS: i64 = 20;
 /// The rule by which a request that was carried out is settled.
 const ERASED: &str = "personal_data_erased";
 /// The rule by which an answered request is settled.
@@ -312,70 +312,6 @@ impl Books<'_> {
         select(self.platform.sql, condition, &[connection.into()])
     }
 
-    /// Everything that is stored about the person of a question, twenty orders at a time beginning after the order
-    /// `after`. `None` if there is no open question of that number.
-    pub fn privacy_answer(&self, connection: &str, id: i64, after: &str) -> Result<Option<Json>, SqlError> {
-        let sql = self.platform.sql;
-        let condition = "r.event_seq = ? AND e.connection = ? AND r.state = 'waiting'";
-        let Some(request) = select(sql, condition, &[id.into(), connection.into()])?.pop() else { return Ok(None) };
-        let body = inbox::body(sql, id)?;
-        let Ok(News::DataRequest(subject)) = delivery::read(&request.topic, &request.shop, &body) else {
-            return Ok(None);
-        };
-        let names: Json = subject.orders().collect::<Vec<_>>().into();
-        let rows = sql.exec(
-            "SELECT order_id, name FROM orders WHERE connection = ?1 AND order_id NOT LIKE 'event:%' AND order_id > ?4
-                 AND (order_id IN (SELECT value FROM json_each(?2)) OR customer_id = ?3) ORDER BY order_id LIMIT ?5",
-            &[
-                connection.into(),
-                names.to_string().into(),
-                subject.customer_id().into(),
-                after.into(),
-                ANSWER_ORDERS.into(),
-            ],
-        )?;
-        let mut orders = Vec::new();
-        let mut last = None;
-        for row in &rows {
-            let at = OrderRef { connection: connection.to_owned(), order_id: row.text("order_id")? };
-            orders.push(self.stored_about(&at, row.text_or_null("name")?)?);
-            last = Some(at.order_id);
-        }
-        let next = last.filter(|_| rows.len() as i64 == ANSWER_ORDERS);
-        Ok(Some(json!({
-            "request": parsed(&body), "received_at": request.received_at, "orders": orders, "next": next,
-        })))
-    }
-
-    fn stored_about(&self, at: &OrderRef, name: Option<String>) -> Result<Json, SqlError> {
-        let sql = self.platform.sql;
-        let bodies = sql.exec(
-            "SELECT seq, topic, received_at FROM events e WHERE connection = ? AND order_id = ?
-                 AND EXISTS (SELECT 1 FROM event_chunks c WHERE c.event_seq = e.seq) ORDER BY seq",
-            &at.params(),
-        )?;
-        let mut received = Vec::new();
-        for row in &bodies {
-            let body = parsed(&inbox::body(sql, row.int("seq")?)?);
-            received
-                .push(json!({ "topic": row.text("topic")?, "received_at": row.text("received_at")?, "body": body }));
-        }
-        let documents = sql.exec(
-            "SELECT document_key, kind, currency, ledger_total, posted_at, json_extract(posted, '$.number') AS number,
-                 json_extract(document, '$.party') AS party FROM documents WHERE connection = ? AND order_id = ?",
-            &at.params(),
-        )?;
-        let mut posted = Vec::new();
-        for row in &documents {
-            posted.push(json!({
-                "document": row.text("document_key")?, "kind": row.text("kind")?, "number": row.text("number")?,
-                "total": row.text("ledger_total")?, "currency": row.text("currency")?, "posted_at": row.text("posted_at")?,
-                "customer": parsed(row.text("party")?.as_bytes()),
-            }));
-        }
-        Ok(json!({ "order_id": at.order_id, "name": name, "documents": posted, "received": received }))
-    }
-
     /// A person says that the customer has the answer: what the question said of them is erased.
     pub async fn privacy_answered(&self, connection: &str, id: i64) -> Result<bool, SqlError> {
         let now = self.platform.clock.now();
@@ -388,8 +324,4 @@ impl Books<'_> {
         self.arm(Some(now)).await?;
         Ok(found)
     }
-}
-
-fn parsed(body: &[u8]) -> Json {
-    serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).into())
 }

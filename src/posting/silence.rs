@@ -1,8 +1,8 @@
-//! Notices when a shop falls silent: no delivery for several times the longest pause that is usual there. Then the
-//! subscriptions are checked, the orders that changed meanwhile are fetched, and somebody is told, once. The next delivery
+//! Notices when a shop falls silent: no delivery for several times the longest pause that usually ends on that day of
+//! the week, so that a shop that rests at weekends is missed on a Tuesday already. Then the subscriptions are checked, the orders that changed meanwhile are fetched, and somebody is told, once. The next delivery
 //! ends it.
 
-use chrono::{DateTime, Duration, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, Duration, NaiveDate, Utc, Weekday};
 use serde::{Deserialize, Serialize};
 
 use super::alerts;
@@ -18,12 +18,14 @@ use crate::platform::time::{iso, parse_iso};
 use crate::platform::{Sql, SqlError, transaction};
 use crate::shopify::admin::{self, Summary};
 
-/// Days with deliveries that tell what is usual: two weekends are among them.
-const DAYS: usize = 14;
+/// Days with deliveries that tell what is usual: three of each day of the week.
+const DAYS: usize = 21;
 /// Days that have to be known before anything is called unusual.
 const DAYS_NEEDED: usize = 3;
 /// So many usual pauses make a silence.
 const TIMES: i32 = 3;
+/// Before that, only so long a pause is told of.
+const NOT_KNOWN_YET: Duration = Duration::days(7);
 /// No pause below this is a silence: a quiet hour is nothing.
 const LEAST: Duration = Duration::hours(1);
 /// While the silence lasts, the orders that changed are fetched this often.
@@ -53,15 +55,20 @@ impl Pulse {
         Self { last: now, pauses: pauses.split_off(surplus) }
     }
 
-    /// The longest usual pause: the longest but one of the days, so that one outage does not teach patience.
-    fn usual(&self) -> Option<Duration> {
-        let mut pauses: Vec<i64> = self.pauses.iter().map(|(_, seconds)| *seconds).collect();
-        pauses.sort_unstable();
-        (pauses.len() >= DAYS_NEEDED).then(|| Duration::seconds(pauses[pauses.len() - 2]))
+    /// The longest pause that usually ends on a day of the week; `None` where none ever did, and in the first days. An
+    /// outage teaches patience for the day on which it ended, and for no other.
+    fn usual(&self, on: Weekday) -> Option<Duration> {
+        let on_that_day = self.pauses.iter().filter(|(day, _)| day.weekday() == on);
+        let longest = on_that_day.map(|(_, seconds)| *seconds).max()?;
+        (self.pauses.len() >= DAYS_NEEDED).then(|| Duration::seconds(longest))
     }
 
     fn is_silent(&self, now: DateTime<Utc>) -> bool {
-        self.usual().is_some_and(|usual| now - self.last > (usual * TIMES).max(LEAST))
+        let pause = now - self.last;
+        if self.pauses.len() < DAYS_NEEDED {
+            return pause > NOT_KNOWN_YET;
+        }
+        self.usual(now.weekday()).is_some_and(|usual| pause > (usual * TIMES).max(LEAST))
     }
 }
 
@@ -84,7 +91,8 @@ struct Silence {
 pub struct Hearing {
     /// When the last delivery came.
     pub last_delivery: Option<String>,
-    /// The longest pause that is usual, in seconds; not known in the first days.
+    /// The longest pause that usually ends on this day of the week, in seconds; not known in the first days, and on days
+    /// on which the shop rests.
     pub usual_pause_seconds: Option<i64>,
     /// Since when the shop is silent, if it is.
     pub silent_since: Option<String>,
@@ -135,9 +143,10 @@ impl Books<'_> {
     pub(super) fn hearing(&self, connection: &str) -> Result<Hearing, SqlError> {
         let sql = self.platform.sql;
         let pulse: Option<Pulse> = read(sql, "pulse", connection)?;
+        let today = self.platform.clock.now().weekday();
         Ok(Hearing {
             last_delivery: pulse.as_ref().map(|pulse| iso(pulse.last)),
-            usual_pause_seconds: pulse.as_ref().and_then(Pulse::usual).map(|usual| usual.num_seconds()),
+            usual_pause_seconds: pulse.as_ref().and_then(|pulse| pulse.usual(today)).map(|usual| usual.num_seconds()),
             silent_since: read::<Silence>(sql, "silence", connection)?.map(|silence| silence.since),
         })
     }
@@ -164,7 +173,10 @@ impl Books<'_> {
                 catch_up_since(sql, &connection.id, pulse.last)?;
             }
             self.ask_for_check(&connection.id)?;
-            let usual = pulse.usual().unwrap_or_default().num_minutes();
+            let usual = match pulse.usual(now.weekday()) {
+                Some(usual) => format!("the longest usual pause is {} minutes", usual.num_minutes()),
+                None => "what is usual there is not known yet".to_owned(),
+            };
             let what = if can_ask {
                 "The orders that changed since then are fetched; look at the webhook subscriptions in /api/status."
             } else {
@@ -172,10 +184,7 @@ impl Books<'_> {
                  what was missed is fetched by itself."
             };
             let shop = &connection.shop;
-            let message = format!(
-                "No delivery from {shop} since {}; the longest usual pause is {usual} minutes. {what}",
-                silence.since
-            );
+            let message = format!("No delivery from {shop} since {}; {usual}. {what}", silence.since);
             alerts::open(sql, now, &connection.id, ALERT, &message)
         })
     }
@@ -224,7 +233,7 @@ fn want_if_new(sql: &dyn Sql, now: DateTime<Utc>, connection: &str, one: &Summar
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::{Datelike, Timelike};
+    use chrono::Timelike;
 
     fn at(text: &str) -> DateTime<Utc> {
         text.parse().unwrap()
@@ -244,22 +253,31 @@ mod tests {
     }
 
     #[test]
-    fn nights_are_no_silence_and_weekends_are_none_once_they_are_known() {
-        let week = working_days(4);
-        assert_eq!(week.usual(), Some(Duration::hours(16) + Duration::minutes(30)));
-        assert!(!week.is_silent(week.last + Duration::hours(40)) && week.is_silent(week.last + Duration::hours(50)));
-        let month = working_days(21);
-        assert_eq!(month.usual(), Some(Duration::hours(64) + Duration::minutes(30)));
-        assert!(!month.is_silent(month.last + Duration::hours(80)));
+    fn nights_and_weekends_are_no_silence_and_a_shop_that_rests_at_weekends_is_missed_within_three_days() {
+        let month = working_days(26);
+        assert_eq!(month.last, at("2026-11-27T16:30:00Z"), "a Friday");
+        let hours = |hours: i64| Duration::hours(hours) + Duration::minutes(30);
+        assert_eq!((month.usual(Weekday::Mon), month.usual(Weekday::Tue)), (Some(hours(64)), Some(hours(16))));
+        assert_eq!(month.usual(Weekday::Sun), None);
+        let first_hour = |of: &Pulse| (1..400).find(|hour| of.is_silent(of.last + Duration::hours(*hour)));
+        // Friday evening: nothing is unusual before Tuesday.
+        assert_eq!(first_hour(&month), Some(80), "Tuesday, half past midnight");
+        let thursday = working_days(25);
+        assert_eq!(thursday.last, at("2026-11-26T16:30:00Z"));
+        assert_eq!(first_hour(&thursday), Some(104), "Tuesday: nothing could tell Friday from a slow one");
+        let monday = working_days(22);
+        assert_eq!(first_hour(&monday), Some(50), "Wednesday evening");
     }
 
     #[test]
-    fn one_outage_does_not_teach_patience_and_the_first_days_call_nothing_unusual() {
-        let pulse = working_days(3);
-        let after = pulse.clone().beat(pulse.last + Duration::days(30));
-        assert_eq!(after.usual(), pulse.usual());
+    fn an_outage_teaches_patience_for_one_day_only_and_in_the_first_days_a_week_is_a_silence() {
+        let pulse = working_days(26);
+        let after = pulse.clone().beat(pulse.last + Duration::days(31));
+        let taught = after.last.weekday();
+        assert_eq!(after.usual(taught), Some(Duration::days(31)));
+        assert_eq!(after.usual(taught.succ()), pulse.usual(taught.succ()));
         let young =
             Pulse { last: at("2026-11-02T09:00:00Z"), pauses: vec![(at("2026-11-02T09:00:00Z").date_naive(), 5)] };
-        assert!(!young.is_silent(young.last + Duration::days(300)));
+        assert!(!young.is_silent(young.last + Duration::days(6)) && young.is_silent(young.last + Duration::days(8)));
     }
 }

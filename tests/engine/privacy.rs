@@ -194,6 +194,49 @@ fn nothing_is_erased_for_a_body_of_another_kind_or_another_shop() {
     assert_eq!(bench.journal("SELECT * FROM needs_attention WHERE reason = 'topic_mismatch'").len(), 6);
 }
 
+/// Every part of an answer, one after another.
+fn whole_answer(bench: &Bench, connection: &str, request: i64) -> Vec<Value> {
+    let mut parts: Vec<Value> = Vec::new();
+    let mut after = Some(String::new());
+    while let Some(at) = after {
+        let part = bench.open().privacy_answer(connection, request, &at).unwrap().unwrap();
+        after = part["next"].as_str().map(str::to_owned);
+        parts.push(part);
+    }
+    parts
+}
+
+#[test]
+fn an_answer_has_what_could_not_be_read_and_what_an_earlier_connection_of_the_shop_left() {
+    let mut bench = Bench::new(Company::XeroUk);
+    let story = planted(&Story::read("partial_refund"));
+    bench.tell(&story);
+    bench.run();
+    let unreadable = format!("{{\"id\": 1, \"email\": \"{}\", not json", PLANTED[2]);
+    bench.deliver_as(900, "orders/create", unreadable.as_bytes());
+    bench.deliver_as(901, "orders/create", b"somebody else, and not json either");
+    bench.run();
+    // The connection gets another name: the old one's orders are nobody else's to tell of.
+    let settings = bench.variables.remove("CONNECTION_MAIN").unwrap();
+    bench.variables.insert("CONNECTION_NEXT".into(), settings);
+    let id: Value = serde_json::from_str(&story.order_id()).unwrap();
+    bench.deliver(
+        "customers/data_request",
+        &json!({
+            "shop_id": 1, "shop_domain": "example.myshopify.com", "orders_requested": [id], "data_request": {"id": 9},
+            "customer": {"id": null, "email": PLANTED[2], "phone": PLANTED[3]},
+        }),
+    );
+    let request = bench.open().privacy_requests("next").unwrap().remove(0);
+    let parts = whole_answer(&bench, "next", request.id);
+    let orders: Vec<&Value> = parts.iter().flat_map(|part| part["orders"].as_array().unwrap()).collect();
+    assert_eq!(orders.len(), 1);
+    assert_eq!((&orders[0]["connection"], &orders[0]["order_id"]), (&json!("main"), &json!(story.order_id())));
+    let others: Vec<&Value> = parts.iter().flat_map(|part| part["other_deliveries"].as_array().unwrap()).collect();
+    assert_eq!(others.len(), 1, "{others:?}");
+    assert!(others[0]["body"].as_str().unwrap().contains(PLANTED[2]));
+}
+
 #[test]
 fn a_customers_question_is_answered_with_all_that_is_stored_and_then_forgotten() {
     let bench = Bench::new(Company::XeroUk);
