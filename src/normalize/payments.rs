@@ -65,6 +65,9 @@ pub(super) fn receipts(case: &mut Case<'_>, returns: &Returns<'_>) -> Result<Rec
     note_cash(case, &known, &amounts)?;
     let received: Decimal = amounts.iter().sum();
     let said = said_to_be_paid(case, returns);
+    if received + inexact(case) >= said {
+        forget_what_was_not_booked(case);
+    }
     let brought: Decimal = brought(case, &known, &amounts).iter().sum();
     let shown = case.stamp.inferred.unwrap_or_default() + brought;
     let is_more = said > shown.max(received) + inexact(case);
@@ -335,6 +338,18 @@ pub(super) fn infer(case: &mut Case<'_>, amount: Decimal) {
     case.stamp.inferred = Some(case.stamp.inferred.unwrap_or_default() + amount);
     case.stamp.said_at = case.order.updated_at;
     case.stamp.known = known;
+}
+
+/// Once the transactions say all that was received, of what was inferred before only what was booked counts.
+fn forget_what_was_not_booked(case: &mut Case<'_>) {
+    let Some(inferred) = case.stamp.inferred else { return };
+    let mut tenders = case.input.booked.sales().into_iter().filter_map(|one| one.itemised()?.cash.as_ref());
+    if tenders.any(|cash| cash.reference == case.order.id.0) {
+        return;
+    }
+    let parts = case.input.booked.parts_of(&DocumentKey::payment(INFERRED));
+    let booked = parts.iter().map(|one| buyers(case, one)).sum::<Option<Decimal>>().unwrap_or(inferred);
+    case.stamp.inferred = Some(booked.min(inferred)).filter(|booked| !booked.is_zero());
 }
 
 /// How much of a transaction's money was inferred before it became known, of `covered` that no other one accounts for.

@@ -80,6 +80,13 @@ const scenarios = {
       assert.match(await card(page, ledger), /To be confirmed/);
       assert.ok((await card(page, ledger)).includes(company.name), "the name, as the ledger states it");
       await shot(page, `2-to-be-confirmed-${ledger}`);
+      // Somebody forwarded the link, and another company came back: it is let go of, and the button is there again.
+      await press(page, `section#${ledger} form[action$="/decline"] button`);
+      assert.equal(page.url(), `${worker}/connect`);
+      assert.match(await card(page, ledger), /Not connected/);
+      assert.ok(!(await card(page, ledger)).includes(company.name), "nothing of it is kept");
+      await consent(page, ledger, ledger, company.id);
+      await page.goto(`${worker}/connect`);
       await press(page, `section#${ledger} fieldset button`);
       assert.equal(page.url(), `${worker}/connect`);
       assert.match(await card(page, ledger), /Connected/);

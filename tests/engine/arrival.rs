@@ -212,6 +212,54 @@ fn money_that_only_the_order_tells_of_is_booked_each_time_that_it_tells_more() {
     }
 }
 
+#[test]
+fn what_was_inferred_of_several_gateways_gives_way_to_their_transactions() {
+    for company in Company::ALL {
+        let story = Story::read("bank_transfer_arrives_later");
+        let bench = Bench::new(company);
+        let at = "2026-11-02T12:00:00-05:00";
+        let order = |status: &str, outstanding: &str, gateways: &[&str]| {
+            let mut body = story.deliveries[0].1.clone();
+            body["updated_at"] = at.into();
+            body["financial_status"] = status.into();
+            body["total_outstanding"] = outstanding.into();
+            body["payment_gateway_names"] = json!(gateways);
+            body
+        };
+        // The ledger is away: what is inferred of the first payment is not booked.
+        bench.fail(Fault::next(FaultKind::Down).repeated(1000));
+        bench.deliver("orders/updated", &order("partially_paid", "45.88", &["manual"]));
+        bench.run_for(Duration::hours(2));
+        bench.deliver("orders/updated", &order("paid", "0.00", &["manual", "paypal"]));
+        bench.run_for(Duration::hours(2));
+        bench.world.borrow_mut().faults.clear();
+        bench.run();
+        assert_eq!(bench.state("5600000001080").1, "payment_split_unknown", "{company:?}");
+        for (id, gateway, amount) in
+            [(6_700_000_010_801_u64, "manual", "20.00"), (6_700_000_010_802, "paypal", "45.88")]
+        {
+            let mut body = story.deliveries[2].1.clone();
+            body["id"] = id.into();
+            body["created_at"] = at.into();
+            body["processed_at"] = at.into();
+            body["gateway"] = gateway.into();
+            body["amount"] = amount.into();
+            bench.deliver("order_transactions/create", &body);
+        }
+        bench.run();
+        assert_eq!(
+            bench.state("5600000001080").0,
+            "synced",
+            "{company:?}: {:?}",
+            bench.rows("SELECT detail FROM orders")
+        );
+        let payments = "SELECT document_key, ledger_total FROM documents WHERE kind = 'payment' ORDER BY rowid";
+        let booked = bench.journal(payments).into_iter();
+        let booked: Vec<_> = booked.map(|row| format!("{} {}", row["document_key"], row["ledger_total"])).collect();
+        assert_eq!(booked, ["payment:6700000010801 20.00", "payment:6700000010802 45.88"], "{company:?}");
+    }
+}
+
 /// The refund of what an edit took off says nothing of goods. Where it is credited before the books hear of the edit, the
 /// credit stays as it was booked, and is still paid out.
 #[test]

@@ -21,7 +21,38 @@ impl Answer {
     }
 }
 
+/// Shopify as it delivers: again and again until it is answered 200. It outlives the runtime that it delivers to.
+pub struct Deliveries {
+    url: String,
+}
+
+impl Deliveries {
+    /// Returns how often it was sent in vain before.
+    pub fn send(&self, number: u64, topic: &str, body: &[u8]) -> u32 {
+        let headers = till::Delivery::new(topic, SHOP, number, now()).headers(SECRET, body);
+        let mut in_vain = 0;
+        while !matches!(post_webhook(&self.url, &headers, body), Ok(Answer { status: 200, .. })) {
+            in_vain += 1;
+            std::thread::sleep(Duration::from_millis(150));
+        }
+        in_vain
+    }
+}
+
+fn post_webhook(url: &str, headers: &[(String, String)], body: &[u8]) -> io::Result<Answer> {
+    let mut request = Stage::agent().post(format!("{url}/webhooks/shopify"));
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    Stage::read(request.send(body))
+}
+
 impl Stage {
+    /// What delivers to this Worker.
+    pub fn deliveries(&self) -> Deliveries {
+        Deliveries { url: self.url() }
+    }
+
     fn agent() -> ureq::Agent {
         ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -61,11 +92,7 @@ impl Stage {
 
     /// A POST to the webhook route with these headers.
     pub fn post_webhook(&self, headers: &[(String, String)], body: &[u8]) -> io::Result<Answer> {
-        let mut request = Self::agent().post(format!("{}/webhooks/shopify", self.url()));
-        for (name, value) in headers {
-            request = request.header(name, value);
-        }
-        Self::read(request.send(body))
+        post_webhook(&self.url(), headers, body)
     }
 
     /// The first bytes of the answer to a delivery that only says how long it will be.

@@ -51,7 +51,8 @@ fn quiet_at_last(stage: &Stage) {
 #[test]
 #[ignore = "many minutes: cargo test --test worker -- --ignored"]
 fn hundreds_of_orders_survive_faults_and_power_cuts_at_random_moments() {
-    const ORDERS: std::ops::Range<u64> = 2001..2121;
+    const ORDERS: std::ops::Range<u64> = 2001..2151;
+    const CUTS: u32 = 8;
     let mut stage = Stage::start("power_cuts").unwrap();
     stage.sandbox.with(|world| {
         world.fail(Fault::next(FaultKind::LostReply).after(5).repeated(2));
@@ -67,19 +68,29 @@ fn hundreds_of_orders_survive_faults_and_power_cuts_at_random_moments() {
         chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (chance >> 33) % most
     };
-    let mut next_kill = ORDERS.start + 10 + random(30);
-    for number in ORDERS {
-        for (step, (topic, body)) in (0..).zip(numbered(number)) {
-            assert_eq!(stage.deliver(number * 10 + step, &topic, &body).unwrap().status, 200);
-        }
-        if number == next_kill {
-            next_kill += 20 + random(20);
-            let pause = random(1_500);
-            println!("the power goes {pause} ms after order {number}");
+    let deliveries = stage.deliveries();
+    let tell = move || {
+        let steps = ORDERS.flat_map(|number| (number * 10..).zip(numbered(number)));
+        let in_vain = steps.map(|(id, (topic, body))| {
+            std::thread::sleep(Duration::from_millis(50));
+            deliveries.send(id, &topic, &body)
+        });
+        in_vain.sum::<u32>()
+    };
+    let (mut cuts, mut in_vain) = (0, 0);
+    std::thread::scope(|scope| {
+        let telling = scope.spawn(tell);
+        while !telling.is_finished() && cuts < CUTS {
+            let pause = random(4_000);
             std::thread::sleep(Duration::from_millis(pause));
+            println!("the power goes {pause} ms after it came back");
             stage.restart().unwrap();
+            cuts += 1;
         }
-    }
+        in_vain = telling.join().unwrap();
+    });
+    println!("{cuts} losses of power, {in_vain} deliveries in vain");
+    assert!(cuts == CUTS && in_vain > 0, "the power goes in the middle of deliveries");
     quiet_at_last(&stage);
     each_order_stands_once(&stage, ORDERS);
 }
