@@ -16,7 +16,7 @@ use super::next::{Action, next};
 use super::orders::{self, OrderRef, OrderRow};
 use super::sending::{self, Carried, Freight, PartyFreight};
 use super::writes;
-use crate::ledgers::{Group, Ledger, Recovery, WireRequest};
+use crate::ledgers::{Group, Ledger, Recovery, Tries, WireRequest};
 use crate::platform::{HttpError, Sql, SqlError, transaction};
 
 /// Calls in flight at once: Xero allows five, the platform six connections.
@@ -37,15 +37,15 @@ pub struct Envelope {
     cost: Cost,
     /// When room was taken for it.
     taken_at: DateTime<Utc>,
-    /// When it was sent first, if it is sent again.
-    first_sent_at: Option<DateTime<Utc>>,
+    /// What was tried of it, if it is sent again.
+    tries: Option<Tries>,
 }
 
 impl Envelope {
     /// True if the ledger may have forgotten the request's key while others were waited for: then sending it again could
     /// do it twice.
     fn is_too_old(&self, ledger: &dyn Ledger, now: DateTime<Utc>) -> bool {
-        self.first_sent_at.is_some_and(|first| ledger.recovery(first, now) == Recovery::LookFirst)
+        self.tries.is_some_and(|tries| ledger.recovery(&tries, now) != Recovery::Replay)
     }
 }
 
@@ -207,9 +207,10 @@ impl Books<'_> {
         let cost = Cost::of(last.place + 1);
         // A request that carries one call is that call's own.
         let packed = sending.request != last.call.request;
-        let first_sent_at = Some(sending.first_sent_at);
+        let tries = Some(sending.tries);
         let taken_at = self.platform.clock.now();
-        Ok(Some(Envelope { request: sending.request, seats, packed, cost, taken_at, first_sent_at }))
+        sending::repeated(sql, id, taken_at)?;
+        Ok(Some(Envelope { request: sending.request, seats, packed, cost, taken_at, tries }))
     }
 
     /// Writes down what a request carries, and makes it.
@@ -238,7 +239,7 @@ impl Books<'_> {
             if !parts.is_empty() {
                 sending::record(sql, &request, &parts, now)?;
             }
-            Ok(Envelope { request, seats, packed, cost, taken_at, first_sent_at: None })
+            Ok(Envelope { request, seats, packed, cost, taken_at, tries: None })
         })
     }
 

@@ -80,8 +80,12 @@ CREATE TABLE IF NOT EXISTS writes (
 CREATE INDEX IF NOT EXISTS writes_by_document ON writes (connection, order_id, document_key, id);
 
 -- What is under way: a request as it went over the wire, byte for byte, until its answer has been taken in, and the
--- writes (or the party) that it carries. What stands here after a crash may or may not have been done.
-CREATE TABLE IF NOT EXISTS sendings (id INTEGER PRIMARY KEY AUTOINCREMENT, request TEXT NOT NULL, first_sent_at TEXT NOT NULL);
+-- writes (or the party) that it carries. What stands here after a crash may or may not have been done; `in_vain` is 1
+-- if sending it again as it was would only bring the same answer.
+CREATE TABLE IF NOT EXISTS sendings (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, request TEXT NOT NULL, first_sent_at TEXT NOT NULL, last_sent_at TEXT NOT NULL,
+    in_vain INTEGER NOT NULL DEFAULT 0
+);
 CREATE TABLE IF NOT EXISTS carried (
     sending INTEGER NOT NULL, place INTEGER NOT NULL, connection TEXT NOT NULL, order_id TEXT NOT NULL,
     write_id INTEGER UNIQUE, identity TEXT UNIQUE, party TEXT, PRIMARY KEY (sending, place)

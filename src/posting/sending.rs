@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::call::PartyCall;
 use super::orders::OrderRef;
-use crate::ledgers::WireRequest;
+use crate::ledgers::{Tries, WireRequest};
 use crate::platform::time::{iso, parse_iso};
 use crate::platform::{Row, Sql, SqlError, Value};
 
@@ -16,7 +16,7 @@ use crate::platform::{Row, Sql, SqlError, Value};
 pub struct Sending {
     pub id: i64,
     pub request: WireRequest,
-    pub first_sent_at: DateTime<Utc>,
+    pub tries: Tries,
 }
 
 /// What a sending carries for one order.
@@ -26,6 +26,12 @@ pub enum Freight {
     Write(i64),
     /// A party to be created.
     Party(Box<PartyFreight>),
+}
+
+/// What of a sending is in doubt: a write by its number, a party by its identity.
+pub enum Doubt<'a> {
+    Write(i64),
+    Party(&'a str),
 }
 
 /// A party under way, and its own request.
@@ -52,7 +58,7 @@ fn unreadable(what: &str) -> SqlError {
 pub fn record(sql: &dyn Sql, request: &WireRequest, parts: &[Carried], now: DateTime<Utc>) -> Result<i64, SqlError> {
     let json = |text: Result<String, serde_json::Error>| text.map_err(|error| SqlError(error.to_string()));
     let rows = sql.exec(
-        "INSERT INTO sendings (request, first_sent_at) VALUES (?, ?) RETURNING id",
+        "INSERT INTO sendings (request, first_sent_at, last_sent_at) VALUES (?1, ?2, ?2) RETURNING id",
         &[json(serde_json::to_string(request))?.into(), iso(now).into()],
     )?;
     let id = rows.first().ok_or_else(|| unreadable("the number"))?.int("id")?;
@@ -76,10 +82,15 @@ pub fn record(sql: &dyn Sql, request: &WireRequest, parts: &[Carried], now: Date
 }
 
 fn read(row: &Row) -> Result<Sending, SqlError> {
+    let instant = |name: &str| parse_iso(&row.text(name)?).ok_or_else(|| unreadable("an instant"));
     Ok(Sending {
         id: row.int("id")?,
         request: serde_json::from_str(&row.text("request")?).map_err(|_| unreadable("a request"))?,
-        first_sent_at: parse_iso(&row.text("first_sent_at")?).ok_or_else(|| unreadable("an instant"))?,
+        tries: Tries {
+            first: instant("first_sent_at")?,
+            last: instant("last_sent_at")?,
+            in_vain: row.int("in_vain")? != 0,
+        },
     })
 }
 
@@ -98,6 +109,24 @@ pub fn of_write(sql: &dyn Sql, write: i64) -> Result<Option<Sending>, SqlError> 
 pub fn of_party(sql: &dyn Sql, identity: &str) -> Result<Option<Sending>, SqlError> {
     let statement = "SELECT * FROM sendings WHERE id = (SELECT sending FROM carried WHERE identity = ?)";
     sql.exec(statement, &[identity.into()])?.first().map(read).transpose()
+}
+
+/// It goes out again.
+pub fn repeated(sql: &dyn Sql, id: i64, now: DateTime<Utc>) -> Result<(), SqlError> {
+    sql.exec("UPDATE sendings SET last_sent_at = ? WHERE id = ?", &[iso(now).into(), id.into()]).map(drop)
+}
+
+/// It went out then, and nobody knows what became of it. It is not sent again as it was where that would be `in_vain`.
+pub fn in_doubt(sql: &dyn Sql, freight: &Doubt<'_>, sent_at: DateTime<Utc>, in_vain: bool) -> Result<(), SqlError> {
+    let (column, value): (&str, Value) = match freight {
+        Doubt::Write(write) => ("write_id", Value::Int(*write)),
+        Doubt::Party(identity) => ("identity", (*identity).into()),
+    };
+    let statement = format!(
+        "UPDATE sendings SET last_sent_at = max(last_sent_at, ?), in_vain = ?
+         WHERE id = (SELECT sending FROM carried WHERE {column} = ?)"
+    );
+    sql.exec(&statement, &[iso(sent_at).into(), i64::from(in_vain).into(), value]).map(drop)
 }
 
 /// Everything that a sending carries.

@@ -9,7 +9,7 @@ use super::orders::{self, Ending};
 use super::parties;
 use super::preflight;
 use super::retry::{GIVE_UP, backoff};
-use super::sending;
+use super::sending::{self, Doubt};
 use super::writes::{self, Closed, LoggedWrite, Open};
 use crate::books::hold::{Hold, HoldReason};
 use crate::config::{ClosedPeriod, Connection};
@@ -31,15 +31,16 @@ impl Desk<'_> {
                 // Nobody knows whom it means, and nothing was done: each one finds out for itself.
                 self.came_through()?;
                 match subject {
-                    Subject::Write(logged) if call.again => writes::reopen(self.sql, logged.id, Open::LookBefore)?,
+                    Subject::Write(_) if call.again => self.in_doubt(subject, true)?,
                     _ => self.undone(call, subject)?,
                 }
                 Ok(Followed::Other(Applied::Alone))
             }
-            // What is refused now may have been done the first time, of which nobody knows: look for it.
+            // What is refused now may have been done the first time, of which nobody knows, and that may be on its way still:
+            // it is looked for, in a while.
             Outcome::Refused(_) | Outcome::Settings(..) if call.again && matches!(subject, Subject::Write(_)) => {
                 self.came_through()?;
-                self.left_out(subject)?;
+                self.in_doubt(subject, true)?;
                 Ok(Followed::Go)
             }
             Outcome::Refused(refusal) => {
@@ -64,7 +65,9 @@ impl Desk<'_> {
             Outcome::Stale => {
                 self.came_through()?;
                 if let Subject::Write(logged) = subject {
-                    writes::reopen(self.sql, logged.id, Open::LookExisting)?;
+                    let is_new = logged.operation == Operation::Create;
+                    let open = if is_new { Open::LookBefore } else { Open::LookExisting };
+                    writes::reopen(self.sql, logged.id, open)?;
                 }
                 self.retry(call, "somebody changes the document at the same time").map(Followed::End)
             }
@@ -79,7 +82,11 @@ impl Desk<'_> {
             }
             Outcome::TokenExpired => self.undone(call, subject).map(|()| Followed::Other(Applied::TokenExpired)),
             Outcome::Reconnect(why) => self.undone(call, subject).map(|()| Followed::Other(Applied::Reconnect(why))),
-            Outcome::Unknown(why) => self.unknown(call, &why),
+            Outcome::Unknown(why) => {
+                let failed = self.answer.result.as_ref().is_ok_and(|response| response.status == 500);
+                self.in_doubt(subject, failed && self.ledger.keeps_failures())?;
+                self.unknown(call, &why)
+            }
             Outcome::AlreadyExists | Outcome::Done(()) => Ok(Followed::Go),
         }
     }
@@ -157,6 +164,16 @@ impl Desk<'_> {
         known.epoch += 1;
         sending::settle_party(self.sql, &party.identity)?;
         parties::remember(self.sql, &party.identity, &known)
+    }
+
+    /// It may have been done. Where the same request would only bring the same answer, it is looked for.
+    fn in_doubt(&self, subject: Subject<'_>, in_vain: bool) -> Result<(), SqlError> {
+        let doubt = match subject {
+            Subject::Write(logged) => Doubt::Write(logged.id),
+            Subject::Party(party) => Doubt::Party(&party.identity),
+            Subject::Question => return Ok(()),
+        };
+        sending::in_doubt(self.sql, &doubt, self.answer.sent_at, in_vain)
     }
 
     /// Nobody knows. What was sent stays under way; one answer (or none) is one failure, however many calls it carried.

@@ -182,3 +182,23 @@ fn a_payment_is_not_repeated_under_a_key_that_was_forgotten_while_a_token_was_fe
     assert_eq!(bench.ledger(Company::XeroUk), told(Company::XeroUk, &story).ledger(Company::XeroUk));
     assert_eq!(bench.state(&story.order_id()).0, "synced");
 }
+
+#[test]
+fn a_failure_that_xero_keeps_under_the_key_holds_nobody_up_for_as_long_as_the_key_lives() {
+    for (path, kind) in [
+        ("/Invoices", FaultKind::Error500Committed),
+        ("/Invoices", FaultKind::Error500),
+        ("/Payments", FaultKind::Error500Committed),
+        ("/Payments", FaultKind::Error500),
+    ] {
+        let (bench, story, other) = (Bench::new(Company::XeroUk), Story::read("simple"), Story::read("partly_paid"));
+        bench.fail(Fault::next(kind).on("PUT", path));
+        bench.tell(&story);
+        bench.tell(&other);
+        bench.run_for(Duration::minutes(3));
+        let alone = |story: &Story| told(Company::XeroUk, story).ledger(Company::XeroUk);
+        let mut expected = [alone(&story), alone(&other)].concat();
+        expected.sort();
+        assert_eq!(bench.ledger(Company::XeroUk), expected, "{kind:?} on {path}");
+    }
+}

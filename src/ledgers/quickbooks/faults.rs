@@ -101,8 +101,8 @@ const FAULTS: &[Fault] = &[
     business(
         "Please wait a few minutes and try again",
         &["try again"],
-        Wait(5 * MINUTE),
-        "QuickBooks asks to try again in a few minutes",
+        Away(5 * MINUTE),
+        "QuickBooks met an error while it saved, and asks to try again in a few minutes",
     ),
     row(&["6000"], REFUSED, "QuickBooks' business rules do not allow the document"),
     row(&["6070"], Refused(Hold::TotalMismatch), "an amount is not quantity times price"),

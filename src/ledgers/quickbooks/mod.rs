@@ -5,7 +5,7 @@ use chrono::{DateTime, Duration, Utc};
 
 use super::{
     Counted, FoundParty, Group, Ledger, ListedPage, Outcome, Posted, RateLimit, Recovery, Reference, ReferenceKind,
-    Span, WireRequest, Write,
+    Span, Tries, WireRequest, Write,
 };
 use crate::books::computation::Computation;
 use crate::books::document::{Document, DocumentKind, Itemised, Line, Party, TaxMode};
@@ -280,7 +280,11 @@ impl Ledger for QuickBooks {
         batch::unpack(requests, response)
     }
 
-    fn recovery(&self, first_sent: DateTime<Utc>, now: DateTime<Utc>) -> Recovery {
-        if now - first_sent < REPLAY { Recovery::Replay } else { Recovery::LookFirst }
+    fn recovery(&self, tries: &Tries, now: DateTime<Utc>) -> Recovery {
+        tries.recovery(REPLAY, now)
+    }
+
+    fn keeps_failures(&self) -> bool {
+        false
     }
 }

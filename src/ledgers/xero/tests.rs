@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
 
-use super::{arithmetic, documents};
+use super::{REPLAY, arithmetic, documents};
 use crate::books::document::{Content, Conversion, Document, DocumentKey, TaxMode};
 use crate::books::{Line, LineTax};
 use crate::config::TaxAmounts;
 use crate::ledgers::samples::{self, d, line, usd};
-use crate::ledgers::{Operation, Posted, WireRequest, Write};
+use crate::ledgers::{Operation, Posted, Recovery, Tries, WireRequest, Write};
 
 fn written(document: &Document, operation: Operation, existing: Option<&Posted>) -> WireRequest {
     let links = BTreeMap::from([
@@ -159,4 +160,18 @@ fn the_lines_that_xero_will_show_are_those_that_are_sent() {
         let shown = documents::shown(document.kind(), document.itemised().unwrap(), usd());
         assert_eq!(shown.into_iter().map(|line| (line.text, line.amount)).collect::<Vec<_>>(), sent);
     }
+}
+
+#[test]
+fn a_write_is_repeated_while_its_key_is_known_and_looked_for_once_nothing_of_it_can_arrive_any_more() {
+    let first: DateTime<Utc> = "2026-11-02T09:00:00Z".parse().unwrap();
+    let at = |seconds: i64| first + Duration::seconds(seconds);
+    let tries = Tries { first, last: at(290), in_vain: false };
+    assert_eq!(tries.recovery(REPLAY, at(299)), Recovery::Replay);
+    assert_eq!(tries.recovery(REPLAY, at(300)), Recovery::WaitUntil(at(350)));
+    assert_eq!(tries.recovery(REPLAY, at(350)), Recovery::LookFirst);
+    // The failure itself is what the key would bring again.
+    let failed = Tries { first, last: first, in_vain: true };
+    assert_eq!(failed.recovery(REPLAY, at(10)), Recovery::WaitUntil(at(60)));
+    assert_eq!(failed.recovery(REPLAY, at(60)), Recovery::LookFirst);
 }

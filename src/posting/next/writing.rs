@@ -113,10 +113,10 @@ impl Desk<'_> {
     ) -> Result<Action, SqlError> {
         let sql = self.books.platform.sql;
         if let Some(under_way) = sending::of_party(sql, &identity)? {
-            match self.ledger.recovery(under_way.first_sent_at, self.now()) {
+            match self.ledger.recovery(&under_way.tries, self.now()) {
                 Recovery::Replay => return Ok(resend(under_way.id, claims)),
                 // A name and our key of it are unique: creating it again finds out.
-                Recovery::LookFirst => {
+                Recovery::WaitUntil(_) | Recovery::LookFirst => {
                     known.epoch += 1;
                     transaction(sql, |sql| {
                         parties::remember(sql, &identity, &known)?;
@@ -186,9 +186,10 @@ impl Desk<'_> {
     pub(super) fn resolve(&self, open: LoggedWrite, claims: &mut BTreeSet<String>) -> Result<Option<Action>, SqlError> {
         let sql = self.books.platform.sql;
         let under_way = sending::of_write(sql, open.id)?;
-        let recovery = under_way.as_ref().map(|one| (one.id, self.ledger.recovery(one.first_sent_at, self.now())));
+        let recovery = under_way.as_ref().map(|one| (one.id, self.ledger.recovery(&one.tries, self.now())));
         match (recovery, open.open) {
             (Some((id, Recovery::Replay)), _) => Ok(Some(resend(id, claims))),
+            (Some((_, Recovery::WaitUntil(at))), _) => self.end(Ending::Retry(at)).map(Some),
             // A full update says everything anew: whether the earlier one was done does not matter.
             (Some((_, Recovery::LookFirst)), _) if open.operation == Operation::Update => {
                 transaction(sql, |sql| writes::close(sql, open.id, Closed::Absent, self.now()))?;
