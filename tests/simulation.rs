@@ -6,6 +6,8 @@
 
 mod support;
 
+#[path = "simulation/allowed.rs"]
+mod allowed;
 #[path = "simulation/body.rs"]
 mod body;
 #[path = "simulation/chance.rs"]
@@ -65,6 +67,9 @@ struct Figures {
     orders: usize,
     power_cuts: u64,
     operations: u64,
+    /// Orders that wait for a person, that stand in more documents than the plain ones, and amounts that are a converted
+    /// cent off: see [`allowed::Allowed`].
+    allowed: [u64; 3],
 }
 
 impl Figures {
@@ -73,13 +78,23 @@ impl Figures {
         self.orders += one.orders;
         self.power_cuts += one.power_cuts;
         self.operations += one.operations;
+        for (all, one) in self.allowed.iter_mut().zip(one.allowed) {
+            *all += one;
+        }
     }
 }
 
 impl std::fmt::Display for Figures {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Figures { events, orders, power_cuts, operations } = self;
-        write!(f, "{orders} orders, {events} events, {power_cuts} losses of power, {operations} operations")
+        let Figures { events, orders, power_cuts, operations, allowed: [held, rearranged, odd_cents] } = self;
+        write!(
+            f,
+            "{orders} orders, {events} events, {power_cuts} losses of power, {operations} operations; of the orders "
+        )?;
+        write!(
+            f,
+            "{held} wait for a person, {rearranged} stand in more documents, {odd_cents} have a converted cent elsewhere"
+        )
     }
 }
 
@@ -126,6 +141,7 @@ impl Scenario {
             orders: life.orders.len(),
             power_cuts: run.power_cuts.get(),
             operations: object.power.operations.get(),
+            allowed: [&run.allowed.held, &run.allowed.rearranged, &run.allowed.odd_cents].map(std::cell::Cell::get),
         })
     }
 }

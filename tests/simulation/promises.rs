@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 use sandbox::DocumentView;
 use sha2::{Digest, Sha256};
 
+use crate::allowed::Allowed;
 use crate::edited;
 use crate::machine::rows;
 use crate::money::decimal;
@@ -151,6 +152,7 @@ fn one_set_of_documents_to_the_cent(
     let books = oracle::books(order, company);
     let (void, live): (Vec<_>, Vec<_>) =
         documents.iter().filter(|one| belongs(order, one)).partition(|one| is_void(one));
+    let voided = void.len();
     let (void, revived) = revived(void, &live);
     if order.is_edited && !books.may_be_voided {
         let live = payments_in_one(revived);
@@ -164,6 +166,9 @@ fn one_set_of_documents_to_the_cent(
     let in_parts = whole.is_some() || direct.len() < revived.len();
     let whole = whole.unwrap_or_else(|| direct.into_iter().cloned().collect());
     let whole = if in_parts { payments_in_one(whole) } else { whole };
+    if in_parts || void.len() < voided {
+        Allowed::count(&run.allowed.rearranged);
+    }
     let live: Vec<&DocumentView> = whole.iter().collect();
     let wrong = |text: String| Err(format!("2: #{}: {text}\n{}", order.number, describe(run, order, &books, &live)));
     if void.len() > usize::from(books.may_be_voided) {
@@ -181,12 +186,13 @@ fn one_set_of_documents_to_the_cent(
     let (state, reason) = state(run, order);
     if state == "held" {
         return if oracle::may_end_held(order, &reason) {
-            only_expected(order, &books, &live, true).or_else(wrong)
+            Allowed::count(&run.allowed.held);
+            only_expected(run, order, &books, &live, true).or_else(wrong)
         } else {
             wrong(format!("held as {reason}"))
         };
     }
-    only_expected(order, &books, &live, false).or_else(&wrong)?;
+    only_expected(run, order, &books, &live, false).or_else(&wrong)?;
     let booked = |of: &dyn Fn(&&&DocumentView) -> bool| live.iter().filter(of).map(|one| one.total).sum::<Decimal>();
     let received = booked(&|one| one.kind == "Payment" && !pays_out(order, one));
     let returned = booked(&|one| matches!(one.kind.as_str(), "CreditNote" | "RefundReceipt"));
@@ -214,7 +220,13 @@ pub fn pays_out(order: &Order, one: &DocumentView) -> bool {
 /// Nothing but what is expected, as it is expected. Where transactions were not told, their payments may stand as one
 /// that was inferred from the order, under its id. Where currencies were converted, which of several payments or refunds
 /// takes the odd cent depends on which was heard of first; together they are exact.
-fn only_expected(order: &Order, books: &Books, live: &[&DocumentView], is_held: bool) -> Result<(), String> {
+fn only_expected(
+    run: &Run<'_>,
+    order: &Order,
+    books: &Books,
+    live: &[&DocumentView],
+    is_held: bool,
+) -> Result<(), String> {
     let inferred = live.iter().any(|one| one.number.is_empty() && !books.documents.contains_key(&one.reference));
     let odd = odd_cent(order);
     for one in live {
@@ -225,6 +237,10 @@ fn only_expected(order: &Order, books: &Books, live: &[&DocumentView], is_held: 
             }
             return Err(format!("{} {name} ought not to stand", one.kind));
         };
+        let beside = one.total - decimal(expected.total);
+        if !beside.is_zero() && beside.abs() <= odd {
+            Allowed::count(&run.allowed.odd_cents);
+        }
         let is_exact = one.kind == expected.kind
             && ((one.total - decimal(expected.total)).abs() <= if one.kind == "Invoice" { Decimal::ZERO } else { odd }
                 || (inferred && one.kind == "Payment"))

@@ -12,6 +12,7 @@ use sandbox::Fault;
 
 use tillproof::platform::SqlError;
 
+use crate::allowed::Allowed;
 use crate::chance::Dice;
 use crate::life::Life;
 use crate::machine::{PowerCut, downtime, rows};
@@ -67,6 +68,7 @@ pub struct Run<'a> {
     /// The webhooks that were answered 200.
     pub acknowledged: RefCell<BTreeSet<usize>>,
     pub power_cuts: Cell<u64>,
+    pub allowed: Allowed,
     dice: Dice,
     trace: Rc<Trace>,
     /// What is to happen, by time; of two at the same time the one that was planned first.
@@ -98,6 +100,7 @@ impl<'a> Run<'a> {
             weather,
             acknowledged: RefCell::default(),
             power_cuts: Cell::new(0),
+            allowed: Allowed::default(),
             dice: Dice::new(seed, 20),
             trace,
             queue: RefCell::default(),
