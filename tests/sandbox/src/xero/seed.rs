@@ -92,6 +92,13 @@ impl Company {
         self.set_account(code, |account| account["Status"] = json!("ACTIVE"))
     }
 
+    /// Somebody corrects a tax rate: `code`, `percent`.
+    pub fn set_tax_rate(&mut self, code: &str, percent: &str) -> bool {
+        let rate = json::plain(json::parse(percent).unwrap_or_default());
+        let found = self.tax_rates.iter_mut().find(|one| json::text(one, "TaxType") == code);
+        found.map(|one| (one["EffectiveRate"], one["DisplayTaxRate"]) = (rate.clone(), rate)).is_some()
+    }
+
     /// An invoice that somebody entered by hand.
     pub fn plant_invoice(&mut self, number: &str) {
         let id = self.ids.guid();
