@@ -296,3 +296,28 @@ fn an_order_of_which_only_some_cents_are_left_is_booked_with_those() {
     let plan = plan(money, true, vec![custom], paid(vec![]), events);
     goes_right(&plan, Company::XeroUk, "{}");
 }
+
+#[test]
+fn parts_of_a_delivery_that_come_back_one_after_the_other_take_their_tax_with_them_to_the_cent() {
+    let delivery = |share| {
+        let (units, shape) = (vec![], ShippingShape::New);
+        Event::Refund(Refund {
+            units,
+            shipping: share,
+            shape,
+            difference: 0,
+            pending: false,
+            net: false,
+            silent: false,
+        })
+    };
+    let shipping = Shipping { price: 3436, tax: Tax::Mixed(722), discount: Discount::None, removed: false };
+    let goods = vec![line(100, 1, Tax::Twenty, Discount::None)];
+    let plan = Plan {
+        shipping: vec![shipping],
+        ..plan(one(EUR), true, goods, paid(vec![]), vec![delivery(193), delivery(52)])
+    };
+    for company in [Company::XeroAu, Company::QuickBooksUk, Company::QuickBooksUs] {
+        goes_right(&plan, company, "{}");
+    }
+}
