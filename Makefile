@@ -43,7 +43,7 @@ browser: build ## connecting a ledger, in a headless Chromium; SHOTS=folder keep
 	cargo test --test browser -- --test-threads=2
 
 properties: ## a hundred thousand drawn orders, on paper, and damaged bodies: minutes
-	PROPTEST_CASES=100000 cargo test --test properties
+	PROPTEST_CASES=100000 cargo test --profile soak --test properties
 
 lint: ## formatting and clippy, for this machine and for wasm
 	cargo fmt --all --check

@@ -156,7 +156,7 @@ impl HoldReason {
             HoldReason::TaxUnmapped => (
                 "tax_unmapped",
                 "A tax of the order has no entry in the connection's settings.",
-                "Add the named tax to `taxes` in the connection's settings and deploy; the order then goes on by itself.",
+                "Add the named tax to `taxes` in the connection's settings and deploy, and the order goes on by itself. Or correct the rate of its tax code in the ledger: the order goes on within the hour, at once if you release it.",
             ),
             HoldReason::AccountUnmapped => (
                 "account_unmapped",
@@ -166,12 +166,12 @@ impl HoldReason {
             HoldReason::TotalMismatch => (
                 "total_mismatch",
                 "The ledger's own arithmetic would not reach the order's total, by more than rounding explains.",
-                "Compare the two totals; enter the order by hand if Shopify's own figures do not add up.",
+                "Compare the tax in Shopify with the rate of its code. Where Shopify's amount is right, set `tax = \"line\"` (in Xero also `tax_amounts = \"shopify\"`) and deploy, and the order goes on by itself; else enter it by hand.",
             ),
             HoldReason::TooManyLines => (
                 "too_many_lines",
                 "The order has more lines than one document may have, and cannot be split into several that are each above zero.",
-                "Enter the order by hand, or allow more lines with `most_lines` in the connection's settings.",
+                "Enter the order by hand, or allow more lines with `most_lines` in the connection's settings and deploy; the order then goes on by itself.",
             ),
             HoldReason::PaymentSplitUnknown => (
                 "payment_split_unknown",

@@ -180,6 +180,11 @@ impl Settings {
         self.taxes.iter().find(|entry| entry.is_for(country) && entry.fits(taxes)).map(|entry| entry.code.as_str())
     }
 
+    /// True if some entry of `taxes` leaves it to the rate of its code in the ledger which taxes it stands for.
+    pub fn asks_rates(&self) -> bool {
+        self.taxes.iter().any(|entry| !entry.untaxed && entry.rate.is_none() && entry.rates.is_none())
+    }
+
     /// The rate of the code that these taxes are meant for, where it is another one than theirs; and which entry says so.
     pub fn code_of_another_rate(&self, country: Option<&str>, taxes: &[(&str, Decimal)]) -> Option<(String, Decimal)> {
         let mut entries = self.taxes.iter().enumerate();

@@ -3,9 +3,13 @@
 use rust_decimal::Decimal;
 
 use super::adjust::{delta, is_nothing};
-use super::currency::{buyers_amount, conversions};
+use super::currency::{booked_amount, buyers_amount, conversion_bound};
+use super::differences::beyond_the_total;
 use super::lines::sum;
-use super::rounding::{bound, close};
+use super::owed::LOWERED;
+use super::refunds::{is_whole, key_of};
+use super::returns::Returns;
+use super::rounding::close;
 use super::sale::Target;
 use super::{Case, document, number};
 use crate::books::document::{Content, Document, DocumentKey, DocumentKind, Itemised, Line, LineRole};
@@ -34,9 +38,12 @@ pub(super) fn adjustment(
     wanted: &Itemised,
     target: &Target,
     frozen: &[Document],
+    returns: &Returns<'_>,
 ) -> Result<Adjustment, Hold> {
-    let bodies: Vec<(&Itemised, bool)> =
+    let paid_back = paid_back(case, wanted, returns)?;
+    let mut bodies: Vec<(&Itemised, bool)> =
         frozen.iter().filter_map(|one| Some((one.itemised()?, one.kind() == DocumentKind::CreditNote))).collect();
+    bodies.extend(paid_back.iter().map(|body| (body, true)));
     let lines = delta(wanted, &bodies, case.currency);
     let (worth, buyers) = case.input.booked.worth();
     let buyers = buyers.filter(|_| !case.is_one_to_one()).map(|buyers| target.presentment - buyers);
@@ -44,7 +51,8 @@ pub(super) fn adjustment(
     if change.booked.is_zero() && (is_nothing(&lines, case.currency) || is_reconverted(case, change, &lines)) {
         return Ok(Adjustment::None);
     }
-    if change.booked.is_zero() && target.overpaid {
+    let paid_before = paid_before(case, wanted, &lines, change).filter(|_| target.overpaid);
+    if change.booked.is_zero() && target.overpaid && paid_before.is_none() {
         let reversed = lines.into_iter().filter(|line| line.role != LineRole::Overpayments);
         return Ok(Adjustment::Waits(reversed.map(|line| line.reversed(case.currency)).collect()));
     }
@@ -54,15 +62,41 @@ pub(super) fn adjustment(
         before: worth,
         next: case.input.booked.next_adjustment(),
     };
-    let changes = in_two(case, wanted, &lines, change).unwrap_or_else(|| vec![(lines, change)]);
+    let changes = paid_before.or_else(|| in_two(case, wanted, &lines, change)).unwrap_or_else(|| vec![(lines, change)]);
     let documents = changes.into_iter().map(|(lines, change)| adjusting.document(case, lines, change));
     Ok(Adjustment::Documents(documents.collect::<Result<_, Hold>>()?))
+}
+
+/// What refunds that stand paid back of a price that fell, as if the sale had been credited so much, and owed it to the
+/// buyer as money beyond its total: that is how the sale is seen since.
+fn paid_back(case: &Case<'_>, wanted: &Itemised, returns: &Returns<'_>) -> Result<Option<Itemised>, Hold> {
+    let whole = returns.paid.iter().filter(|one| is_whole(case, one, booked_amount(case, one.money)));
+    let refunds = whole.flat_map(|one| case.input.booked.parts_of(&key_of(one)));
+    let lines = refunds.filter_map(Document::itemised).flat_map(|body| &body.lines);
+    let bare =
+        |line: &Line| line.source.strip_prefix(LOWERED).map(|source| Line { source: source.into(), ..line.clone() });
+    let mut lines: Vec<Line> = lines.filter_map(bare).collect();
+    if lines.is_empty() {
+        return Ok(None);
+    }
+    let owed = sum(case, wanted.tax_mode, &lines);
+    lines.push(beyond_the_total(case, -owed)?);
+    Ok(Some(Itemised { lines, ..wanted.clone() }))
 }
 
 /// True if to the buyer nothing changed, and the lines move no more than converting them once again may.
 fn is_reconverted(case: &Case<'_>, change: Change, lines: &[Line]) -> bool {
     let moved: Decimal = lines.iter().map(|line| (line.amount(case.currency) + line.tax.amount).abs()).sum();
-    change.buyers.is_some_and(|change| change.is_zero()) && moved <= bound(case, conversions(case))
+    change.buyers.is_some_and(|change| change.is_zero()) && moved <= conversion_bound(case)
+}
+
+/// Something dearer that was paid for before: money beyond the total covers it. It is an invoice for what came, and a credit
+/// of the overpayment that is applied to it.
+fn paid_before(case: &Case<'_>, wanted: &Itemised, lines: &[Line], change: Change) -> Option<Vec<(Vec<Line>, Change)>> {
+    let (overpaid, others): (Vec<Line>, Vec<Line>) =
+        lines.iter().cloned().partition(|line| line.role == LineRole::Overpayments);
+    let is_covered = change.booked.is_zero() && sum(case, wanted.tax_mode, &others) > Decimal::ZERO;
+    (is_covered && !overpaid.is_empty()).then(|| divided(case, wanted, others, overpaid, change))
 }
 
 /// Where only a document's whole tax is told, it must not be below zero: more goods and less tax (or the other way round)
@@ -75,11 +109,22 @@ fn in_two(case: &Case<'_>, wanted: &Itemised, lines: &[Line], change: Change) ->
     }
     let goes = |line: &Line| sum(case, wanted.tax_mode, std::slice::from_ref(line)) < Decimal::ZERO;
     let (gone, come): (Vec<Line>, Vec<Line>) = lines.iter().cloned().partition(goes);
+    Some(divided(case, wanted, come, gone, change))
+}
+
+/// A change as an invoice for what came, and a credit for what went.
+fn divided(
+    case: &Case<'_>,
+    wanted: &Itemised,
+    come: Vec<Line>,
+    gone: Vec<Line>,
+    change: Change,
+) -> Vec<(Vec<Line>, Change)> {
     let more = sum(case, wanted.tax_mode, &come);
     let buyers = change.buyers.map(|whole| (whole, buyers_amount(case, more)));
     let first = Change { booked: more, buyers: buyers.map(|(_, part)| part) };
     let second = Change { booked: change.booked - more, buyers: buyers.map(|(whole, part)| whole - part) };
-    Some(vec![(come, first), (gone, second)])
+    vec![(come, first), (gone, second)]
 }
 
 /// What the documents of one adjustment have in common.
@@ -105,7 +150,7 @@ impl Adjusting<'_> {
         let mut body = Itemised { number, due_date: date, lines, ..self.wanted.clone() };
         body.tax_total = body.tax_of_lines();
         let total = change.booked.abs();
-        close(case, &key, &mut body, total, conversions(case))?;
+        close(case, &key, &mut body, total)?;
         let show = |amount: Decimal| currency.show(amount);
         let after = self.before + change.booked;
         case.writer.note(&key, "total_price", "edited", &show(self.before), &show(after));

@@ -3,7 +3,7 @@
 
 use rust_decimal::Decimal;
 
-use super::currency::conversions;
+use super::currency::{buyers_cent, is_converted};
 use super::lines::{sum, tax_mode};
 use super::tax::{is_mapped, line_taxes, sold_untaxed, zero_code};
 use super::{Case, missing};
@@ -33,7 +33,7 @@ pub(super) fn bands(case: &Case<'_>, line: &Line, taxes: &[TaxLine]) -> Result<O
     let cent = case.minor_unit();
     let rate = |tax: &TaxLine| tax.rate.map(|rate| rate.0).unwrap_or_default();
     // Converted one by one, net and tax may each be off by a minor unit.
-    let off = if conversions(case) == 0 { cent } else { cent + cent };
+    let off = if is_converted(case) { cent + cent } else { cent };
     let on_the_whole = |(tax, amount): (&TaxLine, &Decimal)| (net * rate(tax) - amount).abs() <= off;
     // On something small nobody can tell: then it is what there is a code for.
     if total.is_zero() || (taxes.iter().zip(&amounts).all(on_the_whole) && is_mapped(case, taxes)) {
@@ -70,13 +70,6 @@ pub(super) fn bands(case: &Case<'_>, line: &Line, taxes: &[TaxLine]) -> Result<O
         _ => bands.last_mut().into_iter().for_each(|(base, _)| *base += left),
     }
     Ok((bands.len() > 1).then_some(bands))
-}
-
-/// A minor unit of the buyer's currency as it is booked, where that is another one.
-fn buyers_cent(case: &Case<'_>) -> Decimal {
-    let is_converted = conversions(case) > 0 && !case.presentment_total.is_zero();
-    let cent = case.order.presentment_currency().minor_unit();
-    if is_converted { cent * case.total / case.presentment_total } else { Decimal::ZERO }
 }
 
 /// The lines that a delivery of several rates became; nothing where it is one line.

@@ -3,14 +3,13 @@
 
 use rust_decimal::Decimal;
 
-use super::currency::{booked_amount, conversions, to_precision};
+use super::currency::{booked_amount, conversion_bound, to_precision};
 use super::differences::{of_refund, overpayment};
 use super::lines::{REMITTED, account, single, tax_mode};
-use super::notes::{note_earlier, note_included, note_marketplace, note_reading, shown};
-use super::owed::{Goods, Owed};
+use super::notes::{note_earlier, note_included, note_marketplace, note_reading, note_taken_out, shown};
+use super::owed::{Goods, LOWERED, Owed};
 use super::refunds::key_of;
 use super::returns::{Returned, Taken, taken};
-use super::rounding::bound;
 use super::tax::{assumed, line_taxes, own_part, untaxed};
 use super::{Case, bands};
 use crate::books::document::{DocumentKey, Itemised, Line, LineRole, LineTax, TaxMode};
@@ -46,7 +45,8 @@ pub(super) fn lines_of(
         let after = shown(case, &lowered);
         case.writer.note(&key, "transactions", "refund_of_lower_price", "", &after);
         difference -= super::lines::sum(case, mode, &lowered);
-        lines.extend(lowered);
+        let marked = lowered.into_iter().map(|line| Line { source: format!("{LOWERED}{}", line.source), ..line });
+        lines.extend(marked);
     }
     let exchanged = owed.exchanged(case, mode, difference);
     difference -= super::lines::sum(case, mode, &exchanged);
@@ -60,7 +60,7 @@ pub(super) fn lines_of(
         lines.extend(overpayment(case, &key, overpaid)?);
         difference -= overpaid;
     }
-    if difference.abs() > bound(case, conversions(case)) {
+    if difference.abs() > conversion_bound(case) {
         let all = of_refund(case, one, difference, &lines, sale)?;
         lines.extend(all);
     }
@@ -134,7 +134,7 @@ fn returned_line(
     };
     let own = with_tax - remitted;
     let (description, more) = case.writer.description(key, "name", &[&text, "Returned goods"]);
-    lines.push(Line {
+    let line = Line {
         role: entry.role,
         source: entry.source.clone(),
         description,
@@ -144,7 +144,11 @@ fn returned_line(
         discount: Decimal::ZERO,
         account: account(case, entry.role)?,
         tax: kind,
-    });
+    };
+    if case.order.taxes_included && mode == TaxMode::Exclusive && !tax.is_zero() {
+        note_taken_out(case, key, own, &line);
+    }
+    lines.push(line);
     if !remitted.is_zero() {
         let role = LineRole::MarketplaceTax;
         lines.push(single(case, role, role.setting(), REMITTED, remitted)?);

@@ -3,6 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::Case;
+use super::rounding::largest_rounding;
 use crate::books::document::{Conversion, DocumentKey, Line};
 use crate::books::money::{Currency, round_half_up};
 use crate::books::rules::LedgerName;
@@ -56,15 +57,49 @@ impl Case<'_> {
     }
 }
 
-/// How many of Shopify's amounts were rounded one by one: converted to the shop's currency, or to the ledger's decimals.
-pub(super) fn conversions(case: &Case<'_>) -> usize {
-    if !case.is_coarse() && (case.side != Side::Shop || case.order.one_currency()) {
-        return 0;
+/// True if Shopify's amounts are rounded one by one: converted to the shop's currency, or to the ledger's decimals.
+pub(super) fn is_converted(case: &Case<'_>) -> bool {
+    case.is_coarse() || is_in_the_shops(case)
+}
+
+/// A minor unit of the buyer's currency as it is booked, where that is another one.
+pub(super) fn buyers_cent(case: &Case<'_>) -> Decimal {
+    let is_converted = is_converted(case) && !case.presentment_total.is_zero();
+    let cent = case.order.presentment_currency().minor_unit();
+    if is_converted { cent * case.total / case.presentment_total } else { Decimal::ZERO }
+}
+
+fn is_in_the_shops(case: &Case<'_>) -> bool {
+    case.side == Side::Shop && !case.order.one_currency()
+}
+
+/// The most by which amounts that were rounded one by one can miss what they come to together: half a minor unit for each
+/// of them, a unit price as often as it is charged. Never above 0.50, as no rounding is (design, rulings).
+pub(super) fn conversion_bound(case: &Case<'_>) -> Decimal {
+    let (order, two) = (case.order, Decimal::TWO);
+    let goods = || order.line_items.iter();
+    let taxes = |count: usize| Decimal::from(count);
+    let mut bound = Decimal::ZERO;
+    let extras = [order.tips(case.side), order.duties(case.side), order.additional_fees(case.side)];
+    // The total itself is rounded too.
+    let others = Decimal::from(1 + extras.iter().filter(|amount| !amount.is_zero()).count());
+    if is_in_the_shops(case) {
+        let of_goods = goods().map(|one| one.quantity.0.abs() + taxes(one.discounts() + one.tax_lines.len()));
+        let duties = goods().flat_map(|one| &one.duties).map(|duty| taxes(1 + duty.tax_lines.len()));
+        let delivery = order.shipping_lines.iter().map(|one| taxes(1 + one.discounts() + one.tax_lines.len()));
+        let amounts = of_goods.chain(duties).chain(delivery).sum::<Decimal>() + others;
+        bound += amounts * case.currency.minor_unit() / two;
+        // A ledger that computes a tax itself does so from what was converted; Shopify rounded it in the buyer's currency.
+        bound += taxes(order.listed_taxes().count()) * buyers_cent(case) / two;
     }
-    let goods = case.order.line_items.iter().map(|line| 2 + line.tax_lines.len());
-    let shipping = case.order.shipping_lines.iter().map(|line| 2 + line.tax_lines.len());
-    let duties = case.order.line_items.iter().flat_map(|line| &line.duties).map(|duty| 1 + duty.tax_lines.len());
-    goods.chain(shipping).chain(duties).sum()
+    if case.is_coarse() {
+        // Line by line: what is charged, and its tax.
+        let lines = order.line_items.len() + order.shipping_lines.len();
+        let duties = goods().map(|one| one.duties.len()).sum::<usize>();
+        bound += (taxes(2 * (lines + duties)) + others) * case.minor_unit() / two;
+    }
+    let units = (bound / case.minor_unit()).floor() * case.minor_unit();
+    units.min(largest_rounding(case.minor_unit()))
 }
 
 /// The part of `amount` that `part` is of `whole`, rounded half up to what is booked.

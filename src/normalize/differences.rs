@@ -15,6 +15,9 @@ use crate::books::document::{DocumentKey, Itemised, Line, LineRole, LineTax, Tax
 use crate::books::hold::{Hold, HoldReason};
 use crate::config::DifferencesTax;
 
+/// Money beyond the order's total: kind of line, source and text.
+const OVERPAYMENTS: (LineRole, &str, &str) = (LineRole::Overpayments, "overpayments", "Paid beyond the order's total");
+
 /// What the total has beyond its lines: money owed back to the buyer, or something that left without a line.
 pub(super) fn of_sale(
     case: &mut Case<'_>,
@@ -23,7 +26,7 @@ pub(super) fn of_sale(
     sold: &[Line],
 ) -> Result<Vec<Line>, Hold> {
     let (role, source, text) = if target.overpaid {
-        (LineRole::Overpayments, "overpayments", "Paid beyond the order's total")
+        OVERPAYMENTS
     } else if target.reduced || target.waiting {
         (LineRole::RefundDifferences, "refund_differences", "Exchanged, or not yet refunded")
     } else {
@@ -79,10 +82,15 @@ pub(super) fn overpayment(case: &mut Case<'_>, key: &DocumentKey, amount: Decima
     if amount.is_zero() {
         return Ok(None);
     }
-    let (role, source, text) = (LineRole::Overpayments, "overpayments", "Paid beyond the order's total");
     let shown = case.currency.show(amount);
-    case.writer.note(key, "transactions", source, "", &shown);
-    single(case, role, source, text, amount).map(Some)
+    case.writer.note(key, "transactions", OVERPAYMENTS.1, "", &shown);
+    beyond_the_total(case, amount).map(Some)
+}
+
+/// Money beyond the order's total, as a line.
+pub(super) fn beyond_the_total(case: &Case<'_>, amount: Decimal) -> Result<Line, Hold> {
+    let (role, source, text) = OVERPAYMENTS;
+    single(case, role, source, text, amount)
 }
 
 /// A difference with its tax: a lower price for what was sold lowers its taxes, each in its proportion.

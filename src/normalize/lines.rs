@@ -4,9 +4,8 @@
 use rust_decimal::Decimal;
 
 use super::bands::bands;
-use super::currency::{conversions, to_precision};
-use super::notes::{note_included, note_marketplace, shown};
-use super::rounding::bound;
+use super::currency::{conversion_bound, to_precision};
+use super::notes::{note_included, note_marketplace, note_taken_out, shown};
 use super::tax::{assumed, line_taxes, untaxed};
 use super::{Case, duties, missing};
 use crate::books::document::{DocumentKey, Line, LineRole, TaxMode};
@@ -91,7 +90,15 @@ pub(super) fn sale_lines(case: &mut Case<'_>, key: &DocumentKey) -> Result<Vec<L
     if !rounding.is_zero() {
         lines.push(single(case, LineRole::Rounding, "cash_rounding", "Cash rounding", rounding)?);
     }
-    lines.extend(fitting(case, mode, &lines, doubtful)?);
+    let fitting = fitting(case, mode, &lines, doubtful)?;
+    // Goods and delivery say so themselves.
+    let parted = |line: &&Line| line.role == LineRole::Duties && !line.tax.amount.is_zero();
+    if order.taxes_included && mode == TaxMode::Exclusive {
+        for line in fitting.iter().filter(parted) {
+            note_taken_out(case, key, line.unit_price + line.tax.amount, line);
+        }
+    }
+    lines.extend(fitting);
     to_precision(case, key, &mut lines);
     Ok(lines)
 }
@@ -114,7 +121,7 @@ fn fitting(case: &Case<'_>, mode: TaxMode, lines: &[Line], doubtful: Vec<Doubtfu
     let sets = 1u32.checked_shl(u32::try_from(doubtful.len()).unwrap_or(32)).unwrap_or(1).min(1 << 10);
     let exact = std::iter::once(usual).chain(0..sets).find(|set| difference(*set).is_zero());
     let chosen = exact.unwrap_or(usual);
-    if difference(chosen).abs() > bound(case, conversions(case)) {
+    if difference(chosen).abs() > conversion_bound(case) {
         let show = |amount| case.currency.show(amount);
         let text = format!(
             "lines, delivery and tax come to {}, the order's total is {} (difference {})",
@@ -270,9 +277,7 @@ fn push(
     let net_wanted = mode == TaxMode::Exclusive && case.order.taxes_included && !line.tax.amount.is_zero();
     let own_tax = line.tax.amount;
     if net_wanted {
-        let before = case.currency.show(amount - within);
-        let after = shown(case, &[line.clone().as_one(amount - within - own_tax, own_tax)]);
-        case.writer.note(key, &line.source, "tax_taken_out", &before, &after);
+        note_taken_out(case, key, amount - within, &line.clone().as_one(amount - within - own_tax, own_tax));
     }
     lines.push(match (within.is_zero(), net_wanted) {
         (true, false) => line,

@@ -18,11 +18,13 @@ mod adjust;
 mod adjustment;
 mod bands;
 mod booked;
+mod cash;
 mod credit_lines;
 mod currency;
 pub mod cutover;
 mod differences;
 mod duties;
+mod inferred;
 mod lines;
 mod notes;
 mod notice;
@@ -203,11 +205,11 @@ pub fn desired(input: &Input<'_>) -> Result<Desired, Hold> {
     let sold = sale::body(&mut case, &target, &returns)?;
     let mut wanted = sold.clone();
     tax::as_lines(&mut case, &DocumentKey::sale(), &mut wanted)?;
-    let mut series = series::series(&mut case, wanted, &target, &receipts)?;
+    let mut series = series::series(&mut case, wanted, &target, &receipts, &returns)?;
     let payments = payments::payments(&mut case, &target, &receipts, &mut series)?;
     let Series { mut sales, credits, owed_back, .. } = series;
-    let refunds = refunds::refunds(&mut case, &sold, &target, &returns, owed_back, |_| true)?;
     sales.extend(credits);
+    let refunds = refunds::refunds(&mut case, &sold, &target, &returns, owed_back, &sales, |_| true)?;
     sales.extend(payments);
     sales.extend(refunds);
     Ok(case.into_documents(sales, awaits))

@@ -76,7 +76,15 @@ pub const RULES: &[(&str, &str)] = &[
         "refund_of_exchange",
         "A refund settles what an exchange, or goods removed without a refund, had left in the sale.",
     ),
+    (
+        "refund_of_the_rest",
+        "All that was received has gone back: the last refund takes back all that is left of the sale, with its tax.",
+    ),
     ("edited", "The order changed after money had made its sale final: what it came to before, and now."),
+    (
+        "applied_to_older_invoice",
+        "Money for an order older than the start date pays another integration's invoice: its number, and how much of it.",
+    ),
     ("paid_by_sales_receipt", "Money for another integration's sales receipt, which says itself that it was paid."),
     ("stand_alone", "Money of an older order was posted without its invoice, as a person decided."),
 ];
@@ -99,6 +107,12 @@ pub(super) fn shown(case: &Case<'_>, lines: &[Line]) -> String {
 pub(super) fn note_included(case: &mut Case<'_>, key: &DocumentKey, field: &str, within: &LineTax) {
     let after = tax(case, within);
     case.writer.note(key, field, "included_tax", "", &after);
+}
+
+/// A price that contains tax and was taken apart: `with_tax` became `line`.
+pub(super) fn note_taken_out(case: &mut Case<'_>, key: &DocumentKey, with_tax: Decimal, line: &Line) {
+    let (before, after) = (case.currency.show(with_tax), shown(case, std::slice::from_ref(line)));
+    case.writer.note(key, &line.source, "tax_taken_out", &before, &after);
 }
 
 /// Tax that went to the marketplace's account.

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 
 use super::Case;
 use super::credit_lines::again;
-use super::currency::{booked_amount, buyers_amount, conversions};
+use super::currency::{booked_amount, buyers_amount, conversion_bound, is_converted};
 use super::lines::{sum, tax_mode};
 use super::returns::{Returned, Returns, Taken, taken};
 use super::rounding::bound;
@@ -21,6 +21,9 @@ use crate::shopify::money::Side;
 
 /// The source of a credit's line that settles what an exchange left in the sale, before the colon.
 pub(super) const EXCHANGED: &str = "exchanged";
+
+/// The beginning of the source of a credit's line that pays back what the price fell, and of that of its tax.
+pub(super) const LOWERED: &str = "lowered:";
 
 /// Lines that are of no goods.
 const CLOSING: [LineRole; 4] = [LineRole::Rounding, LineRole::RefundDifferences, LineRole::Overpayments, LineRole::Tax];
@@ -158,7 +161,7 @@ impl<'a, 'b> Owed<'a, 'b> {
     /// What of a fallen price `difference` pays back, as lines.
     pub fn lowered(&mut self, case: &Case<'_>, mode: TaxMode, difference: Decimal) -> Vec<Line> {
         let whole = sum(case, mode, &self.lowered);
-        let crumbs = bound(case, 1 + conversions(case));
+        let crumbs = conversion_bound(case).max(case.minor_unit());
         if whole <= Decimal::ZERO {
             return Vec::new();
         }
@@ -249,11 +252,14 @@ impl<'a, 'b> Owed<'a, 'b> {
         let all: Decimal = booked.iter().map(|line| with_tax(line)).sum();
         let taken = taken(case, one.refund, one.reading, Side::Presentment)?;
         let own: Decimal = taken.iter().map(|line| booked_amount(case, line.with_tax)).sum();
-        let crumbs = if conversions(case) == 0 { Decimal::ZERO } else { bound(case, booked.len() + conversions(case)) };
+        let crumbs =
+            if is_converted(case) { bound(case, booked.len()) + conversion_bound(case) } else { Decimal::ZERO };
         let differences = booked.iter().filter(|line| line.role == LineRole::RefundDifferences);
         let on_top = |line: &Line| if mode == TaxMode::Exclusive { self.tax_of(case, line) } else { Decimal::ZERO };
         let differences: Decimal = differences.map(|line| line.amount(case.currency) + on_top(line)).sum();
-        let beyond = all - overpaid - differences - of(LineRole::Rounding) - own;
+        let is_lowered = |line: &&&Line| line.source.starts_with(LOWERED);
+        let lowered: Decimal = booked.iter().filter(is_lowered).map(|line| with_tax(line)).sum();
+        let beyond = all - overpaid - differences - of(LineRole::Rounding) - own - lowered;
         let beyond = if beyond > crumbs { buyers_amount(case, beyond) } else { Decimal::ZERO };
         let (_, left) = self.pay_goods(case, one, beyond, crumbs);
         let left = booked_amount(case, left);
@@ -261,11 +267,17 @@ impl<'a, 'b> Owed<'a, 'b> {
             let lowered = self.lowered(case, mode, left);
             let left = left - sum(case, mode, &lowered);
             let is_own = |line: &Line| taken.iter().any(|one| line.source.split('/').next() == Some(&one.source));
-            let earlier = booked.iter().filter(|line| !is_own(line) && !CLOSING.contains(&line.role));
+            let earlier = booked.iter().filter(|line| !is_lowered(line));
+            let earlier = earlier.filter(|line| !is_own(line) && !CLOSING.contains(&line.role));
             self.left_since(case, mode, left, &earlier.copied().collect::<Vec<_>>());
         }
-        for line in booked.iter().filter(|line| line.source.starts_with(EXCHANGED)) {
-            self.less_exchanged(line, line.unit_price, self.tax_of(case, line));
+        let alone = booked.iter().all(|line| CLOSING.contains(&line.role)).then(|| of(LineRole::Tax));
+        let exchanged: Vec<&&Line> = booked.iter().filter(|line| line.source.starts_with(EXCHANGED)).collect();
+        for line in &exchanged {
+            // Where taxes are lines, all that a credit of nothing else bears is its own.
+            let is_alone = exchanged.len() == 1 && case.input.settings.tax == TaxBooking::Line;
+            let tax = alone.filter(|_| is_alone).unwrap_or_else(|| self.tax_of(case, line));
+            self.less_exchanged(line, line.unit_price, tax);
         }
         self.overpaid(overpaid);
         Ok(())

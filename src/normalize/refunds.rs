@@ -4,35 +4,42 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
+use super::adjust::delta;
 use super::credit_lines::lines_of;
-use super::currency::{conversions, share};
-use super::owed::Owed;
+use super::currency::{conversion_bound, share};
+use super::lines::sum;
+use super::owed::{EXCHANGED, LOWERED, Owed};
 use super::payments::{note_drift, presentment_amount, state_buyers_amounts};
 use super::returns::{Returned, Returns};
 use super::rounding::close;
 use super::sale::Target;
 use super::tax::as_lines;
 use super::{Case, document, number, split};
-use crate::books::document::{Cash, Content, Document, DocumentKey, Itemised, Line, Settlement};
+use crate::books::document::{
+    Cash, Content, Document, DocumentKey, DocumentKind, Itemised, Line, LineRole, Settlement,
+};
 use crate::books::hold::Hold;
 use crate::books::rules::RefundStyle;
 use crate::shopify::Transaction;
 use crate::shopify::money::{Id, Side};
 
 /// The documents of all refunds whose money has moved: those that are booked first, then the oldest. One that is not
-/// `ours` makes none. `sale` has its tax on its lines.
+/// `ours` makes none. `sale` has its tax on its lines; `documents_of_it` are what it is booked as, where it is ours.
 pub(super) fn refunds(
     case: &mut Case<'_>,
     sale: &Itemised,
     target: &Target,
     returns: &Returns<'_>,
     lowered: Vec<Line>,
+    documents_of_it: &[Document],
     ours: impl Fn(&Id) -> bool,
 ) -> Result<Vec<Document>, Hold> {
     let mut paid: Vec<&Returned<'_>> = returns.paid.iter().collect();
     paid.sort_by_key(|one| case.input.booked.parts_of(&key_of(one)).is_empty());
     let mut owed = Owed::new(case, sale, target, returns, lowered)?;
+    let booked = as_booked(case, sale, documents_of_it)?;
     let mut documents = Vec::new();
+    let mut credited: Vec<Itemised> = Vec::new();
     let (mut cumulated, mut placed) = (Decimal::ZERO, Decimal::ZERO);
     for one in paid {
         let before = placed;
@@ -43,7 +50,8 @@ pub(super) fn refunds(
         let is_ours = ours(&one.refund.id);
         if is_ours && frozen(case, one, amount, &mut documents)? {
             let parts = case.input.booked.parts_of(&key_of(one)).into_iter().filter_map(Document::itemised);
-            owed.settled(case, one, &parts.flat_map(|body| &body.lines).collect::<Vec<_>>())?;
+            owed.settled(case, one, &parts.clone().flat_map(|body| &body.lines).collect::<Vec<_>>())?;
+            credited.extend(parts.cloned());
             continue;
         }
         let goods = owed.claim(case, one);
@@ -51,11 +59,72 @@ pub(super) fn refunds(
             continue;
         }
         let whole = before.is_zero() && cumulated == target.presentment;
+        let notes = case.writer.mark();
         let mut body = if whole { sale.clone() } else { lines_of(case, sale, one, &goods, amount, &mut owed)? };
         as_lines(case, &key_of(one), &mut body)?;
+        if cumulated == target.presentment
+            && let Some(rest) = rest(case, &booked, &credited, &body, amount)
+        {
+            case.writer.back_to(notes);
+            let [before, after] = [&body, &rest].map(|body| format!("tax {}", case.currency.show(tax(case, body))));
+            case.writer.note(&key_of(one), "transactions", "refund_of_the_rest", &before, &after);
+            body = rest;
+        }
+        credited.push(body.clone());
         documents.extend(one_refund(case, sale, one, body, amount)?);
     }
     Ok(documents)
+}
+
+/// What is left of the sale once everything that was received has gone back, where the lines of the last refund would leave
+/// some of its tax in the books: that refund takes back all that the ones before it left (design, rulings).
+fn rest(
+    case: &Case<'_>,
+    whole: &Itemised,
+    credited: &[Itemised],
+    body: &Itemised,
+    amount: Decimal,
+) -> Option<Itemised> {
+    let named = |line: &Line| match (line.source.strip_prefix(EXCHANGED), line.source.strip_prefix(LOWERED)) {
+        (Some(rate), _) => format!("{}{rate}", LineRole::RefundDifferences.setting()),
+        (_, Some(source)) => source.to_owned(),
+        _ => line.source.clone(),
+    };
+    let as_sold = |line: &Line| Line { source: named(line), ..line.clone() };
+    let before: Vec<Itemised> =
+        credited.iter().map(|one| Itemised { lines: one.lines.iter().map(as_sold).collect(), ..one.clone() }).collect();
+    let before: Vec<(&Itemised, bool)> = before.iter().map(|one| (one, false)).collect();
+    let mut rest = Itemised { lines: delta(whole, &before, case.currency), ..body.clone() };
+    rest.tax_total = rest.tax_of_lines();
+    // Refunds that are not ours took their part of the sale elsewhere.
+    let is_all = (sum(case, rest.tax_mode, &rest.lines) - amount).abs() <= conversion_bound(case);
+    (is_all && tax(case, &rest) != tax(case, body)).then_some(rest)
+}
+
+/// The sale as its documents have it, adjustments among them; where they are not ours, as it ought to be.
+fn as_booked(case: &mut Case<'_>, sale: &Itemised, documents: &[Document]) -> Result<Itemised, Hold> {
+    let mut whole = sale.clone();
+    if documents.is_empty() {
+        let notes = case.writer.mark();
+        as_lines(case, &DocumentKey::sale(), &mut whole)?;
+        case.writer.back_to(notes);
+        return Ok(whole);
+    }
+    whole.lines.clear();
+    for one in documents {
+        let lines = one.itemised().into_iter().flat_map(|body| body.lines.iter().cloned());
+        match one.kind() {
+            DocumentKind::CreditNote => whole.lines.extend(lines.map(|line| line.reversed(case.currency))),
+            _ => whole.lines.extend(lines),
+        }
+    }
+    Ok(whole)
+}
+
+/// The tax of a document, on its lines or as lines of its own.
+fn tax(case: &Case<'_>, body: &Itemised) -> Decimal {
+    let own = body.lines.iter().filter(|line| line.role == LineRole::Tax).map(|line| line.amount(case.currency));
+    own.sum::<Decimal>() + body.tax_of_lines()
 }
 
 /// What a refund was booked as, where all of it is: what an edit, or another refund, changes later does not move it by the
@@ -73,45 +142,51 @@ pub(super) fn key_of(one: &Returned<'_>) -> DocumentKey {
     DocumentKey::credit(one.refund.id.as_str())
 }
 
-/// What was booked of a refund stays as it is, if all of its credit stands in the books: what the order tells later of the
-/// goods does not rewrite it. Payments of it that are not booked yet are made of what stands. One of which some parts are
-/// not booked yet is worked out again: what stands of it comes out the same.
+/// What was booked of a refund stays as it is, if all of it stands in the books; payments that are missing yet are made. One
+/// of which some parts are not booked is worked out again: what stands of it comes out the same.
 fn frozen(
     case: &mut Case<'_>,
     one: &Returned<'_>,
     amount: Decimal,
     documents: &mut Vec<Document>,
 ) -> Result<bool, Hold> {
-    let parts = case.input.booked.parts_of(&key_of(one));
-    let paid_out = |tx: &&Transaction| case.input.booked.parts_of(&DocumentKey::refund(tx.id.as_str()));
-    let paid_out: Vec<&Document> = one.transactions.iter().flat_map(paid_out).collect();
-    // A share that was converted may come to some cents more or less once the order is edited: what it is to the buyer
-    // does not.
-    let is_whole = |documents: &[&Document]| {
-        let buyers = documents.iter().map(|one| one.buyer_total).sum::<Option<Decimal>>();
-        match buyers.filter(|_| !case.is_one_to_one()) {
-            Some(buyers) => buyers == one.money,
-            None => documents.iter().map(|one| one.total).sum::<Decimal>() >= amount,
-        }
-    };
-    if parts.is_empty() || !is_whole(&parts) {
+    let parts: Vec<Document> = case.input.booked.parts_of(&key_of(one)).into_iter().cloned().collect();
+    if !is_whole(case, one, amount) {
         return Ok(false);
     }
-    let is_complete = case.input.rules.refund_style() == RefundStyle::Receipt || is_whole(&paid_out);
-    let (parts, paid_out) = (cloned(parts), cloned(paid_out));
-    let paid_out = if is_complete {
+    let payments = one.transactions.iter().flat_map(|tx| standing_payments(case, tx)).collect::<Vec<_>>();
+    let is_paid = case.input.rules.refund_style() == RefundStyle::Receipt || covers(case, one, amount, &payments);
+    let payments = if is_paid {
         shares(case, one, amount)?;
-        paid_out
+        payments.into_iter().cloned().collect()
     } else {
+        let date = one.refund.at().map_or(case.date, |at| case.day(at));
         let moneys = moneys(case, one, amount)?;
-        pay_out(case, &parts, moneys, one.refund.at().map_or(case.date, |at| case.day(at)))
+        paid_out(case, &parts, moneys, date)
     };
-    documents.extend(parts.into_iter().chain(paid_out));
+    documents.extend(parts);
+    documents.extend(payments);
     Ok(true)
 }
 
-fn cloned(documents: Vec<&Document>) -> Vec<Document> {
-    documents.into_iter().cloned().collect()
+fn standing_payments<'a>(case: &Case<'a>, tx: &Transaction) -> Vec<&'a Document> {
+    case.input.booked.parts_of(&DocumentKey::refund(tx.id.as_str()))
+}
+
+/// True if all of a refund, `amount` as booked, stands in the books.
+pub(super) fn is_whole(case: &Case<'_>, one: &Returned<'_>, amount: Decimal) -> bool {
+    let parts = case.input.booked.parts_of(&key_of(one));
+    !parts.is_empty() && covers(case, one, amount, &parts)
+}
+
+/// A share that was converted may come to some cents more or less once the order is edited: what it is to the buyer does
+/// not.
+fn covers(case: &Case<'_>, one: &Returned<'_>, amount: Decimal, documents: &[&Document]) -> bool {
+    let buyers = documents.iter().map(|one| one.buyer_total).sum::<Option<Decimal>>();
+    match buyers.filter(|_| !case.is_one_to_one()) {
+        Some(buyers) => buyers == one.money,
+        None => documents.iter().map(|one| one.total).sum::<Decimal>() >= amount,
+    }
 }
 
 fn one_refund(
@@ -139,7 +214,7 @@ fn one_refund(
         RefundStyle::CreditNoteAndPayment => {
             let mut documents = credits(case, &key, date, vec![(body, None, amount)], Content::CreditNote)?;
             state_buyers_amounts(case, one.money, &[], &mut documents);
-            let paid_out = pay_out(case, &documents, moneys, date);
+            let paid_out = paid_out(case, &documents, moneys, date);
             documents.extend(paid_out);
             Ok(documents)
         }
@@ -235,7 +310,7 @@ fn credits(
         for (mut body, total) in parts.into_iter().zip(totals) {
             let part = u32::try_from(documents.len()).unwrap_or(0) + 1;
             let key = key.part(part);
-            close(case, &key, &mut body, total, conversions(case))?;
+            close(case, &key, &mut body, total)?;
             body.number = number::part(&base, part);
             body.number = number::replacement(&body.number, case.input.booked.generation(&key));
             body.cash.clone_from(&cash);
@@ -246,7 +321,7 @@ fn credits(
 }
 
 /// One payment out per transaction, spread over the parts of the credit note.
-fn pay_out(case: &Case<'_>, credits: &[Document], moneys: Vec<Money<'_>>, date: NaiveDate) -> Vec<Document> {
+fn paid_out(case: &Case<'_>, credits: &[Document], moneys: Vec<Money<'_>>, date: NaiveDate) -> Vec<Document> {
     let mut open: Vec<Decimal> = credits.iter().map(|one| one.total).collect();
     let mut documents = Vec::new();
     for money in moneys {

@@ -6,8 +6,9 @@ mod shipping;
 use chrono::{DateTime, FixedOffset};
 use rust_decimal::Decimal;
 
+use super::inferred::{inexact, outstanding};
 use super::lines::role_of;
-use super::payments::{inexact, outstanding, presentment_amount};
+use super::payments::presentment_amount;
 use super::{Case, duties, missing};
 use crate::books::document::LineRole;
 use crate::books::hold::Hold;

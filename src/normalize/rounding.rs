@@ -4,7 +4,8 @@
 use rust_decimal::Decimal;
 
 use super::Case;
-use super::lines::single;
+use super::currency::conversion_bound;
+use super::lines::{single, sum};
 use crate::books::document::{Document, DocumentKey, Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
 use crate::config::Settings;
@@ -18,8 +19,12 @@ pub(super) fn bound(case: &Case<'_>, amounts: usize) -> Decimal {
 }
 
 fn largest(minor_unit: Decimal, amounts: usize) -> Decimal {
-    let units = i64::try_from(amounts).unwrap_or(LARGEST_ROUNDING).min(LARGEST_ROUNDING);
-    minor_unit * Decimal::from(units)
+    (minor_unit * Decimal::from(amounts)).min(largest_rounding(minor_unit))
+}
+
+/// The most that any rounding may come to.
+pub(super) fn largest_rounding(minor_unit: Decimal) -> Decimal {
+    minor_unit * Decimal::from(LARGEST_ROUNDING)
 }
 
 fn taxed(body: &Itemised) -> usize {
@@ -27,14 +32,13 @@ fn taxed(body: &Itemised) -> usize {
 }
 
 /// Makes the ledger's own arithmetic reach `expected`: what its model predicts to be missing becomes an explicit
-/// rounding line, at most one minor unit per taxed line and per amount that was converted from another currency. More is
-/// a hold.
+/// rounding line: at most one minor unit per taxed line and, where amounts were converted one by one, what those can miss
+/// ([`conversion_bound`]); never above 0.50. More is a hold (design, rulings).
 pub(super) fn close(
     case: &mut Case<'_>,
     key: &DocumentKey,
     body: &mut Itemised,
     expected: Decimal,
-    conversions: usize,
 ) -> Result<(), Hold> {
     let computed = case.input.rules.compute(body, case.currency);
     let predicted = computed.total();
@@ -44,14 +48,20 @@ pub(super) fn close(
         return Ok(());
     }
     let show = |amount| case.currency.show(amount);
-    if difference.abs() > bound(case, taxed(body) + conversions) {
+    let stated = sum(case, body.tax_mode, &body.lines);
+    let most = (bound(case, taxed(body)) + conversion_bound(case)).min(largest_rounding(case.minor_unit()));
+    if difference.abs() > most {
         let ledger = case.input.rules.ledger().title();
         let arithmetic = computed.show(case.currency);
-        let text = format!("{key} ought to come to {}, {ledger} would compute {arithmetic}", show(expected));
+        let text = format!(
+            "{key} ought to come to {}, {ledger} would compute {arithmetic}; rounding explains at most {}",
+            show(expected),
+            show(most)
+        );
         return Err(Hold::new(HoldReason::TotalMismatch, text));
     }
     body.lines.push(single(case, LineRole::Rounding, "rounding", "Rounding", difference)?);
-    let rule = if conversions > 0 { "conversion_rounding" } else { "ledger_rounding" };
+    let rule = if expected == stated { "ledger_rounding" } else { "conversion_rounding" };
     case.writer.note(key, "total_price", rule, &show(predicted), &show(expected));
     let reached = case.input.rules.compute(body, case.currency);
     if reached.total() != expected {

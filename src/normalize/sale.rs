@@ -8,12 +8,11 @@ use std::collections::BTreeSet;
 
 use rust_decimal::Decimal;
 
-use super::currency::{booked_amount, conversions, share};
+use super::currency::{booked_amount, conversion_bound, share};
 use super::differences::of_sale;
 use super::lines::{sale_lines, shipping_source, sum, tax_mode};
 use super::notes::note_reading;
 use super::returns::{Returns, Taken, taken};
-use super::rounding::bound;
 use super::tax::{own_part, untaxed};
 use super::{Case, bands, number};
 use crate::books::document::{DocumentKey, Itemised, Line, LineRole, LineTax, TaxMode};
@@ -80,7 +79,8 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
         lines.retain(|line| line.role != LineRole::MarketplaceTax || !line.unit_price.is_zero());
     }
     let difference = target.booked - sum(case, mode, &lines);
-    if difference.abs() > bound(case, conversions(case)) {
+    // What is smaller is rounding, unless nothing else is left.
+    if difference.abs() > conversion_bound(case) || (lines.is_empty() && !difference.is_zero()) {
         let basis = taken_back(case, returns, sold, difference)?;
         let all = of_sale(case, target, difference, &basis)?;
         lines.extend(all);

@@ -4,8 +4,9 @@
 use rust_decimal::Decimal;
 
 use super::adjustment::{Adjustment, adjustment};
-use super::currency::{buyers_amount, conversions};
+use super::currency::buyers_amount;
 use super::payments::Receipts;
+use super::returns::Returns;
 use super::rounding::close;
 use super::sale::Target;
 use super::split;
@@ -57,6 +58,7 @@ pub(super) fn series(
     wanted: Itemised,
     target: &Target,
     receipts: &Receipts,
+    returns: &Returns<'_>,
 ) -> Result<Series, Hold> {
     let booked = case.input.booked;
     if !booked.is_final() {
@@ -68,7 +70,7 @@ pub(super) fn series(
     let (mut credits, mut sales): (Vec<Document>, Vec<Document>) =
         frozen.iter().cloned().partition(|one| one.kind() == DocumentKind::CreditNote);
     let mut owed_back = Vec::new();
-    match adjustment(case, &wanted, target, &frozen)? {
+    match adjustment(case, &wanted, target, &frozen, returns)? {
         Adjustment::None => {}
         Adjustment::Waits(lines) => owed_back = lines,
         Adjustment::Documents(all) => {
@@ -100,7 +102,7 @@ fn fresh(case: &mut Case<'_>, wanted: Itemised, target: &Target, receipts: &Rece
     let mut documents = Vec::new();
     for (at, (mut body, total)) in (1u32..).zip(parts.into_iter().zip(totals)) {
         let key = DocumentKey::sale().part(at);
-        close(case, &key, &mut body, total, conversions(case))?;
+        close(case, &key, &mut body, total)?;
         body.number = number::replacement(&body.number, case.input.booked.generation(&key));
         let content = match receipts.single(case, target, count) {
             Some(cash) => {

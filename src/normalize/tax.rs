@@ -2,8 +2,9 @@
 
 use rust_decimal::Decimal;
 
-use super::currency::conversions;
+use super::currency::conversion_bound;
 use super::lines::account;
+use super::owed::LOWERED;
 use super::rounding::bound;
 use super::{Case, missing};
 use crate::books::computation::percent;
@@ -49,8 +50,8 @@ pub(super) fn check(case: &Case<'_>) -> Result<(), Hold> {
         listed += line.amount(case.side, one).ok_or_else(|| missing("tax_lines[].price_set"))?;
     }
     let stated = order.total_tax(case.side).unwrap_or_default();
-    let amounts = conversions(case) + order.listed_taxes().count();
-    if order.taxes_included && stated - listed > bound(case, amounts) {
+    let most = bound(case, order.listed_taxes().count()).max(conversion_bound(case));
+    if order.taxes_included && stated - listed > most {
         let show = |amount| case.currency.show(amount);
         let text = format!("the order states {} of tax, its lines list {}", show(stated), show(listed));
         return Err(Hold::new(HoldReason::OrderInconsistent, text));
@@ -204,17 +205,18 @@ pub(super) fn as_lines(case: &mut Case<'_>, key: &DocumentKey, body: &mut Itemis
         return Ok(());
     }
     debug_assert_eq!(body.tax_mode, TaxMode::Exclusive);
-    let mut taxes: Vec<(String, Decimal)> = Vec::new();
+    let mut taxes: Vec<(String, &str, Decimal)> = Vec::new();
     for line in body.lines.iter_mut().filter(|line| !line.tax.amount.is_zero()) {
         let name = line.tax.components().into_iter().map(percent).collect::<Vec<_>>().join(" + ");
-        match taxes.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, amount)) => *amount += line.tax.amount,
-            None => taxes.push((name, line.tax.amount)),
+        let mark = if line.source.starts_with(LOWERED) { LOWERED } else { "" };
+        match taxes.iter_mut().find(|(known, of, _)| *known == name && *of == mark) {
+            Some((.., amount)) => *amount += line.tax.amount,
+            None => taxes.push((name, mark, line.tax.amount)),
         }
         line.tax = untaxed(case);
     }
-    for (name, amount) in taxes.into_iter().filter(|(_, amount)| !amount.is_zero()) {
-        let source = format!("tax:{name}");
+    for (name, mark, amount) in taxes.into_iter().filter(|(.., amount)| !amount.is_zero()) {
+        let source = format!("{mark}tax:{name}");
         let after = case.currency.show(amount);
         case.writer.note(key, &source, "tax_as_line", "", &after);
         body.lines.push(Line {

@@ -8,7 +8,7 @@ use super::books::Books;
 use super::consent::Declined;
 use super::orders::{self, Heard, OrderRef};
 use super::shop::{Calls, NoAnswer};
-use super::{fetch, inbox};
+use super::{fetch, known};
 use crate::books::calendar::Calendar;
 use crate::config::Connection;
 use crate::ledgers::preflight::ShopSide;
@@ -271,7 +271,7 @@ fn take(
     let mut due = now;
     for one in page {
         let at = OrderRef { connection: connection.to_owned(), order_id: one.order_id.clone() };
-        let known = inbox::knows_snapshot(sql, &at, one.updated_at)?;
+        let known = known::knows_snapshot(sql, &at, one.updated_at)?;
         let listed = sql.exec(
             "INSERT INTO backfill_orders (backfill, order_id, woken) VALUES (?, ?, ?) ON CONFLICT DO NOTHING
              RETURNING order_id",

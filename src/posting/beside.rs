@@ -10,7 +10,7 @@ use super::breaker;
 use super::budget::{self, Cost};
 use super::documents;
 use super::fetch;
-use super::inbox;
+use super::known;
 use super::next::{Circumstances, Subject};
 use super::orders::{self, Heard, OrderRef};
 use super::plan::PostedDocuments;
@@ -123,10 +123,10 @@ impl Books<'_> {
     /// True if the engine knows an order in the state that Shopify lists, with all the money that moved.
     pub fn knows(&self, connection: &Connection, listed: &Summary) -> Result<bool, SqlError> {
         let at = OrderRef { connection: connection.id.clone(), order_id: listed.order_id.clone() };
-        if !inbox::knows_snapshot(self.platform.sql, &at, listed.updated_at)? {
+        if !known::knows_snapshot(self.platform.sql, &at, listed.updated_at)? {
             return Ok(false);
         }
-        let state = inbox::state_of(self.platform.sql, connection, &at)?.state;
+        let state = known::state_of(self.platform.sql, connection, &at)?.state;
         let moved = |counts: fn(&Transaction) -> bool| -> Decimal {
             let counted = state.transactions.values().filter(|one| counts(one));
             counted.map(|one| one.amount.0).sum()
@@ -247,7 +247,7 @@ impl Books<'_> {
         let at = OrderRef { connection: connection.id.clone(), order_id: order_id.to_owned() };
         let body = self.fetch_order(&shop, &at).await.map_err(|why| self.not_now(why))?;
         let Some(body) = body else { return Ok(None) };
-        Ok(inbox::state_of_body(connection, &body))
+        Ok(known::state_of_body(connection, &body))
     }
 
     /// What is known of an order, and what it calls for now. With `state`, as if that were all that Shopify told of it.
@@ -271,7 +271,7 @@ impl Books<'_> {
             return Ok(Called { state, desired: Err(orders::crashed()), posted, standing });
         }
         let row = orders::load(sql, &at)?;
-        let known = inbox::state_of(sql, connection, &at)?;
+        let known = known::state_of(sql, connection, &at)?;
         let state = state.unwrap_or(known.state);
         let ledger = self.ledger_with(settings);
         let subject = Subject {

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::books::Books;
 use super::inbox;
+use super::known;
 use super::orders::{self, MOST_MARKS, OrderRef, OrderRow};
 use super::personal;
 use super::schema::{clear_meta, meta, set_meta};
@@ -149,7 +150,7 @@ impl Books<'_> {
                 Step::Gone => return put_down(sql, at, None).map(|()| None).map_err(NoAnswer::Sql),
                 Step::Done(mut body) => {
                     put_down(sql, at, None)?;
-                    let earlier: Vec<Json> = inbox::bodies(sql, at)?;
+                    let earlier: Vec<Json> = known::bodies(sql, at)?;
                     keep_spelling(&mut body, &earlier);
                     return Ok(Some(body.to_string().into_bytes()));
                 }

@@ -23,6 +23,7 @@ mod errands;
 mod fetch;
 mod grant;
 mod inbox;
+mod known;
 mod leaving;
 mod moved;
 mod next;

@@ -7,7 +7,7 @@ use super::books::Books;
 use super::by_hand;
 use super::call::Call;
 use super::fetch::{self, Fetching};
-use super::inbox;
+use super::known;
 use super::orders::{self, Ending, OrderRow};
 use super::plan::{PostedDocuments, Step, plan};
 use super::preflight;
@@ -97,7 +97,7 @@ impl<'a> Desk<'a> {
             }
         };
         let Some(ledger) = books.ledger(connection) else { return hold("the settings cannot be read".into()) };
-        let known = inbox::state_of(books.platform.sql, connection, &row.at)?;
+        let known = known::state_of(books.platform.sql, connection, &row.at)?;
         let fetching = books.fetching(connection, row, known.newest)?;
         let (state, seen, stale) = (known.state, known.newest, known.stale);
         let heard_at = known.newest_at.unwrap_or(row.first_seen_at);
@@ -164,7 +164,7 @@ impl Desk<'_> {
     }
 
     fn subject(&self) -> Result<Subject<'_>, SqlError> {
-        let heard = inbox::transactions_seen(self.books.platform.sql, &self.connection.id)?;
+        let heard = known::transactions_seen(self.books.platform.sql, &self.connection.id)?;
         Ok(Subject {
             at: &self.row.at,
             state: &self.state,

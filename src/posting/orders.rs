@@ -121,6 +121,20 @@ pub fn any_due(sql: &dyn Sql, connection: &str) -> Result<bool, SqlError> {
     Ok(!sql.exec(statement, &[connection.into()])?.is_empty())
 }
 
+/// True if any order of the connection is held for that reason.
+pub fn any_held(sql: &dyn Sql, connection: &str, reason: HoldReason) -> Result<bool, SqlError> {
+    let statement = "SELECT 1 AS found FROM orders WHERE connection = ? AND state = 'held' AND reason = ? LIMIT 1";
+    Ok(!sql.exec(statement, &[connection.into(), reason.code().into()])?.is_empty())
+}
+
+/// True if this order is.
+pub fn is_held(sql: &dyn Sql, at: &OrderRef, reason: HoldReason) -> Result<bool, SqlError> {
+    let [connection, order_id] = at.params();
+    let statement =
+        "SELECT 1 AS found FROM orders WHERE connection = ? AND order_id = ? AND state = 'held' AND reason = ?";
+    Ok(!sql.exec(statement, &[connection, order_id, reason.code().into()])?.is_empty())
+}
+
 /// When the next order is due, if any is; backfill not before `backfill_from`.
 pub fn next_due(sql: &dyn Sql, backfill_from: Option<DateTime<Utc>>) -> Result<Option<DateTime<Utc>>, SqlError> {
     let first = |priorities: &str| -> Result<Option<DateTime<Utc>>, SqlError> {

@@ -1,6 +1,7 @@
 //! Preflight, run: the company is read, every connection's settings are held against it, and the result decides whether
 //! anything may be posted. A connection is checked before its first write, whenever its settings change, and daily; one
-//! that failed is checked again every quarter of an hour, so that its orders go on by themselves once it is fixed.
+//! that failed is checked again every quarter of an hour, so that its orders go on by themselves once it is fixed; one whose
+//! orders wait for a tax code of another rate, every hour.
 //!
 //! | key in the notebook | what |
 //! |---|---|
@@ -18,7 +19,7 @@ use super::alerts;
 use super::books::Books;
 use super::budget::{self, Cost};
 use super::claims;
-use super::inbox;
+use super::known;
 use super::orders::{self, OrderRef};
 use super::schema::{meta, set_meta};
 use super::shop::{Calls, NoAnswer, SHOPIFY_CALLS};
@@ -33,6 +34,8 @@ use crate::ledgers::{Ledger, Outcome};
 use crate::platform::time::iso;
 use crate::platform::{Sql, SqlError, transaction};
 
+mod rates;
+
 /// A company that was found right is read again after a day: reads are metered, and what is changed there meanwhile is
 /// noticed by its refusals too.
 const DAILY: Duration = Duration::hours(24);
@@ -44,7 +47,6 @@ const FRESH: Duration = Duration::minutes(5);
 const SHOP_TIME: Duration = Duration::seconds(10);
 /// Problems that a hold names; the page names them all.
 const NAMED: usize = 3;
-
 const FACTS: &str = "company_facts";
 
 /// The verdict on a connection.
@@ -215,8 +217,12 @@ impl Books<'_> {
     /// Cron: what failed is looked at again, what was never looked at too. Without tokens there is nobody to ask.
     pub(super) async fn check_again(&self) -> Result<(), SqlError> {
         let now = self.platform.clock.now();
-        let due = self
+        let failed = self
             .first(|checked| checked.is_none_or(|checked| !checked.problems.is_empty() && now - checked.at >= AGAIN))?;
+        let due = match failed {
+            None => self.waits_for_a_rate(now)?,
+            failed => failed,
+        };
         let Some(connection) = due else { return Ok(()) };
         if !tokens::at_hand(self, connection)? {
             return Ok(());
@@ -353,10 +359,15 @@ impl Books<'_> {
             ids: examined.ids,
             rates: examined.rates,
         };
+        let before = self::checked(sql, connection)?;
+        let has_other_rates = before.is_none_or(|before| before.rates != checked.rates);
         transaction(sql, |sql| {
             set_meta(sql, FACTS, &text(&facts)?)?;
             set_meta(sql, &format!("checked:{}", connection.id), &text(&checked)?)?;
             set_meta(sql, &format!("preflight:{}", connection.id), &text(&report)?)?;
+            if has_other_rates {
+                orders::release_held(sql, &connection.id, HoldReason::TaxUnmapped, now)?;
+            }
             if report.passed {
                 alerts::close(sql, now, &connection.id, HoldReason::PreflightFailed.code())?;
                 orders::release_held(sql, &connection.id, HoldReason::PreflightFailed, now)?;
@@ -383,6 +394,6 @@ fn shop_currency(sql: &dyn Sql, connection: &Connection) -> Result<Option<Curren
     let rows = sql.exec(statement, &[connection.id.as_str().into()])?;
     let Some(row) = rows.first() else { return Ok(None) };
     let at = OrderRef { connection: connection.id.clone(), order_id: row.text("order_id")? };
-    let state = inbox::state_of(sql, connection, &at)?.state;
+    let state = known::state_of(sql, connection, &at)?.state;
     Ok(state.snapshot.map(|order| order.currency))
 }

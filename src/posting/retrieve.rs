@@ -6,7 +6,7 @@ use super::books::Books;
 use super::consent::Declined;
 use super::orders::{self, Heard, OrderRef};
 use super::shop::{Calls, NoAnswer};
-use super::{fetch, inbox, obstacles};
+use super::{fetch, known, obstacles};
 use crate::config::Connection;
 use crate::platform::{SqlError, transaction};
 use crate::shopify::admin::{OrderFetch, Step, keep_spelling};
@@ -27,7 +27,7 @@ pub fn is_needed(books: &Books<'_>, at: &OrderRef) -> Result<bool, Declined> {
     if orders::load(sql, at)?.is_none() {
         return Ok(true);
     }
-    let known = inbox::state_of(sql, connection, at)?;
+    let known = known::state_of(sql, connection, at)?;
     Ok(known.stale || (known.state.snapshot.is_none() && !known.state.deleted))
 }
 
@@ -60,7 +60,7 @@ impl Books<'_> {
                     )));
                 }
                 Step::Done(mut body) => {
-                    keep_spelling(&mut body, &inbox::bodies(self.platform.sql, at)?);
+                    keep_spelling(&mut body, &known::bodies(self.platform.sql, at)?);
                     return Ok(Some(body.to_string().into_bytes()));
                 }
                 Step::Ask(question) => match shop.ask(&question).await {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::alerts;
 use super::books::Books;
 use super::fetch;
-use super::inbox;
+use super::known;
 use super::orders::{self, Heard, OrderRef};
 use super::schema::{clear_meta, meta, set_meta};
 use super::shop::{Calls, NoAnswer};
@@ -223,7 +223,7 @@ impl Books<'_> {
 
 fn want_if_new(sql: &dyn Sql, now: DateTime<Utc>, connection: &str, one: &Summary) -> Result<(), SqlError> {
     let at = OrderRef { connection: connection.to_owned(), order_id: one.order_id.clone() };
-    if inbox::knows_snapshot(sql, &at, one.updated_at)? {
+    if known::knows_snapshot(sql, &at, one.updated_at)? {
         return Ok(());
     }
     orders::wake(sql, &at, Some(&one.name), Heard::Afterwards, now, now)?;

@@ -213,6 +213,7 @@ impl Books<'_> {
         let now: DateTime<Utc> = self.platform.clock.now();
         let found = transaction(self.platform.sql, |sql| {
             obstacles::probe_now(sql, at)?;
+            self.doubt_rates(at)?;
             orders::release(sql, at, now)
         })?;
         // At once: what the release changed is to be seen.

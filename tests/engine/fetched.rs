@@ -101,8 +101,8 @@ fn documents(company: Company, state: &OrderState) -> String {
 
 #[test]
 fn a_fetched_order_makes_the_same_documents_as_a_delivered_one() {
-    // Deleted orders cannot be fetched.
-    let but = ["deleted_after_it_was_posted", "deleted_before_it_was_heard_of"];
+    // Deleted orders cannot be fetched, and the Admin API tells money in the order's two currencies only.
+    let but = ["deleted_after_it_was_posted", "deleted_before_it_was_heard_of", "payment_in_a_third_currency"];
     let stories: Vec<Story> = Story::all().into_iter().filter(|story| !but.contains(&story.name.as_str())).collect();
     assert!(stories.len() > 10);
     for story in stories {

@@ -146,3 +146,178 @@ fn a_refund_that_names_nothing_gives_back_what_was_overpaid_besides_the_goods_th
     let plan = plan(one(GBP), false, vec![line(100, 2, Tax::Twenty, Discount::None)], paid, events);
     goes_right(&plan, Company::QuickBooksUk, r#"{"differences_tax": "as_sold"}"#);
 }
+
+fn paid(parts: Vec<i64>) -> Payment {
+    Payment::Paid { parts, authorised: false, failed_before: false }
+}
+
+/// Given back by a refund whose lines are without their tax, and all of the delivery.
+fn net(units: Vec<i64>) -> Event {
+    let shape = ShippingShape::Legacy;
+    Event::Refund(Refund { units, shipping: 1_000, shape, difference: 0, pending: false, net: true, silent: false })
+}
+
+fn exchange(line: usize, units: i64, into: Line, settles: bool) -> Event {
+    Event::Exchange { line, units, into, settles }
+}
+
+#[test]
+fn what_was_overpaid_and_covers_something_dearer_bears_its_tax() {
+    let goods = vec![
+        Line { kind: Kind::GiftCard, ..line(4_995, 4, Tax::None, Discount::None) },
+        line(285_354, 1, Tax::Twenty, Discount::None),
+    ];
+    let events = vec![exchange(2, 1, line(100, 2, Tax::Twenty, Discount::Fixed(397)), true)];
+    let plan = plan(one(JPY), true, goods, Payment::TooMuch(144), events);
+    goes_right(&plan, Company::QuickBooksUk, r#"{"tax": "line"}"#);
+    goes_right(&plan, Company::XeroUk, "{}");
+}
+
+#[test]
+fn cash_that_was_not_told_as_rounded_is_read_as_the_order_says_what_is_outstanding() {
+    let goods = vec![line(4_995, 1, Tax::Twenty, Discount::Fixed(387))];
+    let added = Event::AddLine(line(100, 2, Tax::Five, Discount::None));
+    for rounding in [-1, 1] {
+        for event in [vec![added.clone()], vec![added.clone(), Event::Cancel { refund: true }]] {
+            let plan = plan(one(GBP), false, goods.clone(), Payment::Cash { rounding, stated: false }, event);
+            goes_right(&plan, Company::XeroUk, "{}");
+            goes_right(&plan, Company::QuickBooksUk, r#"{"sale_document": "receipt"}"#);
+        }
+    }
+}
+
+#[test]
+fn the_last_of_several_refunds_leaves_no_yen_of_tax_behind() {
+    let goods = vec![
+        line(4_995, 2, Tax::FifteenAndFive, Discount::None),
+        line(13_388, 2, Tax::Twenty, Discount::None),
+        line(1_995, 1, Tax::Twenty, Discount::None),
+    ];
+    let ship = |price, discount| Shipping { price, tax: Tax::Twenty, discount, removed: false };
+    let events = vec![
+        back(vec![1, 2, 2]),
+        net(vec![99; 6]),
+        Event::AddLine(line(13_641, 4, Tax::Five, Discount::Fixed(546))),
+        Event::Cancel { refund: true },
+    ];
+    let plan = Plan {
+        shipping: vec![ship(490, Discount::None), ship(0, Discount::Fixed(199))],
+        fees: 21,
+        ..plan(one(JPY), true, goods, paid(vec![924]), events)
+    };
+    goes_right(&plan, Company::QuickBooksUs, r#"{"currency": "presentment"}"#);
+}
+
+#[test]
+fn what_a_cancellation_gives_back_leaves_no_tax_of_an_exchange_and_of_a_tip_behind() {
+    let custom = |l| Line { kind: Kind::Custom, ..l };
+    let goods = vec![
+        line(1_995, 2, Tax::Twenty, Discount::Percent(33)),
+        custom(line(1_995, 3, Tax::Exempt, Discount::None)),
+        custom(line(166, 1, Tax::Twenty, Discount::None)),
+        custom(line(999, 4, Tax::Twenty, Discount::None)),
+        line(999, 1, Tax::FifteenAndFive, Discount::Fixed(511)),
+    ];
+    let ship = vec![
+        Shipping { price: 490, tax: Tax::Exempt, discount: Discount::Fixed(400), removed: false },
+        Shipping { price: 1219, tax: Tax::Mixed(496), discount: Discount::Percent(100), removed: false },
+    ];
+    let events = vec![
+        Event::PayRest,
+        net(vec![0]),
+        exchange(0, 1, line(4_995, 2, Tax::ZeroRated, Discount::None), false),
+        Event::Cancel { refund: true },
+    ];
+    let usd = Currency { code: "USD", decimals: 2 };
+    let plan =
+        Plan { shipping: ship, tip: Tip::Total(1979), ..plan(one(usd), true, goods, Payment::Authorised, events) };
+    goes_right(&plan, Company::QuickBooksUs, r#"{"sale_document": "receipt"}"#);
+}
+
+#[test]
+fn what_an_exchange_settled_bore_the_tax_that_its_credit_states_where_tax_is_a_line() {
+    let custom = |l| Line { kind: Kind::Custom, ..l };
+    let goods = vec![
+        custom(line(304_761, 2, Tax::FifteenAndFive, Discount::None)),
+        line(1_995, 3, Tax::Five, Discount::None),
+        line(4_995, 1, Tax::FifteenAndFive, Discount::Percent(15)),
+        line(4_995, 4, Tax::Twenty, Discount::Percent(10)),
+        line(413_323, 4, Tax::Twenty, Discount::None),
+    ];
+    let ship = vec![Shipping { price: 490, tax: Tax::Mixed(129), discount: Discount::None, removed: false }];
+    let events = vec![
+        exchange(2, 2, custom(line(999, 2, Tax::Five, Discount::Percent(15))), true),
+        Event::PayRest,
+        exchange(0, 1, line(1_995, 2, Tax::None, Discount::None), true),
+    ];
+    let plan = Plan {
+        discount: Discount::Percent(10),
+        shipping: ship,
+        fees: 178,
+        ..plan(one(GBP), true, goods, Payment::TooMuch(483), events)
+    };
+    goes_right(&plan, Company::XeroUk, r#"{"tax": "line"}"#);
+}
+
+#[test]
+fn a_lower_price_that_a_refund_paid_back_is_not_taken_back_again_by_the_last_refund() {
+    let shipping = Shipping { price: 1168, tax: Tax::Mixed(904), discount: Discount::None, removed: false };
+    let free = line(1_995, 3, Tax::Exempt, Discount::Percent(100));
+    let events = vec![Event::Reduce(348), exchange(2, 1, free, true), Event::Cancel { refund: true }];
+    let goods = vec![line(5_207, 2, Tax::Twenty, Discount::None)];
+    let plan = Plan { shipping: vec![shipping], ..plan(one(EUR), false, goods, paid(vec![]), events) };
+    goes_right(&plan, Company::XeroAu, "{}");
+    goes_right(&plan, Company::QuickBooksUk, r#"{"tax": "line"}"#);
+}
+
+#[test]
+fn a_lower_price_that_a_refund_paid_back_is_not_taken_off_again_by_a_later_edit() {
+    let goods = vec![line(8_236, 4, Tax::Twenty, Discount::None), line(1_995, 4, Tax::FifteenAndFive, Discount::None)];
+    let more = line(999, 1, Tax::Five, Discount::None);
+    let events = vec![
+        Event::Reduce(193),
+        exchange(1, 2, line(999, 3, Tax::Five, Discount::None), true),
+        Event::AddLine(more),
+        back(vec![2, 0]),
+    ];
+    let plan = Plan { discount: Discount::Percent(10), ..plan(one(GBP), false, goods, paid(vec![]), events) };
+    for company in [Company::XeroUs, Company::QuickBooksUs, Company::QuickBooksUk, Company::XeroUk] {
+        goes_right(&plan, company, "{}");
+    }
+    goes_right(&plan, Company::QuickBooksUk, r#"{"tax": "line"}"#);
+}
+
+#[test]
+fn an_order_of_which_only_some_cents_are_left_is_booked_with_those() {
+    let custom = Line { kind: Kind::Custom, ..line(100, 1, Tax::Five, Discount::Fixed(982)) };
+    let added = line(331_290, 2, Tax::Five, Discount::Percent(15));
+    let money = Money { shop: Currency { code: "USD", decimals: 2 }, presentment: EUR, rate: 1_093_417 };
+    let events = vec![Event::AddLine(added), Event::Cancel { refund: false }];
+    let plan = plan(money, true, vec![custom], paid(vec![]), events);
+    goes_right(&plan, Company::XeroUk, "{}");
+}
+
+#[test]
+fn parts_of_a_delivery_that_come_back_one_after_the_other_take_their_tax_with_them_to_the_cent() {
+    let delivery = |share| {
+        let (units, shape) = (vec![], ShippingShape::New);
+        Event::Refund(Refund {
+            units,
+            shipping: share,
+            shape,
+            difference: 0,
+            pending: false,
+            net: false,
+            silent: false,
+        })
+    };
+    let shipping = Shipping { price: 3436, tax: Tax::Mixed(722), discount: Discount::None, removed: false };
+    let goods = vec![line(100, 1, Tax::Twenty, Discount::None)];
+    let plan = Plan {
+        shipping: vec![shipping],
+        ..plan(one(EUR), true, goods, paid(vec![]), vec![delivery(193), delivery(52)])
+    };
+    for company in [Company::XeroAu, Company::QuickBooksUk, Company::QuickBooksUs] {
+        goes_right(&plan, company, "{}");
+    }
+}

@@ -58,8 +58,9 @@ impl Desks {
             result => result?,
         }
         let in_the_buyers = MANNERS[manner].contains("presentment");
-        balances(&life, &paper.standing(), in_the_buyers).map_err(|text| format!("{text}\n{:#?}", paper.booked))?;
-        taxes(&life, paper.booked.standing(), in_the_buyers)
+        let shown = |text: String| format!("{text}\n{}", paper.shown());
+        balances(&life, &paper.standing(), in_the_buyers).map_err(shown)?;
+        taxes(&life, paper.booked.standing(), in_the_buyers).map_err(shown)
     }
 }
 
@@ -160,6 +161,21 @@ impl Paper<'_> {
             return Ok(());
         }
         Err(format!("proof: {one:#?} comes to {}", computed.show(one.currency)))
+    }
+
+    /// The documents, line by line, for whoever looks for what is wrong.
+    fn shown(&self) -> String {
+        let mut text = String::new();
+        for one in self.booked.0.values() {
+            let state = if one.stands { "" } else { ", gone" };
+            let document = &one.document;
+            text += &format!("{} {:?} {}{state}\n", document.key, document.kind(), document.total);
+            for line in document.itemised().into_iter().flat_map(|body| &body.lines) {
+                let (amount, tax) = (line.amount(document.currency), line.tax.amount);
+                text += &format!("    {} {} × {}: {amount}, tax {tax}\n", line.source, line.quantity, line.unit_price);
+            }
+        }
+        text
     }
 
     fn standing(&self) -> Standing {

@@ -25,6 +25,8 @@ mod fault_tests;
 pub mod faults;
 mod foreign;
 mod listing;
+#[cfg(test)]
+mod listing_tests;
 pub mod oauth;
 mod read;
 mod survey;

@@ -14,8 +14,9 @@ use super::{Answer, Case, Decision, Moved};
 use crate::books::document::{Content, Document, DocumentKey, DocumentKind, Itemised, LineRole, Settlement, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
 use crate::normalize::currency::{booked_amount, buyers_amount, share};
+use crate::normalize::inferred::{INFERRED, infer, inferred};
 use crate::normalize::lines::single;
-use crate::normalize::payments::{INFERRED, Receipt, infer, inferred, note_drift};
+use crate::normalize::payments::{Receipt, note_drift};
 use crate::normalize::refunds::{key_of, refunds};
 use crate::normalize::returns::Returns;
 use crate::normalize::rounding::close;
@@ -269,7 +270,7 @@ pub(super) fn documents(case: &mut Case<'_>, makes: &Makes, returns: &Returns<'_
         let lines = body(case, &target, returns)?;
         case.writer.back_to(notes);
         let ours = |id: &Id| makes.refunds.contains(id);
-        documents.extend(refunds(case, &lines, &target, returns, Vec::new(), ours)?);
+        documents.extend(refunds(case, &lines, &target, returns, Vec::new(), &[], ours)?);
     }
     Ok(documents)
 }
@@ -286,6 +287,16 @@ fn payment(
         return Ok(standing.into_iter().cloned().collect());
     }
     let account = case.payment_account(&receipt.gateway)?;
+    if let Some((sale, _)) = case.input.booked.foreign().filter(|(sale, _)| sale.key == *settles) {
+        let number = sale.number().to_owned();
+        case.writer.note(
+            &receipt.key,
+            "transactions",
+            "applied_to_older_invoice",
+            &number,
+            &case.currency.show(amount),
+        );
+    }
     let settlement = Settlement { settles: settles.clone(), from: None, account, reference: receipt.reference.clone() };
     note_drift(case, &receipt.key, receipt.moved, amount);
     let mut one = document(case, receipt.key.clone(), receipt.date, amount, Content::Payment(settlement));
@@ -315,7 +326,7 @@ fn deposit(case: &mut Case<'_>, receipt: &Receipt, amount: Decimal, next: &mut u
         tax_total: Decimal::ZERO,
         cash: None,
     };
-    close(case, &key, &mut body, amount, 0)?;
+    close(case, &key, &mut body, amount)?;
     case.writer.note(&key, "transactions", "stand_alone", source, &case.currency.show(amount));
     Ok(document(case, key, receipt.date, amount, Content::Invoice(body)))
 }

@@ -6,9 +6,9 @@ use rust_decimal::Decimal;
 use super::{Case, Decision, Input, Order};
 use crate::books::document::DocumentKey;
 use crate::books::hold::Hold;
-use crate::normalize::payments::{
-    INFERRED, Receipt, amounts, inexact, presentment_amount, said, said_to_be_paid, says_paid, stood_for,
-};
+use crate::normalize::cash::amounts;
+use crate::normalize::inferred::{INFERRED, inexact, said, said_to_be_paid, says_paid, stood_for};
+use crate::normalize::payments::{Receipt, presentment_amount};
 use crate::normalize::refunds::key_of;
 use crate::normalize::returns::{Returned, Returns};
 use crate::shopify::Transaction;

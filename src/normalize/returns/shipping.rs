@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use super::{Reading, Taken};
+use super::{Reading, Taken, age};
 use crate::books::document::LineRole;
 use crate::books::hold::Hold;
 use crate::normalize::lines::shipping_source;
@@ -48,7 +48,11 @@ pub(super) fn taken<'a>(
     for line in &refund.refund_shipping_lines {
         let amount = line.subtotal_amount_set.map(|set| set.on(side)).unwrap_or_default();
         let index = place(Some(line));
-        let tax = tax_with(case, index, amount, reading, side)?;
+        let older = case.input.state.refunds.values().filter(|one| age(one) < age(refund));
+        let older = older.flat_map(|one| &one.refund_shipping_lines).filter(|line| place(Some(line)) == index);
+        let before: Decimal = older.filter_map(|line| line.subtotal_amount_set.map(|set| set.on(side))).sum();
+        let upto = tax_with(case, index, before + amount, reading, side)?;
+        let tax = upto - tax_with(case, index, before, reading, side)?;
         if !amount.is_zero() {
             let with_tax = if reading.shipping_tax { amount + tax } else { amount };
             all.push(entry(index, with_tax, tax));
@@ -101,7 +105,7 @@ fn delivery_shares(
     Ok(shares.into_iter().filter(|(_, amount, tax)| !amount.is_zero() || !tax.is_zero()).collect())
 }
 
-/// The tax that goes with a part of a delivery: on top of it, or (where prices contain tax) inside it.
+/// The tax that goes with so much of a delivery, with all that came back before it: on top of it, or (where prices contain tax) inside it.
 fn tax_with(case: &Case<'_>, index: usize, amount: Decimal, reading: Reading, side: Side) -> Result<Decimal, Hold> {
     let Some(line) = case.order.shipping_lines.get(index) else { return Ok(Decimal::ZERO) };
     let (charged, tax) = figures(case, line, side)?;

@@ -92,6 +92,8 @@ pub fn release_settings_holds(sql: &dyn Sql, connection: &str, now: DateTime<Utc
         HoldReason::SettingsInvalid,
         HoldReason::SettingsRefused,
         HoldReason::CurrencyUnusable,
+        HoldReason::TotalMismatch,
+        HoldReason::TooManyLines,
         HoldReason::PreflightFailed,
     ];
     reasons.into_iter().try_for_each(|reason| release_held(sql, connection, reason, now))

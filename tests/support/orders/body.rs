@@ -195,7 +195,7 @@ impl Till<'_> {
 
     fn transaction_body(&self, one: &Transaction) -> Value {
         let presentment = self.plan.money.presentment;
-        let rounding = (self.rounding != 0 && one.kind == "sale").then(|| self.text(self.rounding));
+        let rounding = (self.rounding != 0 && one.gateway == "cash").then(|| self.text(self.rounding));
         json!({
             "id": one.id,
             "admin_graphql_api_id": format!("gid://shopify/OrderTransaction/{}", one.id),

@@ -138,6 +138,13 @@ impl Till<'_> {
     fn tell_shipping(&self, refund: &mut RefundBody, shape: ShippingShape) {
         refund.in_lines = shape != ShippingShape::Legacy;
         refund.in_adjustments = shape != ShippingShape::New;
+        // An adjustment names no delivery: where a marketplace taxes one of several, nobody can tell whose tax came back.
+        let is_remitted = |id: u64| {
+            let taxes = self.shipping.iter().filter(|one| one.id == id).flat_map(|one| &one.taxes);
+            taxes.into_iter().any(|tax| tax.marketplace)
+        };
+        let remitted = refund.shipping.iter().filter(|(id, ..)| is_remitted(*id)).count();
+        refund.unclear |= refund.in_adjustments && (1..refund.shipping.len()).contains(&remitted);
     }
 
     /// Money goes back the way it came, oldest receipt first.

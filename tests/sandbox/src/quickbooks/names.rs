@@ -110,6 +110,14 @@ impl Company {
         self.entity_mut(kind, id).map(|entity| entity["Active"] = json!(true)).is_some()
     }
 
+    /// Somebody puts other rates into a tax code: `id`, those of the code `like`.
+    pub fn set_tax_code_like(&mut self, id: &str, like: &str) -> bool {
+        let Some(rates) = self.get(Kind::TaxCode, like).map(|code| code["SalesTaxRateList"].clone()) else {
+            return false;
+        };
+        self.entity_mut(Kind::TaxCode, id).map(|code| code["SalesTaxRateList"] = rates).is_some()
+    }
+
     /// An invoice that somebody entered by hand.
     pub fn plant_invoice(&mut self, number: &str) {
         let id = self.new_id();

@@ -93,9 +93,16 @@ impl Company {
     }
 
     /// Sets the status of the tax rate of that type; false if there is none.
-    pub fn set_tax_rate(&mut self, tax_type: &str, status: &str) -> bool {
+    pub fn set_tax_rate_status(&mut self, tax_type: &str, status: &str) -> bool {
         let rate = self.tax_rates.iter_mut().find(|rate| rate["TaxType"] == tax_type);
         rate.map(|rate| rate["Status"] = json!(status)).is_some()
+    }
+
+    /// Somebody corrects a tax rate: `code`, `percent`.
+    pub fn set_tax_rate(&mut self, code: &str, percent: &str) -> bool {
+        let rate = json::plain(json::parse(percent).unwrap_or_default());
+        let found = self.tax_rates.iter_mut().find(|one| json::text(one, "TaxType") == code);
+        found.map(|one| (one["EffectiveRate"], one["DisplayTaxRate"]) = (rate.clone(), rate)).is_some()
     }
 
     /// An invoice that somebody entered by hand.
