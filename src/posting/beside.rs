@@ -165,9 +165,11 @@ impl Books<'_> {
                 Err(Refused::Busy) => {
                     return Err(self.later(Duration::seconds(3), "the ledger is being asked just now"));
                 }
-                Err(why @ (Refused::Person(_) | Refused::Later(_))) => {
-                    return Err(self.later(A_WHILE, &why.to_string()));
+                Err(Refused::Person(why)) => {
+                    self.wants_reconnect(&why)?;
+                    return Err(self.later(A_WHILE, &why));
                 }
+                Err(Refused::Later(why)) => return Err(self.later(A_WHILE, &why)),
             };
             let sent_at = self.platform.clock.now();
             let halved: Vec<RateLimit> = ledger.limits().iter().map(halved).collect();

@@ -64,6 +64,18 @@ impl Obstacle {
         Hold::new(self.reason, self.detail.clone())
     }
 
+    /// True if a finding about a setting (its key, what was found, the ledger's id of what it names) says the same as it.
+    pub fn is_about(&self, key: &str, found: &str, id: Option<&str>) -> bool {
+        let names_it = || place_of(&self.subject, found).is_some() || id == Some(self.subject.as_str());
+        match self.concerns {
+            Concerns::Everything => true,
+            Concerns::Currency => names_it(),
+            // Where the ledger does not say what is inactive, it may be any name of the settings.
+            Concerns::Name => names_it() || (self.subject.is_empty() && is_name(key)),
+            Concerns::Date | Concerns::Party => false,
+        }
+    }
+
     /// True if it stands in the way of `document`, whose party has that id in the ledger.
     pub fn concerns(&self, document: &Document, party_id: &str) -> bool {
         match self.concerns {
@@ -78,6 +90,11 @@ impl Obstacle {
             }
         }
     }
+}
+
+/// True if a setting names something of the ledger.
+fn is_name(key: &str) -> bool {
+    ["lines.", "payments.", "taxes[", "no_tax", "sales_tax_code"].iter().any(|start| key.starts_with(start))
 }
 
 /// What a document names: items, accounts, tax codes.

@@ -17,9 +17,11 @@ use serde::{Deserialize, Serialize};
 
 use super::alerts;
 use super::books::Books;
-use super::budget::{self, Cost};
+use super::breaker;
 use super::claims;
+use super::grant;
 use super::known;
+use super::obstacles;
 use super::orders::{self, OrderRef};
 use super::schema::{meta, set_meta};
 use super::shop::{Calls, NoAnswer, SHOPIFY_CALLS};
@@ -30,10 +32,10 @@ use crate::books::money::Currency;
 use crate::config::{ClosedPeriod, Connection, Settings};
 use crate::ledgers::preflight::{Choices, Finding, Known, Mark, ShopSide, choices, examine};
 use crate::ledgers::survey::Survey;
-use crate::ledgers::{Ledger, Outcome};
 use crate::platform::time::iso;
 use crate::platform::{Sql, SqlError, transaction};
 
+mod asking;
 mod rates;
 
 /// A company that was found right is read again after a day: reads are metered, and what is changed there meanwhile is
@@ -43,6 +45,8 @@ const DAILY: Duration = Duration::hours(24);
 const AGAIN: Duration = Duration::minutes(15);
 /// What was read within this time is not doubted.
 const FRESH: Duration = Duration::minutes(5);
+/// Nor is a name within this time that the ledger refuses again and again.
+const NAMES_FRESH: Duration = Duration::hours(6);
 /// How long an admin who waits for the check waits for Shopify.
 const SHOP_TIME: Duration = Duration::seconds(10);
 /// Problems that a hold names; the page names them all.
@@ -127,7 +131,17 @@ pub fn forbids(sql: &dyn Sql, connection: &Connection) -> Result<Option<String>,
 /// The ledger contradicts what is known of the company: it is read again before the next write. False if it was read only
 /// just now, or is to be read again already and could not be.
 pub fn doubt(sql: &dyn Sql, connection: &Connection, now: DateTime<Utc>) -> Result<bool, SqlError> {
-    let doubtful = |checked: &Checked| !checked.doubted && now - checked.at > FRESH;
+    doubt_older(sql, connection, now, FRESH)
+}
+
+/// The ledger refuses a name: it may be another one's by now. Probes meet the same refusal every hour; the company is read
+/// again for it a few times a day.
+pub fn doubt_names(sql: &dyn Sql, connection: &Connection, now: DateTime<Utc>) -> Result<(), SqlError> {
+    doubt_older(sql, connection, now, NAMES_FRESH).map(drop)
+}
+
+fn doubt_older(sql: &dyn Sql, connection: &Connection, now: DateTime<Utc>, fresh: Duration) -> Result<bool, SqlError> {
+    let doubtful = |checked: &Checked| !checked.doubted && now - checked.at > fresh;
     let Some(checked) = checked(sql, connection)?.filter(doubtful) else { return Ok(false) };
     let checked = Checked { doubted: true, ..checked };
     set_meta(sql, &format!("checked:{}", connection.id), &text(&checked)?).map(|()| true)
@@ -171,6 +185,10 @@ impl Books<'_> {
         match self.check(connection).await {
             // Somebody else is asking, or has just asked: what is known counts.
             Err(Refused::Busy) if self.has_verdict(connection)? => {}
+            Err(Refused::Person(why)) => {
+                self.wants_reconnect(&why)?;
+                return Err(Refused::Person(why));
+            }
             checked => checked?,
         }
         self.arm(Some(self.platform.clock.now())).await?;
@@ -224,12 +242,15 @@ impl Books<'_> {
             failed => failed,
         };
         let Some(connection) = due else { return Ok(()) };
-        if !tokens::at_hand(self, connection)? {
+        let sql = self.platform.sql;
+        let at_hand = tokens::at_hand(self, connection)? || grant::reconnect(sql)?.is_some();
+        if !at_hand || breaker::health(sql)?.is_paused(now) {
             return Ok(());
         }
         match self.check(connection).await {
             Err(Refused::Sql(error)) => Err(error),
             Ok(()) => self.arm(Some(now)).await,
+            Err(Refused::Person(why)) => self.wants_reconnect(&why),
             // Without an answer the verdict stays; the next tick asks again.
             Err(_) => Ok(()),
         }
@@ -255,6 +276,7 @@ impl Books<'_> {
         let survey = self.survey(connection, ledger.as_ref(), &written).await;
         pulse.end_survey();
         let survey = survey?;
+        grant::works(self)?;
         // The ledger answered for this company: it is not claimed by whoever only wrote down its id.
         let company = connection.settings.as_ref().map(|settings| settings.company.as_str()).unwrap_or_default();
         let other = self.ask_who_holds(written.ledger, company).await?;
@@ -271,46 +293,6 @@ impl Books<'_> {
         all.into_iter().find(|one| one.id == connection.id)?.settings.ok()
     }
 
-    /// Asks the questions, one after the other, within the ledger's limits.
-    async fn survey(
-        &self,
-        connection: &Connection,
-        ledger: &dyn Ledger,
-        settings: &Settings,
-    ) -> Result<Survey, Refused> {
-        let mut token = tokens::access_token(self, connection, false).await?;
-        let mut renewed = false;
-        'whole: loop {
-            let mut answers = Vec::new();
-            for question in ledger.survey(settings) {
-                let sent_at = self.platform.clock.now();
-                if !budget::take(&self.platform, ledger.limits(), sent_at, Cost::of(1))? {
-                    // Other calls took the room; in a moment there is some again.
-                    return Err(Refused::Busy);
-                }
-                self.still_at_work();
-                let answer = self.platform.http.send(ledger.address(&question, &token)).await;
-                let call = (sent_at, self.platform.clock.now(), Cost::of(1));
-                budget::answered(&self.platform, ledger.limits(), call, None)?;
-                answers.push(answer.map_err(|error| Refused::Later(format!("the company was not read: {error}")))?);
-            }
-            let later = |why: String| Err(Refused::Later(format!("the company was not read: {why}")));
-            return match ledger.read_survey(settings, &answers) {
-                Outcome::Done(survey) => Ok(survey),
-                Outcome::TokenExpired if !renewed => {
-                    renewed = true;
-                    token = tokens::access_token(self, connection, true).await?;
-                    continue 'whole;
-                }
-                Outcome::TokenExpired => Err(Refused::Person("the ledger no longer accepts our access token".into())),
-                Outcome::Reconnect(why) => Err(Refused::Person(why)),
-                Outcome::Refused(refusal) | Outcome::Settings(refusal, _) => later(refusal.message),
-                Outcome::Wait { why, .. } | Outcome::Unknown(why) => later(why),
-                Outcome::AlreadyExists | Outcome::Stale => later("an answer that makes no sense here".into()),
-            };
-        }
-    }
-
     /// Keeps the verdict; what was held because of the one before goes on.
     fn judge(
         &self,
@@ -321,6 +303,7 @@ impl Books<'_> {
     ) -> Result<(), SqlError> {
         let sql = self.platform.sql;
         let now = self.platform.clock.now();
+        let before = checked(sql, connection)?;
         let shop = self.shop_side(connection)?;
         // The shop itself knows best; else the newest order does.
         let shop_currency = match &shop {
@@ -332,6 +315,14 @@ impl Books<'_> {
         examined.findings.splice(..0, of_others);
         let problems: Vec<&Finding> =
             examined.findings.iter().filter(|finding| finding.mark == Mark::Problem).collect();
+        // What an obstacle holds the orders that it concerns for already is told once, and stops no others.
+        let obstacles = obstacles::all(sql)?;
+        let is_known = |one: &&Finding| {
+            let id = examined.ids.get(&one.about).or_else(|| before.as_ref()?.ids.get(&one.about));
+            obstacles.iter().any(|obstacle| obstacle.is_about(&one.about, &one.found, id.map(String::as_str)))
+        };
+        let passed = problems.is_empty();
+        let problems: Vec<&Finding> = problems.into_iter().filter(|one| !is_known(one)).collect();
         let mut named: Vec<String> =
             problems.iter().take(NAMED).map(|one| format!("{}: {}", one.about, one.found)).collect();
         if problems.len() > NAMED {
@@ -345,12 +336,16 @@ impl Books<'_> {
         let report = Report {
             connection: connection.id.clone(),
             at: iso(now),
-            passed: problems.is_empty(),
+            passed,
             company: survey.name.clone(),
             facts: facts.clone(),
             choices: choices(written.ledger, survey),
             findings: examined.findings.clone(),
         };
+        // What cannot be found any more keeps the id that it had: the ledger says the same of it as before.
+        for (key, id) in before.map(|before| before.ids).unwrap_or_default() {
+            examined.ids.entry(key).or_insert(id);
+        }
         let checked = Checked {
             version: connection.version.clone(),
             at: now,
@@ -368,7 +363,7 @@ impl Books<'_> {
             if has_other_rates {
                 orders::release_held(sql, &connection.id, HoldReason::TaxUnmapped, now)?;
             }
-            if report.passed {
+            if checked.problems.is_empty() {
                 alerts::close(sql, now, &connection.id, HoldReason::PreflightFailed.code())?;
                 orders::release_held(sql, &connection.id, HoldReason::PreflightFailed, now)?;
             } else {

@@ -290,7 +290,7 @@ impl Books<'_> {
 }
 
 /// A figure that the ledger states in a header.
-fn header(result: &Result<crate::platform::Response, HttpError>, name: &str) -> Option<usize> {
+pub(super) fn header(result: &Result<crate::platform::Response, HttpError>, name: &str) -> Option<usize> {
     result.as_ref().ok()?.header(name)?.trim().parse().ok()
 }
 

@@ -13,6 +13,7 @@ use super::sending::{self, Doubt};
 use super::writes::{self, Closed, LoggedWrite, Open};
 use crate::books::hold::{Hold, HoldReason};
 use crate::config::{ClosedPeriod, Connection};
+use crate::ledgers::faults::Concerns;
 use crate::ledgers::{Operation, Outcome, Refusal};
 use crate::platform::SqlError;
 
@@ -58,6 +59,12 @@ impl Desk<'_> {
                 self.refused(subject)?;
                 if refusal.reason == HoldReason::PeriodClosed && self.closed_meanwhile(call)? {
                     return Ok(Followed::Go);
+                }
+                // The name may be another one's by now: the next look at the company finds out.
+                if let Some(connection) =
+                    self.books.connection(&call.order.connection).filter(|_| concerns == Concerns::Name)
+                {
+                    preflight::doubt_names(self.sql, connection, self.now)?;
                 }
                 let about = about(call, subject, &refusal);
                 obstacles::met(self.sql, &call.order, &refusal, concerns, about, self.now).map(Followed::End)

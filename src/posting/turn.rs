@@ -318,7 +318,8 @@ impl Books<'_> {
             Refused::Person(why) => self.wants_reconnect(&why)?,
             Refused::Later(why) => {
                 let chance = self.platform.random.bits();
-                if breaker::failed(self.platform.sql, now, chance, &why)?.is_none() {
+                let is_paused = breaker::health(self.platform.sql)?.is_paused(now);
+                if breaker::failed(self.platform.sql, now, chance, &why)?.is_none() && !is_paused {
                     breaker::pause(self.platform.sql, now + backoff(1, chance), &why)?;
                 }
             }
@@ -327,7 +328,7 @@ impl Books<'_> {
     }
 
     /// A person has to connect the ledger again; until then it is asked now and then.
-    fn wants_reconnect(&self, why: &str) -> Result<(), SqlError> {
+    pub fn wants_reconnect(&self, why: &str) -> Result<(), SqlError> {
         grant::wants_reconnect(self, why)?;
         let until = self.platform.clock.now() + RECONNECT_PROBE;
         breaker::pause(self.platform.sql, until, why).map(drop)

@@ -105,8 +105,19 @@ fn what_a_fault_concerns_is_held_under_one_reason_and_goes_on_by_itself_in_order
         assert!((5..=20).contains(&probes), "{context}: {probes} calls in six hours");
         assert_eq!((held(&bench, reason), bench.journal(alerts).len()), (13, 1), "{context}");
 
+        // The daily look at the company finds the same: it is no other reason, and nobody is told again.
+        for _ in 0..24 {
+            bench.run_for(Duration::hours(1));
+            bench.poke();
+        }
+        assert_eq!(held(&bench, reason), 13, "{context}: {:?}", bench.rows("SELECT reason, detail FROM orders"));
+        assert_eq!(bench.journal(alerts).len(), 1, "{context}: {:?}", bench.journal(alerts));
+
         bench.set(company, cure.0, cure.1);
-        bench.run_for(Duration::minutes(75));
+        for _ in 0..16 {
+            bench.run_for(Duration::minutes(5));
+            bench.poke();
+        }
         let left = bench.rows("SELECT order_id, state, reason, detail FROM orders WHERE state <> 'synced'");
         assert!(left.is_empty(), "{context}: {left:?}");
         assert_eq!(bench.ledger(company), expected.ledger(company), "{context}");

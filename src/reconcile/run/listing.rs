@@ -268,7 +268,10 @@ async fn ask(
         Outcome::Done(page) => Ok(page),
         Outcome::Wait { retry_after, guess, why } => Err(books.later(retry_after.unwrap_or(guess), &why)),
         Outcome::Refused(refusal) | Outcome::Settings(refusal, _) => Err(books.later(UNCLEAR * 5, &refusal.message)),
-        Outcome::Reconnect(why) => Err(books.later(UNCLEAR * 5, &why)),
+        Outcome::Reconnect(why) => {
+            books.wants_reconnect(&why)?;
+            Err(books.later(UNCLEAR * 5, &why))
+        }
         Outcome::Unknown(why) => Err(books.later(UNCLEAR, &why)),
         Outcome::TokenExpired | Outcome::AlreadyExists | Outcome::Stale => {
             Err(books.later(UNCLEAR, "the ledger gave no list"))

@@ -30,6 +30,8 @@ pub enum Kind {
     TokenExpired,
     /// The grant is gone for good: 403 here, `invalid_grant` at the token endpoint from now on.
     Reconnect,
+    /// The app may not use this company any more, though its tokens go on: 403.
+    Forbidden,
     /// HTTP 200 with a `SystemFault` in it (QuickBooks); nothing happens.
     FaultIn200,
     /// HTTP 200 that says nothing and did nothing.
@@ -138,6 +140,7 @@ impl Fault {
             Some("slow") => Kind::Slow { milliseconds: count("ms", count("milliseconds", 1000)) },
             Some("token_expired") => Kind::TokenExpired,
             Some("reconnect") => Kind::Reconnect,
+            Some("forbidden") => Kind::Forbidden,
             Some("fault_in_200") => Kind::FaultIn200,
             Some("silent_noop") => Kind::SilentNoop,
             Some("garbage") => Kind::Garbage,

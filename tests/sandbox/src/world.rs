@@ -192,6 +192,8 @@ impl World {
                     self.dispatch(now, ledger, request, None)
                 }
             }
+            Some(Kind::Forbidden) if is_quickbooks => quickbooks::faults::authorization(),
+            Some(Kind::Forbidden) => xero::faults::forbidden(),
             Some(Kind::FaultIn200) => quickbooks::faults::system_failure().reply_with(200, "2026-01-01T00:00:00+00:00"),
             Some(Kind::SilentNoop) if is_quickbooks => {
                 Reply::json(200, &json!({ "BatchItemResponse": [], "time": "" }))
