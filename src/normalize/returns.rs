@@ -216,7 +216,7 @@ fn together(candidates: &[Vec<Read>], sum: Decimal, tries: &mut u32) -> Option<V
 }
 
 /// What a refund may come to, closest to its money first; without money in the order of [`READINGS`], the one that fills
-/// in what is missing before the others. It takes off the order what its lines come to, less what Shopify says was kept
+/// in what is missing before the others, and a delivery with its tax before one without. It takes off the order what its lines come to, less what Shopify says was kept
 /// back; some bodies do not say that, and it takes its lines, or just its money.
 fn candidates(case: &Case<'_>, refund: &Refund, money: Decimal) -> Result<Vec<Read>, Hold> {
     let discrepancy = discrepancy(case, refund)?;
@@ -228,7 +228,7 @@ fn candidates(case: &Case<'_>, refund: &Refund, money: Decimal) -> Result<Vec<Re
         }
     }
     if money.is_zero() {
-        all.sort_by_key(|one| one.value.is_zero());
+        all.sort_by_key(|one| (one.value.is_zero(), !one.reading.shipping_tax));
     } else {
         all.sort_by_key(|one| (money - one.value).abs().min((money - one.takes).abs()));
     }

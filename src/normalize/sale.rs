@@ -156,9 +156,10 @@ fn take_off_line(case: &Case<'_>, lines: &mut Vec<Line>, one: &Taken<'_>) -> Res
     let amount = case.round(line.amount(case.currency) - if on_top { with_tax - tax } else { with_tax });
     let tax = case.round(line.tax.amount - tax);
     let quantity = line.quantity - one.quantity;
-    // Without units nothing is left but what conversion from another currency rounded.
+    // Without units nothing is left but what conversion from another currency rounded; and nothing bears no tax, although a
+    // delivery may be told to come back without its own.
     let crumbs = case.minor_unit() + case.minor_unit();
-    if quantity <= Decimal::ZERO && amount.abs() <= crumbs && tax.abs() <= crumbs {
+    if quantity <= Decimal::ZERO && (amount.is_zero() || amount.abs() <= crumbs && tax.abs() <= crumbs) {
         lines.remove(at);
         return Ok(());
     }

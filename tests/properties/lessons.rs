@@ -321,3 +321,27 @@ fn parts_of_a_delivery_that_come_back_one_after_the_other_take_their_tax_with_th
         goes_right(&plan, company, "{}");
     }
 }
+
+#[test]
+fn of_a_delivery_that_came_back_without_money_no_tax_is_left() {
+    let shipping = Shipping { price: 490, tax: Tax::Twenty, discount: Discount::None, removed: false };
+    let part = |shipping| {
+        let (units, shape) = (vec![], ShippingShape::New);
+        Event::Refund(Refund { units, shipping, shape, difference: 0, pending: false, net: false, silent: false })
+    };
+    let dearer = exchange(0, 1, line(999, 1, Tax::Twenty, Discount::None), false);
+    let cancelled = || Event::Cancel { refund: false };
+    let goods = vec![line(100, 1, Tax::Twenty, Discount::None)];
+    for (payment, events) in [
+        (Payment::TooMuch(1), vec![dearer, part(1_000), cancelled()]),
+        (Payment::Partly(1), vec![part(46), cancelled()]),
+    ] {
+        let plan = Plan {
+            shipping: vec![shipping.clone()],
+            tip: Tip::Total(1),
+            ..plan(one(GBP), false, goods.clone(), payment, events)
+        };
+        let life = |company| verdict(&plan, company, false, "{}");
+        assert_eq!((life(Company::QuickBooksUk), life(Company::XeroUk)), (Ok(()), Ok(())));
+    }
+}
