@@ -112,6 +112,11 @@ CREATE TABLE IF NOT EXISTS cutover_questions (
     decision TEXT, why TEXT, answered_at TEXT, PRIMARY KEY (connection, order_id, document_key)
 );
 
+-- Orders that are older than the start date and are posted all the same: a person approved it, for no other integration did.
+CREATE TABLE IF NOT EXISTS taken_over (
+    connection TEXT NOT NULL, order_id TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (connection, order_id)
+);
+
 -- What somebody did in the ledger to a document that was posted, until a person releases the order.
 CREATE TABLE IF NOT EXISTS by_hand (
     connection TEXT NOT NULL, order_id TEXT NOT NULL, document_key TEXT NOT NULL, how TEXT NOT NULL, detail TEXT NOT NULL,

@@ -7,6 +7,7 @@ mod support;
 mod audit;
 mod bookkeeper;
 mod by_hand;
+mod foreign;
 mod lost;
 
 use serde_json::json;

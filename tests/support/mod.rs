@@ -2,6 +2,8 @@
 //! SQLite that survives a restart of the books.
 #![allow(dead_code)] // Each test binary uses its own part.
 
+#[allow(dead_code)]
+pub mod careless;
 mod company;
 mod everything;
 mod outside;
@@ -10,6 +12,8 @@ mod planted;
 #[allow(dead_code)]
 pub mod reconcile;
 mod story;
+#[allow(dead_code)]
+pub mod trade;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -39,6 +39,9 @@ pub fn hand_over(books: &Books<'_>, connection: &Connection, run: &mut Run) -> P
 fn one(books: &Books<'_>, connection: &Connection, run: &Run, order_id: &str) -> Result<(), SqlError> {
     let sql = books.platform.sql;
     let at = OrderRef { connection: connection.id.clone(), order_id: order_id.to_owned() };
+    if run.is_audit() {
+        return take_over(books, connection, run, &at);
+    }
     let rows = sql.exec(
         "SELECT n, finding FROM run_findings WHERE run = ? AND round = 1 AND order_id = ? ORDER BY n",
         &[run.id.as_str().into(), order_id.into()],
@@ -75,6 +78,27 @@ fn one(books: &Books<'_>, connection: &Connection, run: &Run, order_id: &str) ->
         "UPDATE run_orders SET name = coalesce((SELECT name FROM orders WHERE connection = ?1 AND order_id = ?2), name)
                 WHERE run = ?3 AND order_id = ?2";
     sql.exec(name, &[connection.id.as_str().into(), order_id.into(), run.id.as_str().into()]).map(drop)
+}
+
+/// An order that the other integration never posted is ours from now on, if that was in the plan; all else in its books is
+/// not ours to change.
+fn take_over(books: &Books<'_>, connection: &Connection, run: &Run, at: &OrderRef) -> Result<(), SqlError> {
+    let sql = books.platform.sql;
+    let order_id = at.order_id.as_str();
+    let nothing = "UPDATE run_findings SET repair = 'nothing' WHERE run = ? AND round = 1 AND order_id = ?";
+    sql.exec(nothing, &[run.id.as_str().into(), order_id.into()])?;
+    let planned = sql.exec(
+        "UPDATE run_findings SET repair = 'handed_over' WHERE run = ?1 AND round = 1 AND order_id = ?2
+         AND json_extract(finding, '$.repair') = 'post' AND EXISTS (SELECT 1 FROM run_findings WHERE run = ?3 AND round = 1
+             AND order_id = ?2 AND json_extract(finding, '$.repair') = 'post') RETURNING n",
+        &[run.id.as_str().into(), order_id.into(), run.plan.as_deref().into()],
+    )?;
+    if planned.is_empty() {
+        return Ok(());
+    }
+    books.take_over(at)?;
+    books.want_again(connection, order_id, None)?;
+    put_order(sql, run, order_id, order_id, "", "known", Stage::Compared)
 }
 
 /// The order waits for a person.
@@ -115,6 +139,13 @@ pub fn wait(books: &Books<'_>, run: &mut Run) -> Piece {
         return Err(books.later(AGAIN, &format!("{moving} orders that are being posted")));
     }
     run.patience_until = None;
+    if run.is_audit() {
+        // What stands now is listed anew: what other orders call for is known.
+        let ready = "UPDATE run_orders SET stage = ?2 WHERE run = ?1";
+        sql.exec(ready, &[run.id.as_str().into(), Stage::Ready.into()])?;
+        run.forget_documents(sql)?;
+        return Ok(Next::Then(Phase::Ledger));
+    }
     let ready = "UPDATE run_orders SET stage = ?2, source = 'known', expectation = NULL WHERE run = ?1";
     sql.exec(ready, &[run.id.as_str().into(), Stage::Ready.into()])?;
     Ok(Next::Then(Phase::Compare))

@@ -1,4 +1,4 @@
-//! What a run found: what the findings have in common, what the journal is told, and the whole as data for page and API.
+//! What a run found: what the findings have in common, and what the journal is told.
 
 use std::collections::BTreeMap;
 
@@ -18,8 +18,6 @@ use crate::reconcile::{Class, Finding};
 const PAGE: i64 = 1_000;
 /// Findings that the journal is told of in a piece of work.
 const RECORDS: i64 = 300;
-/// Findings that are shown.
-const SHOWN: i64 = 1_000;
 /// The alert for a drift that a scheduled run found.
 const ALERT: &str = "drift";
 
@@ -128,7 +126,7 @@ pub fn publish(books: &Books<'_>, run: &mut Run) -> Piece {
     } else {
         run.after = Some(found)
     }
-    let wants_repair = round == 1 && run.repair && run.kind != Kind::Audit && found.drift() > 0;
+    let wants_repair = round == 1 && run.repair && found.drift() > 0;
     transaction(sql, |sql| {
         if round == 1 {
             schedule::ended(books, run)?;
@@ -194,109 +192,4 @@ fn reconciliation(books: &Books<'_>, run: &Run, ended: bool) -> Record {
         repaired,
         drift_after: run.after.map(|after| after.drift()),
     })
-}
-
-/// A run, as page and API show it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct RunView {
-    pub id: String,
-    pub connection: String,
-    pub kind: String,
-    pub from: String,
-    pub to: String,
-    pub repair: bool,
-    pub sample: Option<i64>,
-    /// `running`, `waiting`, `done`, `cancelled`.
-    pub state: String,
-    /// What is going on, or what is waited for.
-    pub doing: String,
-    pub started_at: String,
-    pub finished_at: Option<String>,
-    /// Orders listed, fetched or to be fetched, and compared so far.
-    pub orders: i64,
-    pub compared: i64,
-    pub documents: i64,
-    pub before: Option<Counts>,
-    pub after: Option<Counts>,
-    /// True if its plan waits for a person.
-    pub may_be_approved: bool,
-    pub patterns: Vec<Found>,
-    /// The first thousand, by order.
-    pub findings: Vec<FindingView>,
-}
-
-/// A finding with its order.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct FindingView {
-    pub order_id: String,
-    pub name: String,
-    #[serde(flatten)]
-    pub finding: Finding,
-    /// What was done about it: `handed_over`, `held`, `nothing`.
-    pub done: Option<String>,
-}
-
-impl RunView {
-    /// A run, with its findings if `whole`.
-    pub fn of(books: &Books<'_>, run: &Run, whole: bool) -> Result<Self, SqlError> {
-        let sql = books.platform.sql;
-        let count = |statement: &str| -> Result<i64, SqlError> {
-            sql.exec(statement, &[run.id.as_str().into()])?.first().map_or(Ok(0), |row| row.int("n"))
-        };
-        let listed = count("SELECT COUNT(*) AS n FROM run_orders WHERE run = ?")?;
-        let documents = count("SELECT COUNT(*) AS n FROM run_documents WHERE run = ?")?;
-        let cancelled = run.finished_at.is_some() && run.before.is_none();
-        let patterns = sql.exec("SELECT patterns FROM runs WHERE id = ?", &[run.id.as_str().into()])?;
-        let patterns = patterns.first().map(|row| row.text("patterns")).transpose()?.unwrap_or_default();
-        let findings = if whole { findings(sql, run)? } else { Vec::new() };
-        let drift = run.before.map_or(0, |counts| counts.drift());
-        Ok(Self {
-            id: run.id.clone(),
-            connection: run.connection.clone(),
-            kind: run.kind.as_str().to_owned(),
-            from: iso(run.from),
-            to: iso(run.to),
-            repair: run.repair,
-            sample: run.sample,
-            state: match () {
-                () if cancelled => "cancelled",
-                () if run.finished_at.is_some() => "done",
-                () if run.waits_for.is_some() => "waiting",
-                () => "running",
-            }
-            .to_owned(),
-            doing: run.waits_for.clone().unwrap_or_else(|| run.phase.in_words().to_owned()),
-            started_at: iso(run.started_at),
-            finished_at: run.finished_at.map(iso),
-            orders: if listed > 0 && run.round() == 1 { listed } else { run.shopify_count },
-            compared: count("SELECT COUNT(*) AS n FROM run_orders WHERE run = ? AND stage = 4")?,
-            documents: documents.max(run.ledger_count),
-            before: run.before,
-            after: run.after,
-            may_be_approved: run.phase == Phase::Done && !run.repair && run.kind != Kind::Audit && drift > 0,
-            patterns: serde_json::from_str(&patterns).unwrap_or_default(),
-            findings,
-        })
-    }
-}
-
-fn findings(sql: &dyn Sql, run: &Run) -> Result<Vec<FindingView>, SqlError> {
-    let rows = sql.exec(
-        "SELECT order_id, coalesce(name, order_id) AS name, finding, repair FROM run_findings
-         WHERE run = ? AND round = 1 ORDER BY order_id, n LIMIT ?",
-        &[run.id.as_str().into(), SHOWN.into()],
-    )?;
-    let mut found = Vec::new();
-    for row in &rows {
-        let Ok(finding) = serde_json::from_str(&row.text("finding")?) else { continue };
-        found.push(FindingView {
-            order_id: row.text("order_id")?,
-            name: row.text("name")?,
-            finding,
-            done: row.text_or_null("repair")?,
-        });
-    }
-    Ok(found)
 }

@@ -1,0 +1,88 @@
+//! Books that an integration which almost works has filled: every fault is found, nothing else is, and what is missing is
+//! posted by approval. The faults are drawn with a seed; a few seeds by default, many with THOROUGH=1.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+use tillproof::reconcile::run::RunView;
+
+use crate::support::careless::{self, found};
+use crate::support::trade::{self, Country, Sale};
+use crate::support::{Bench, Company, connected, start, thorough};
+
+/// A shop whose books are somebody else's until the end of the year.
+fn taken_over(company: Company, sales: &[Sale], books: &careless::Books) -> Bench {
+    let mut settings = company.settings();
+    settings["start_date"] = json!("2027-01-01");
+    let bench = connected(company, settings);
+    let deliveries = sales.iter().flat_map(Sale::deliveries);
+    deliveries.for_each(|(topic, body)| bench.world.borrow_mut().shopify.happened(topic, &body));
+    books.documents.iter().for_each(|one| bench.set_up("plant_sale", one));
+    bench
+}
+
+fn country(company: Company) -> Country {
+    let tax = if company == Company::QuickBooksUs { 825 } else { 2_000 };
+    Country { currency: company.home(), tax }
+}
+
+fn seen(view: &RunView) -> BTreeSet<(String, String, String)> {
+    found(&serde_json::to_value(view).unwrap())
+}
+
+fn seeds() -> std::ops::Range<u64> {
+    if thorough() { 0..40 } else { 0..2 }
+}
+
+#[test]
+fn of_the_faults_of_another_integration_all_are_found_and_nothing_else() {
+    let (mut planted, mut right, mut said) = (0, 0, 0);
+    for seed in seeds() {
+        for company in Company::ALL {
+            let sales = trade::draw(seed, 120, start(), country(company));
+            let books = careless::post(seed, &sales);
+            let bench = taken_over(company, &sales, &books);
+            let before = bench.ledger(company);
+            let view = bench.compare(&json!({"audit": true}));
+            let (wanted, found) = (books.planted(), seen(&view));
+            let missed: Vec<_> = wanted.difference(&found).collect();
+            let false_alarms: Vec<_> = found.difference(&wanted).collect();
+            assert!(
+                missed.is_empty() && false_alarms.is_empty(),
+                "{company:?}, seed {seed}: missed {missed:#?}, false {false_alarms:#?}"
+            );
+            assert_eq!(bench.ledger(company), before, "{company:?}, seed {seed}: nothing was changed");
+            planted += wanted.len();
+            right += wanted.intersection(&found).count();
+            said += found.len();
+        }
+    }
+    // Recall and precision: 100 %.
+    assert!(planted > 50 && planted == right && right == said, "planted {planted}, right {right}, said {said}");
+}
+
+#[test]
+fn what_another_integration_never_posted_is_posted_by_approval_and_nothing_of_its_own_is_touched() {
+    for company in Company::ALL {
+        let sales = trade::draw(3, 60, start(), country(company));
+        let books = careless::post(3, &sales);
+        let bench = taken_over(company, &sales, &books);
+        let before = bench.ledger(company);
+        let audit = bench.compare(&json!({"audit": true}));
+        let posts = audit.findings.iter().filter(|one| one.finding.repair.as_str() == "post").count();
+        assert!(posts > 0 && audit.may_be_approved, "{company:?}: {:#?}", seen(&audit));
+        let run = bench.approve(&audit.id);
+        assert_eq!(run.plan_of.as_deref(), Some(audit.id.as_str()));
+        let (counts, after) = (run.before.unwrap(), run.after.unwrap());
+        assert_eq!(counts.drift() - after.drift(), i64::try_from(posts).unwrap(), "{company:?}: {run:#?}");
+        assert_eq!(after.missing, counts.missing - i64::try_from(posts).unwrap(), "{company:?}");
+        let now = bench.ledger(company);
+        assert!(before.iter().all(|one| now.contains(one)) && now.len() > before.len(), "{company:?}");
+        // It is approved once, and a second audit finds the same that is left.
+        assert!(!bench.comparison(&audit.id).may_be_approved, "{company:?}");
+        let again = bench.compare(&json!({"audit": true}));
+        assert_eq!(again.before.unwrap().drift(), after.drift(), "{company:?}: {:#?}", seen(&again));
+        // The ordinary run minds what is ours, and leaves the rest to whoever entered it.
+        assert_eq!(bench.compare(&json!({})).before.unwrap().drift(), 0, "{company:?}");
+    }
+}
