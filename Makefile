@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help demo dev test native thorough simulation soak properties clients browser lint build checks bench deploy setup clean
+.PHONY: help demo dev reconcile-demo test native thorough simulation soak properties clients browser lint build checks bench deploy setup clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,10 @@ demo: build ## real-shaped orders become proven invoices in stand-in ledgers, on
 dev: build ## the same, left running, with its addresses
 	cargo build --example demo
 	@cargo run --quiet --example demo -- --keep
+
+reconcile-demo: build ## another integration's books of 400 orders are audited and repaired, on the real runtime
+	cargo build --example reconcile_demo
+	@cargo run --quiet --example reconcile_demo
 
 test: setup lint native thorough simulation clients checks build browser ## everything that CI runs
 	cargo test --test worker -- --test-threads=2

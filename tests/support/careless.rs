@@ -12,83 +12,111 @@ use super::trade::{Chance, Course, Sale};
 const LONGEST: usize = 100;
 
 /// A fault: the order (of a document that belongs to none, its number), the class, and the value that is wrong.
-pub type Fault = (String, &'static str, &'static str);
+pub type Fault = (String, String, String);
+
+/// What it does wrong, in words.
+const KINDS: [&str; 6] = [
+    "order never posted (in a foreign currency and of several lines)",
+    "text cut at an emoji, or where it gets long",
+    "order posted twice",
+    "cancelled order whose invoice still stands",
+    "refund of a cancelled order never posted",
+    "sale that no order is for",
+];
+const LOST: usize = 0;
+const CUT: usize = 1;
+const TWICE: usize = 2;
+const STANDING: usize = 3;
+const KEPT: usize = 4;
+const STRAY: usize = 5;
 
 /// Its books, and what is wrong with them.
 #[derive(Default)]
 pub struct Books {
     /// Documents, as the stand-ins take them (`plant_sale`).
     pub documents: Vec<Value>,
-    pub faults: BTreeSet<Fault>,
-    /// How many of the faults are of each kind, in words.
-    pub kinds: Vec<(&'static str, usize)>,
+    faults: Vec<(usize, Fault)>,
+}
+
+impl Books {
+    fn plant(&mut self, kind: usize, place: &str, class: &str, field: &str) {
+        self.faults.push((kind, (place.to_owned(), class.to_owned(), field.to_owned())));
+    }
+
+    /// Every fault, to be held against what was [`found`].
+    pub fn planted(&self) -> BTreeSet<Fault> {
+        self.faults.iter().map(|(_, fault)| fault.clone()).collect()
+    }
+
+    /// The same by what it does wrong.
+    pub fn by_kind(&self) -> Vec<(&'static str, BTreeSet<Fault>)> {
+        let of = |kind: usize| self.faults.iter().filter(|one| one.0 == kind).map(|one| one.1.clone()).collect();
+        KINDS.iter().enumerate().map(|(kind, words)| (*words, of(kind))).collect()
+    }
+}
+
+/// What a run found, as faults are written down: from its JSON.
+pub fn found(run: &Value) -> BTreeSet<Fault> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let one = |finding: &Value| {
+        let place = if text(&finding["order_id"]).is_empty() { &finding["number"] } else { &finding["name"] };
+        (text(place), text(&finding["class"]), text(&finding["field"]))
+    };
+    run["findings"].as_array().into_iter().flatten().map(one).collect()
 }
 
 /// What it makes of the shop's orders.
 pub fn post(seed: u64, sales: &[Sale]) -> Books {
     let mut chance = Chance::new(seed ^ 0xCAFE);
     let mut books = Books::default();
-    let [mut lost, mut cut, mut doubled, mut standing, mut kept] = [0; 5];
     for sale in sales {
-        let faults = &mut books.faults;
-        let mut fault = |class, field| {
-            faults.insert((sale.name(), class, field));
-        };
-        if sale.course == Course::Cancelled {
-            // It heard of three in five, and then there is nothing.
-            if chance.percent(40) {
-                standing += 1;
-                fault("wrong", "status");
-                books.documents.push(invoice(sale, &sale.number.to_string()));
-            }
-            continue;
-        }
-        if sale.is_foreign() && sale.items.len() > 1 {
-            lost += 1;
-            fault("missing", "");
-            continue;
-        }
-        let document = invoice(sale, &sale.number.to_string());
-        let shown = sale.shown();
-        if shown.iter().any(|(text, _)| cut_off(text) != *text) {
-            cut += 1;
-            fault("wrong", "text");
-        }
-        if chance.percent(3) {
-            doubled += 1;
-            fault("duplicate", "");
-            books.documents.push(invoice(sale, &format!("{}-1", sale.number)));
-        }
-        if sale.course == Course::GivenBack {
-            if chance.percent(50) {
-                kept += 1;
-                fault("missing", "");
-            } else {
-                books.documents.push(refund(sale));
-            }
-        }
-        books.documents.push(document);
+        post_one(&mut chance, &mut books, sale);
     }
     // Two sales that Shopify has no order for: they were tried out, or deleted since.
-    for (at, number) in [(sales.len() / 2, 90_001), (sales.len() * 3 / 4, 90_002)] {
-        let mut stray = invoice(&sales[at], &number.to_string());
-        stray["note"] = json!(format!("Shopify order #{number}"));
+    for (at, number) in [(sales.len() / 2, "90001"), (sales.len() * 3 / 4, "90002")] {
+        let mut stray = invoice(&sales[at], number);
+        let total = format!("{number}.17");
+        for (key, text) in
+            [("note", format!("Shopify order #{number}")), ("total", total.clone()), ("open", "0.00".into())]
+        {
+            stray[key] = json!(text);
+        }
         stray["reference"] = stray["note"].clone();
-        stray["total"] = json!(format!("{number}.17"));
-        stray["open"] = json!("0.00");
-        stray["lines"] = json!([{"text": "Test", "amount": stray["total"]}]);
+        stray["lines"] = json!([{"text": "Test", "amount": total}]);
         books.documents.push(stray);
-        books.faults.insert((number.to_string(), "unexpected", ""));
+        books.plant(STRAY, number, "unexpected", "");
     }
-    books.kinds = vec![
-        ("orders never posted (in a foreign currency and of several lines)", lost),
-        ("texts cut at an emoji or where they get long", cut),
-        ("orders posted twice", doubled),
-        ("cancelled orders whose invoice still stands", standing),
-        ("refunds of cancelled orders never posted", kept),
-        ("sales that no order is for", 2),
-    ];
     books
+}
+
+fn post_one(chance: &mut Chance, books: &mut Books, sale: &Sale) {
+    let (name, number) = (sale.name(), sale.number.to_string());
+    if sale.course == Course::Cancelled {
+        // It heard of three in five, and then there is nothing.
+        if chance.percent(40) {
+            books.plant(STANDING, &name, "wrong", "status");
+            books.documents.push(invoice(sale, &number));
+        }
+        return;
+    }
+    if sale.is_foreign() && sale.items.len() > 1 {
+        return books.plant(LOST, &name, "missing", "");
+    }
+    if sale.shown().iter().any(|(text, _)| cut_off(text) != *text) {
+        books.plant(CUT, &name, "wrong", "text");
+    }
+    if chance.percent(3) {
+        books.plant(TWICE, &name, "duplicate", "");
+        books.documents.push(invoice(sale, &format!("{number}-1")));
+    }
+    if sale.course == Course::GivenBack {
+        if chance.percent(50) {
+            books.plant(KEPT, &name, "missing", "");
+        } else {
+            books.documents.push(refund(sale));
+        }
+    }
+    books.documents.push(invoice(sale, &number));
 }
 
 /// At the first letter that is none of Latin-1, and at its longest length.
@@ -117,24 +145,4 @@ fn refund(sale: &Sale) -> Value {
         "kind": "CreditMemo", "number": format!("R{}", sale.number), "note": note, "reference": note,
         "total": sale.shop_total(), "open": "0.00", "date": date, "lines": [{"text": "Refund", "amount": sale.shop_total()}],
     })
-}
-
-/// What a run found, as faults are written down: from its JSON.
-pub fn found(run: &Value) -> BTreeSet<(String, String, String)> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let one = |finding: &Value| {
-        let place = if text(&finding["order_id"]).is_empty() { &finding["number"] } else { &finding["name"] };
-        (text(place), text(&finding["class"]), text(&finding["field"]))
-    };
-    run["findings"].as_array().into_iter().flatten().map(one).collect()
-}
-
-impl Books {
-    /// What was planted, to be held against what was [`found`].
-    pub fn planted(&self) -> BTreeSet<(String, String, String)> {
-        self.faults
-            .iter()
-            .map(|(place, class, field)| (place.clone(), (*class).to_owned(), (*field).to_owned()))
-            .collect()
-    }
 }
