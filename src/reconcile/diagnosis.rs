@@ -71,6 +71,11 @@ impl Marks {
         features.marks().for_each(|mark| *self.counts.entry(mark.to_owned()).or_default() += 1);
     }
 
+    /// Leaves out marks that say nothing of these records: what a missing refund is of was refunded.
+    pub fn leave_out(&mut self, marks: &[&str]) {
+        self.counts.retain(|mark, _| !marks.contains(&mark.as_str()));
+    }
+
     /// A tally of the marks that at least half of the records share.
     pub fn tally(self) -> Tally {
         let total = self.total;

@@ -45,7 +45,7 @@ impl Class {
             Class::Wrong => "stands, and says something else than was booked",
             Class::Stale => "stands as it was written, and the order has changed since",
             Class::Duplicate => "a second one of the same order and kind",
-            Class::Unexpected => "says that it is for an order of this shop, and nothing calls for it",
+            Class::Unexpected => "is a sale of this shop by what it says, and nothing calls for it",
         }
     }
 }
@@ -189,7 +189,7 @@ impl Finding {
             }
             (_, Some(Field::Status)) if theirs == "draft" => format!("approve {number}"),
             (_, Some(Field::Status)) => format!("enter {number} again: its order stands"),
-            (_, Some(Field::Text)) => format!("write into the line of {number}: {ours}"),
+            (_, Some(Field::Text)) => format!("write the text of {number} as Shopify has it: {ours}"),
             (_, Some(Field::Currency)) => format!("void {number} ({theirs}) and enter it again as {ours}"),
             (_, Some(Field::Total)) => format!("change {number} from {theirs} to {ours}"),
             (_, Some(Field::Date)) => format!("date {number} on {ours}"),

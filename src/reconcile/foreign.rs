@@ -104,7 +104,10 @@ fn called_for(documents: &[Expected]) -> Vec<Side<'_>> {
         let key = DocumentKey::stored(key.to_owned());
         Some(Side { key, kind: first.kind, totals, date, open, is_live, why_not: "cancelled", parts })
     });
-    made.collect()
+    let mut sides: Vec<Side<'_>> = made.collect();
+    // The sale comes before its credits.
+    sides.sort_by_key(|side| !is_sale(side.kind));
+    sides
 }
 
 impl Wanted {
@@ -238,9 +241,7 @@ impl Audit<'_> {
                 if open > expected { "money is not entered against it" } else { "too much is entered against it" };
             findings.push(self.wrong(listed, Field::Balance, shown(expected), shown(open), cause));
         }
-        if let Some((ours, theirs, cause)) = self.cut_text(listed) {
-            findings.push(self.wrong(listed, Field::Text, ours, theirs, cause));
-        }
+        findings.extend(self.cut_texts(listed));
         findings
     }
 
@@ -271,9 +272,9 @@ impl Audit<'_> {
         fits
     }
 
-    /// A line's text, what is left of it, and where it was cut. Only letters and digits are compared, and a text that merely
+    /// The lines whose texts were cut, as one difference. Only letters and digits are compared, and a text that merely
     /// leaves out what stands behind a dash is not cut: it has to end at an emoji or another sign, or within a long sentence.
-    fn cut_text(&self, listed: &Listed) -> Option<(String, String, &'static str)> {
+    fn cut_texts(&self, listed: &Listed) -> Option<Finding> {
         let ours: Vec<&str> =
             self.side.parts.iter().flat_map(|part| &part.lines).map(|line| line.text.as_str()).collect();
         let marked = self.order.features.has("emoji") || self.order.features.has("non_latin");
@@ -285,16 +286,21 @@ impl Audit<'_> {
             if count < FEWEST_LETTERS || is_whole {
                 return None;
             }
-            if let Some(text) = begun().find(|text| marked || breaks(text, &letters)) {
+            // What follows a dash, a colon or a parenthesis may be left out; that a sentence goes on may not.
+            let goes_on = |text: &str| after(text, &letters).trim_start().starts_with(char::is_alphanumeric);
+            if let Some(text) = begun().find(|text| breaks(text, &letters) || (marked && goes_on(text))) {
                 return Some((*text, "the text was cut at an emoji or another special character"));
             }
-            // What follows a dash or a parenthesis may be left out; that a sentence goes on may not.
-            let goes_on = |text: &&&str| after(text, &letters).trim_start().starts_with(char::is_alphanumeric);
             let inside = begun().find(|text| count >= LONG_TEXT && goes_on(text));
             inside.map(|text| (*text, "the text was cut before its end"))
         };
-        let mut theirs = listed.lines.iter().map(|line| line.text.as_str());
-        theirs.find_map(|text| cut(text).map(|(ours, cause)| (words::short(ours), words::short(text), cause)))
+        let texts = listed.lines.iter().map(|line| line.text.as_str());
+        let found: Vec<(&str, &str, &str)> =
+            texts.filter_map(|theirs| cut(theirs).map(|(ours, cause)| (ours, theirs, cause))).collect();
+        let cause = found.first()?.2;
+        let shown: Vec<(String, String)> = found.iter().map(|one| words::where_they_differ(one.0, one.1)).collect();
+        let (ours, theirs): (Vec<String>, Vec<String>) = shown.into_iter().unzip();
+        Some(self.wrong(listed, Field::Text, ours.join(" / "), theirs.join(" / "), cause))
     }
 }
 

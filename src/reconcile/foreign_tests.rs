@@ -146,6 +146,7 @@ fn a_text_that_ends_at_an_emoji_is_cut_and_a_text_of_other_words_is_not() {
     check("Crème & sugar", "Crème", "", true);
     check("Mug “large” blue", "mug", "", true);
     check("Blue mug - Large", "Blue mug", "", false);
+    check("Shipping: Standard", "Shipping", "emoji", false);
     check("Blue mug", "BLU-1", "emoji", false);
     check("Blue mug", "", "emoji", false);
     let tray = "Handmade serving tray from reclaimed oak, oiled twice - Large";

@@ -15,7 +15,8 @@ use crate::reconcile::{Class, Finding, Repair};
 const ORDERS: i64 = 50;
 /// How long the engine is waited for: what it cannot post by then is still missing.
 const PATIENCE: Duration = Duration::hours(24);
-/// How often it is looked at.
+/// How often it is looked at: soon at first, then every minute.
+const SOON: Duration = Duration::seconds(5);
 const AGAIN: Duration = Duration::minutes(1);
 
 /// Hands the next orders to the engine.
@@ -136,7 +137,9 @@ pub fn wait(books: &Books<'_>, run: &mut Run) -> Piece {
     let moving = moving.first().map_or(Ok(0), |row| row.int("n"))?;
     if moving > 0 && now < until {
         run.cursor = "waiting".into();
-        return Err(books.later(AGAIN, &format!("{moving} orders that are being posted")));
+        let waited = now - (until - PATIENCE);
+        let noun = if moving == 1 { "order that is" } else { "orders that are" };
+        return Err(books.later((waited / 2).clamp(SOON, AGAIN), &format!("{moving} {noun} being posted")));
     }
     run.patience_until = None;
     if run.is_audit() {

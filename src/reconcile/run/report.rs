@@ -57,7 +57,11 @@ pub fn diagnose(books: &Books<'_>, run: &mut Run) -> Piece {
     each_order(sql, run, |features, groups| {
         groups.iter().for_each(|group| marks.entry(group.clone()).or_default().add(features));
     })?;
-    let mut tallies: BTreeMap<Group, Tally> = marks.into_iter().map(|(group, marks)| (group, marks.tally())).collect();
+    let tally = |(group, mut marks): (Group, Marks)| {
+        marks.leave_out(group.implied());
+        (group, marks.tally())
+    };
+    let mut tallies: BTreeMap<Group, Tally> = marks.into_iter().map(tally).collect();
     each_order(sql, run, |features, groups| {
         tallies.iter_mut().for_each(|(group, tally)| tally.add(features, groups.contains(group)));
     })?;
@@ -102,6 +106,15 @@ impl Group {
         let whole = groups.iter().any(|one| one.class == Class::Missing && one.what.is_empty());
         groups.retain(|one| !(whole && one.class == Class::Missing && !one.what.is_empty()));
         groups
+    }
+
+    /// What all of them have in common anyway.
+    fn implied(&self) -> &'static [&'static str] {
+        match (self.class, self.what.as_str()) {
+            (Class::Missing, "credit" | "refund") => &["refunded", "partly_refunded", "cancelled"],
+            (Class::Wrong | Class::Stale, "status") => &["cancelled", "refunded"],
+            _ => &[],
+        }
     }
 
     /// `missing orders`, `orders with a wrong text`.

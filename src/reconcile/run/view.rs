@@ -125,7 +125,7 @@ impl RunView {
 fn findings(sql: &dyn Sql, run: &Run, ledger: &str) -> Result<Vec<FindingView>, SqlError> {
     let rows = sql.exec(
         "SELECT order_id, coalesce(name, order_id) AS name, finding, repair FROM run_findings
-         WHERE run = ? AND round = 1 ORDER BY order_id, n LIMIT ?",
+         WHERE run = ? AND round = 1 ORDER BY order_id = '', order_id, n LIMIT ?",
         &[run.id.as_str().into(), SHOWN.into()],
     )?;
     let mut found = Vec::new();
