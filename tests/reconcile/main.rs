@@ -9,6 +9,7 @@ mod bookkeeper;
 mod by_hand;
 mod foreign;
 mod lost;
+mod planted;
 
 use serde_json::json;
 

@@ -48,6 +48,33 @@ impl Books {
         self.faults.iter().map(|(_, fault)| fault.clone()).collect()
     }
 
+    /// Numbers its documents through, as programs do that leave it to the ledger. Then a note names Shopify's id of the
+    /// order, or nothing names it at all.
+    pub fn number_through(&mut self, names_ids: bool) {
+        for (at, document) in self.documents.iter_mut().enumerate() {
+            document["number"] = json!(format!("F-{:05}", 1 + at));
+            let id = document["order_id"].as_u64().filter(|_| names_ids);
+            let note = id.map_or_else(String::new, |id| format!("online shop {id}"));
+            // The QuickBooks stand-in has a note of its own for what has none.
+            document["note"] = json!(if note.is_empty() { " ".to_owned() } else { note.clone() });
+            document["reference"] = json!(note);
+        }
+    }
+
+    /// Of each fault, whether something was said of its order or of a document of it; and how much was said of orders and
+    /// documents with no fault.
+    pub fn judged(&self, found: &BTreeSet<Fault>) -> (usize, usize) {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let places = |fault: &Fault| -> BTreeSet<String> {
+            let of_order = self.documents.iter().filter(|one| one["order"] == fault.0.as_str());
+            of_order.map(|one| text(&one["number"])).chain([fault.0.clone()]).collect()
+        };
+        let all: Vec<BTreeSet<String>> = self.planted().iter().map(places).collect();
+        let seen = all.iter().filter(|places| found.iter().any(|one| places.contains(&one.0))).count();
+        let alarms = found.iter().filter(|one| !all.iter().any(|places| places.contains(&one.0))).count();
+        (seen, alarms)
+    }
+
     /// The same by what it does wrong.
     pub fn by_kind(&self) -> Vec<(&'static str, BTreeSet<Fault>)> {
         let of = |kind: usize| self.faults.iter().filter(|one| one.0 == kind).map(|one| one.1.clone()).collect();
@@ -83,6 +110,8 @@ pub fn post(seed: u64, sales: &[Sale]) -> Books {
         }
         stray["reference"] = stray["note"].clone();
         stray["lines"] = json!([{"text": "Test", "amount": total}]);
+        stray["order"] = json!(number);
+        stray["order_id"] = json!(4_700_000_000_000 + at as u64);
         books.documents.push(stray);
         books.plant(STRAY, number, "unexpected", "");
     }
@@ -105,7 +134,7 @@ fn post_one(chance: &mut Chance, books: &mut Books, sale: &Sale) {
     if sale.shown().iter().any(|(text, _)| cut_off(text) != *text) {
         books.plant(CUT, &name, "wrong", "text");
     }
-    if chance.percent(3) {
+    if chance.percent(2) {
         books.plant(TWICE, &name, "duplicate", "");
         books.documents.push(invoice(sale, &format!("{number}-1")));
     }
@@ -133,7 +162,8 @@ fn invoice(sale: &Sale, number: &str) -> Value {
     json!({
         "kind": "Invoice", "number": number, "note": note, "reference": note, "total": sale.shop_total(),
         "open": if is_open { sale.shop_total() } else { "0.00".into() }, "date": sale.at.date_naive().to_string(),
-        "lines": lines,
+        "lines": lines, "currency": sale.currency(), "order": sale.name(),
+        "order_id": sale.id,
     })
 }
 
@@ -143,6 +173,7 @@ fn refund(sale: &Sale) -> Value {
     let date = (sale.at + chrono::Duration::hours(5)).date_naive().to_string();
     json!({
         "kind": "CreditMemo", "number": format!("R{}", sale.number), "note": note, "reference": note,
-        "total": sale.shop_total(), "open": "0.00", "date": date, "lines": [{"text": "Refund", "amount": sale.shop_total()}],
+        "total": sale.shop_total(), "open": "0.00", "date": date, "lines": [{"text": "Refund", "amount": sale.shop_total()}], "currency": sale.currency(), "order": sale.name(),
+        "order_id": sale.id,
     })
 }

@@ -79,6 +79,11 @@ pub fn happened(bench: &Bench, story: &Story) {
     }
 }
 
+/// The same of topics and bodies.
+pub fn happened_all(bench: &Bench, told: &[(&str, Value)]) {
+    told.iter().for_each(|(topic, body)| bench.world.borrow_mut().shopify.happened(topic, body));
+}
+
 pub fn start() -> DateTime<Utc> {
     "2026-11-02T09:00:00Z".parse().unwrap()
 }

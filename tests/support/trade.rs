@@ -122,8 +122,8 @@ fn sale(chance: &mut Chance, at: u64, moment: DateTime<Utc>, country: Country) -
                 _ => i64::try_from(500 + chance.below(12_000)).unwrap(),
             };
             let title = match chance.below(100) {
-                0..5 => *chance.pick(&WITH_EMOJI),
-                5..8 => LONG,
+                0..2 => *chance.pick(&WITH_EMOJI),
+                2 => LONG,
                 _ => *chance.pick(&PLAIN),
             };
             let quantity = i64::try_from(1 + chance.below(3)).unwrap();
@@ -161,6 +161,16 @@ impl Sale {
     /// As people know it.
     pub fn name(&self) -> String {
         format!("#{}", self.number)
+    }
+
+    /// Shopify's id of the transaction that paid it.
+    pub fn payment_id(&self) -> u64 {
+        self.id + 1_000_000_000_000
+    }
+
+    /// The shop's currency.
+    pub fn currency(&self) -> &'static str {
+        self.country.currency
     }
 
     pub fn is_foreign(&self) -> bool {
@@ -246,7 +256,7 @@ impl Sale {
 
     fn transaction(&self, kind: &str, hours: i64) -> Value {
         json!({
-            "id": self.id + if kind == "sale" { 1_000_000_000_000 } else { 2_000_000_000_000 }, "order_id": self.id,
+            "id": if kind == "sale" { self.payment_id() } else { self.id + 2_000_000_000_000 }, "order_id": self.id,
             "kind": kind, "status": "success", "gateway": self.gateway, "amount": text(self.total()),
             "currency": self.buyer.0, "created_at": self.instant(hours), "processed_at": self.instant(hours), "test": false,
         })
