@@ -67,8 +67,14 @@ impl Desk<'_> {
         let invoice = self.invoice(finding)?;
         let mut lines: Vec<Value> = invoice["Line"].as_array().cloned().unwrap_or_default();
         lines.retain(|line| line["DetailType"] == "SalesItemLineDetail");
-        for (line, (text, _)) in lines.iter_mut().zip(sale.shown()) {
-            line["Description"] = json!(text);
+        // What the report names, where QuickBooks takes no emoji; the long ones are read in Shopify.
+        let named: Vec<&str> = finding["shopify_value"].as_str().unwrap_or_default().split(" / ").collect();
+        for (line, (whole, _)) in lines.iter_mut().zip(sale.shown()) {
+            let now = line["Description"].as_str().unwrap_or_default().to_owned();
+            let is_plain = whole.is_ascii();
+            let text =
+                named.iter().find(|text| !is_plain && text.starts_with(now.as_str())).map(|text| (*text).to_owned());
+            line["Description"] = json!(text.unwrap_or(if is_plain { whole } else { now }));
         }
         let body = json!({"Id": invoice["Id"], "SyncToken": invoice["SyncToken"], "sparse": true, "Line": lines});
         self.call("POST", "invoice?", &body).map(drop)

@@ -66,13 +66,12 @@ impl Verdict {
         });
     }
 
-    /// D1 says the same.
+    /// D1 says the same: of each run the drift, and what its repair left.
     pub fn journal(&mut self, rows: &[Value]) {
-        let told: Vec<i64> = rows.iter().filter_map(|row| row["drift"].as_i64()).collect();
-        // The repair is one run: its drift is what it left.
-        let wanted: Vec<i64> =
-            self.drifts.iter().enumerate().filter(|(at, _)| *at != 1).map(|(_, one)| one.1).collect();
-        self.expect(told == wanted, || format!("the view `drift` says {told:?}, the runs say {wanted:?}"));
+        let told: Vec<i64> =
+            rows.iter().flat_map(|row| [&row["drift"], &row["drift_after"]]).filter_map(Value::as_i64).collect();
+        let wanted: Vec<i64> = self.drifts.iter().map(|one| one.1).collect();
+        self.expect(told == wanted, || format!("D1's view `drift` says {told:?}, the runs say {wanted:?}"));
     }
 
     /// To be read.
