@@ -222,7 +222,7 @@ pub fn reconciliation() {
             let found = view.before.unwrap();
             assert_eq!(view.orders, i64::try_from(count).unwrap(), "{view:?}");
             // The invoice and the payment of each that is lost.
-            let wanted = if lost == 0 { 0 } else { 2 * count / lost };
+            let wanted = 2 * count.checked_div(lost).unwrap_or(0);
             assert_eq!(found.drift(), i64::try_from(wanted).unwrap(), "{found:?}");
             let each = seconds * 1_000.0 / count as f64;
             let ratio = each / *smallest.get_or_insert(each);

@@ -109,7 +109,7 @@ fn a_person_connects_both_ledgers_in_a_browser_and_what_waited_is_posted() {
 #[test]
 fn a_person_fetches_the_past_compares_audits_and_approves_in_a_browser() {
     let country = trade::Country { currency: "USD", tax: 2_000 };
-    let sales = trade::draw(2, 40, harness::now(), country);
+    let sales = trade::draw(2, 100, harness::now(), country);
     let (known, lost) = (&sales[..12], &sales[12..16]);
     let happen = |stage: &Stage, sales: &[trade::Sale]| {
         stage.sandbox.with(|world| {

@@ -188,12 +188,6 @@ impl ReconciliationPage {
 
 fn row(view: &FindingView) -> Row {
     let finding = &view.finding;
-    let key = finding.document_key.as_ref().map(ToString::to_string).unwrap_or_default();
-    let document = match (finding.number.is_empty(), key.is_empty()) {
-        (false, _) => finding.number.clone(),
-        (true, false) => key,
-        (true, true) => "the order".into(),
-    };
     let by_hand = view.remedy.as_ref().map(|remedy| format!("by hand: {remedy}"));
     let plan = match (view.done.as_deref(), finding.repair) {
         (Some("handed_over"), _) => "given to the posting engine",
@@ -207,7 +201,7 @@ fn row(view: &FindingView) -> Row {
     };
     Row {
         class: finding.class.as_str(),
-        document,
+        document: finding.document(),
         field: finding.field.map(|field| field.as_str().to_owned()).unwrap_or_default(),
         shopify: finding.shopify_value.clone(),
         ledger: finding.ledger_value.clone(),

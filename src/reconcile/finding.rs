@@ -174,6 +174,20 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Which document it is about, for people.
+    pub fn document(&self) -> String {
+        let key = self.document_key.as_ref().map(ToString::to_string).unwrap_or_default();
+        let number = &self.number;
+        match key.split(':').next().unwrap_or_default() {
+            "payment" => format!("payment {number}"),
+            // What is missing has no number yet: it goes by its order's name.
+            "credit" | "refund" if number.starts_with('#') => format!("refund of {number}"),
+            "" if number.is_empty() => "the order".into(),
+            _ if number.is_empty() => key,
+            _ => number.clone(),
+        }
+    }
+
     /// What a person does about it in the ledger, where the books are somebody else's and we change nothing.
     pub fn remedy(&self, ledger: &str) -> Option<String> {
         let Finding { number, shopify_value: ours, ledger_value: theirs, .. } = self;

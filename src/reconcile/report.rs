@@ -138,7 +138,7 @@ fn list(out: &mut String, report: &Report) {
             let field = one.field.map(|field| format!(" {}", field.as_str())).unwrap_or_default();
             rows.push(vec![
                 if rank == 0 { name } else { String::new() },
-                one.number.clone(),
+                one.document(),
                 format!("{}{field}", one.class.as_str()),
                 one.shopify_value.clone(),
                 one.ledger_value.clone(),

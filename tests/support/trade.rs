@@ -147,7 +147,7 @@ fn sale(chance: &mut Chance, at: u64, moment: DateTime<Utc>, country: Country) -
         country,
         tax_rate: if is_foreign || chance.percent(10) { 0 } else { country.tax },
         buyer,
-        gateway: *chance.pick(&["shopify_payments", "shopify_payments", "paypal"]),
+        gateway: chance.pick::<&str>(&["shopify_payments", "shopify_payments", "paypal"]),
         customer: 8_200_000_000_000 + chance.below(90),
     }
 }
@@ -231,8 +231,7 @@ impl Sale {
         if self.tax_rate == 0 {
             return json!([]);
         }
-        let rate: Value =
-            serde_json::from_str(&format!("0.{:04}", self.tax_rate).trim_end_matches('0').to_owned()).unwrap();
+        let rate: Value = serde_json::from_str(format!("0.{:04}", self.tax_rate).trim_end_matches('0')).unwrap();
         let tax = self.tax_of(net);
         json!([{"title": "Tax", "rate": rate, "channel_liable": false, "price": text(self.shop_side(tax)),
             "price_set": self.set(tax)}])
