@@ -2,6 +2,7 @@
 //! them and finds every fault, a bookkeeper puts right what is theirs to change, and what was never posted is posted. All of
 //! it is counted: the program fails if a fault is missed, if there is a false alarm, or if any difference is left.
 //! `make reconcile-demo` runs it and ends; with `--keep` everything stays up, to be looked at in a browser.
+#![allow(clippy::disallowed_methods)] // Outside the product real time passes.
 
 #[path = "../../tests/support/careless.rs"]
 #[allow(dead_code)]

@@ -1,5 +1,6 @@
 //! What somebody does in the ledger by hand, through its API.
 
+use rust_decimal::Decimal;
 use sandbox::Request;
 use serde_json::{Value, json};
 use tillproof::platform::Clock;
@@ -145,8 +146,8 @@ impl Desk<'_> {
         if more != 0 {
             let (unit, amount) =
                 if is_xero(self.company) { ("UnitAmount", "LineAmount") } else { ("UnitPrice", "Amount") };
-            let whole: f64 = line[amount].to_string().parse::<f64>().unwrap() + more as f64 / 100.0;
-            let whole: Value = serde_json::from_str(&format!("{whole:.2}")).unwrap();
+            let whole = line[amount].to_string().parse::<Decimal>().unwrap() + Decimal::new(more, 2);
+            let whole: Value = serde_json::from_str(&whole.to_string()).unwrap();
             line[amount] = whole.clone();
             let detail = if is_xero(self.company) { line } else { &mut line["SalesItemLineDetail"] };
             detail[unit] = whole;
