@@ -3,10 +3,10 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help demo dev test native thorough simulation soak properties clients browser lint build checks bench deploy setup clean
+.PHONY: help demo dev reconcile-demo test native thorough simulation soak properties clients browser lint build checks bench deploy setup clean
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: build ## real-shaped orders become proven invoices in stand-in ledgers, on the real runtime
 	cargo build --example demo
@@ -15,6 +15,10 @@ demo: build ## real-shaped orders become proven invoices in stand-in ledgers, on
 dev: build ## the same, left running, with its addresses
 	cargo build --example demo
 	@cargo run --quiet --example demo -- --keep
+
+reconcile-demo: build ## another integration's books of 400 orders are audited and repaired, on the real runtime
+	cargo build --example reconcile_demo
+	@cargo run --quiet --example reconcile_demo
 
 test: setup lint native thorough simulation clients checks build browser ## everything that CI runs
 	cargo test --test worker -- --test-threads=2
@@ -37,7 +41,7 @@ clients: ## the vendors' own client libraries against the stand-ins, our queries
 	@cargo build --quiet -p sandbox
 	node --test tests/clients/*.test.mjs
 
-browser: build ## connecting a ledger, in a headless Chromium; SHOTS=folder keeps the screenshots
+browser: build ## what people do on the pages, in a headless Chromium; SHOTS=folder keeps the screenshots
 	@[ tests/browser/node_modules/.package-lock.json -nt tests/browser/package-lock.json ] || \
 		(cd tests/browser && npm ci --ignore-scripts --loglevel=error && touch node_modules/.package-lock.json)
 	cargo test --test browser -- --test-threads=2

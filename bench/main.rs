@@ -7,6 +7,8 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+mod reconcile;
+
 use std::hint::black_box;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -191,8 +193,14 @@ fn backlog() {
     }
 }
 
+/// All of it, or what the arguments name: `cargo bench --bench cost -- reconciliation`.
 fn main() {
-    reception();
-    documents();
-    backlog();
+    let all: [(&str, fn()); 4] = [
+        ("reception", reception),
+        ("documents", documents),
+        ("backlog", backlog),
+        ("reconciliation", reconcile::reconciliation),
+    ];
+    let named: Vec<String> = std::env::args().skip(1).filter(|one| !one.starts_with("--")).collect();
+    all.iter().filter(|(name, _)| named.is_empty() || named.iter().any(|one| one == name)).for_each(|(_, run)| run());
 }

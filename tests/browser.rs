@@ -1,8 +1,15 @@
-//! Connecting a ledger as people do it: the real Worker, the ledgers' consent pages, a headless Chromium. Needs `make build`
+//! Connecting a ledger, comparing both sides and fetching the past as people do it: the real Worker, the ledgers' consent
+//! pages, a headless Chromium. Needs `make build`
 //! and `tests/browser/node_modules`: `make browser` does both and runs it. SHOTS=folder keeps the screenshots.
 
+#[path = "support/careless.rs"]
+#[allow(dead_code)]
+mod careless;
 #[path = "harness/mod.rs"]
 mod harness;
+#[path = "support/trade.rs"]
+#[allow(dead_code)]
+mod trade;
 
 use std::path::Path;
 use std::process::Command;
@@ -16,12 +23,17 @@ const SOON: Duration = Duration::from_secs(150);
 
 /// Plays one scenario of `tests/browser/connect.mjs`.
 fn play(stage: &Stage, scenario: &str) {
+    play_of(stage, "connect", scenario);
+}
+
+/// Plays one scenario of a script.
+fn play_of(stage: &Stage, script: &str, scenario: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let given = json!({
         "worker": stage.url(), "admin": ADMIN, "folder": root.join("target/chromium"),
         "shots": std::env::var("SHOTS").ok(),
     });
-    let script = root.join("tests/browser/connect.mjs");
+    let script = root.join("tests/browser").join(format!("{script}.mjs"));
     let node = root.join("node_modules/.bin/node");
     let output = Command::new(node).arg(script).arg(scenario).arg(given.to_string()).output().unwrap();
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -92,6 +104,52 @@ fn a_person_connects_both_ledgers_in_a_browser_and_what_waited_is_posted() {
     stage.wait_until_quiet(SOON).unwrap();
     assert_eq!(stage.documents(XERO).len(), 6, "{:?}", stage.documents(XERO));
     play(&stage, "disconnect");
+}
+
+#[test]
+fn a_person_fetches_the_past_compares_audits_and_approves_in_a_browser() {
+    let country = trade::Country { currency: "USD", tax: 2_000 };
+    let sales = trade::draw(2, 100, harness::now(), country);
+    let (known, lost) = (&sales[..12], &sales[12..16]);
+    let happen = |stage: &Stage, sales: &[trade::Sale]| {
+        stage.sandbox.with(|world| {
+            let told = sales.iter().flat_map(trade::Sale::deliveries);
+            told.for_each(|(topic, body)| world.shopify.happened(topic, &body));
+        });
+    };
+    let budget = |stage: &Stage, points: u64, per_second: u64| {
+        stage.sandbox.with(|world| world.shopify.bucket.resize(points, per_second));
+    };
+    // Xero's books are another integration's until tomorrow.
+    let mut all = connections();
+    let tomorrow = (harness::now() + chrono::Duration::days(1)).date_naive().to_string();
+    all["CONNECTION_XERO"]["start_date"] = json!(tomorrow);
+    all["SHOPIFY_CLIENT_ID"] = json!(sandbox::shopify::CLIENT.0);
+    all["SHOPIFY_CLIENT_SECRET"] = json!(sandbox::shopify::CLIENT.1);
+    let stage = Stage::start_with("browser-reconcile", "build", &all).unwrap();
+    happen(&stage, known);
+
+    // So little may be asked that there is time to pause.
+    budget(&stage, 1_000, 5);
+    play_of(&stage, "reconcile", "begin_backfill");
+    budget(&stage, 1_000_000, 100_000);
+    play_of(&stage, "reconcile", "resume_backfill");
+    stage.wait_until_quiet(SOON).unwrap();
+    assert!(stage.documents(QUICKBOOKS).len() >= 12, "{:?}", stage.documents(QUICKBOOKS));
+
+    happen(&stage, lost);
+    play_of(&stage, "reconcile", "repair");
+
+    let books = careless::post(2, &sales);
+    happen(&stage, &sales[16..]);
+    stage.sandbox.with(|world| {
+        let company = world.xero.get_mut(XERO).unwrap();
+        assert!(books.documents.iter().all(|one| company.plant_sale(one)));
+    });
+    let theirs = stage.documents(XERO);
+    play_of(&stage, "reconcile", "audit");
+    let now = stage.documents(XERO);
+    assert!(theirs.iter().all(|one| now.contains(one)) && now.len() > theirs.len(), "{now:#?}");
 }
 
 #[test]

@@ -84,6 +84,7 @@ fn kind(run: &RunView) -> String {
     let name = match run.kind.as_str() {
         "regular" => "regular",
         "light" => "nightly",
+        "audit" if run.plan_of.is_some() => "audit of another integration, and posting what it misses",
         "audit" => "audit of another integration",
         _ => "asked for",
     };
@@ -151,7 +152,7 @@ struct Row {
     shopify: String,
     ledger: String,
     cause: String,
-    plan: &'static str,
+    plan: String,
 }
 
 impl ReconciliationPage {
@@ -164,7 +165,7 @@ impl ReconciliationPage {
                 Some(order) => order.rows.push(row(finding)),
                 None => orders.push(OrderCard {
                     order_id: finding.order_id.clone(),
-                    name: finding.name.clone(),
+                    name: if finding.name.is_empty() { "No order of the shop".into() } else { finding.name.clone() },
                     rows: vec![row(finding)],
                 }),
             }
@@ -187,14 +188,10 @@ impl ReconciliationPage {
 
 fn row(view: &FindingView) -> Row {
     let finding = &view.finding;
-    let key = finding.document_key.as_ref().map(ToString::to_string).unwrap_or_default();
-    let document = match (finding.number.is_empty(), key.is_empty()) {
-        (false, _) => finding.number.clone(),
-        (true, false) => key,
-        (true, true) => "the order".into(),
-    };
+    let by_hand = view.remedy.as_ref().map(|remedy| format!("by hand: {remedy}"));
     let plan = match (view.done.as_deref(), finding.repair) {
         (Some("handed_over"), _) => "given to the posting engine",
+        (_, Repair::Ask) if by_hand.is_some() => "",
         (Some("held"), _) => "waits for you: see the order",
         (None, Repair::Post) => "would be posted",
         (None, Repair::Update) => "would be brought up to date",
@@ -204,11 +201,11 @@ fn row(view: &FindingView) -> Row {
     };
     Row {
         class: finding.class.as_str(),
-        document,
+        document: finding.document(),
         field: finding.field.map(|field| field.as_str().to_owned()).unwrap_or_default(),
         shopify: finding.shopify_value.clone(),
         ledger: finding.ledger_value.clone(),
         cause: finding.cause.clone(),
-        plan,
+        plan: by_hand.unwrap_or_else(|| plan.to_owned()),
     }
 }

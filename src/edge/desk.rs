@@ -51,7 +51,7 @@ pub async fn answer(mut request: Request, env: &Env, method: Method, path: &str)
         (false, ["reconciliations", id]) => reconciliations::details(env, &variables, id).await,
         (false, ["api", "reconciliations"]) => reconciliations::list(env, &variables).await,
         (true, ["api", "reconciliations"]) => reconciliations::start(&mut request, env, &variables).await,
-        (false, ["api", "reconciliations", id]) => reconciliations::one(env, &variables, id).await,
+        (false, ["api", "reconciliations", id]) => reconciliations::one(&request, env, &variables, id).await,
         (true, ["api", "reconciliations", id, action @ ("approve" | "cancel")]) => {
             reconciliations::act(&request, env, &variables, id, action).await
         }

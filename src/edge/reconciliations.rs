@@ -10,6 +10,7 @@ use super::queue::{Question, ask};
 use crate::config::{self, Connection, Variables};
 use crate::dashboard::{Notice, OfConnection, ReconciliationPage, ReconciliationsPage};
 use crate::platform::Clock;
+use crate::reconcile::report;
 use crate::reconcile::run::RunView;
 
 /// What a connection's books say of its runs.
@@ -86,11 +87,19 @@ async fn form(request: &mut Request) -> Result<Value> {
     Ok(asked)
 }
 
-/// One, as JSON.
-pub async fn one(env: &Env, variables: &Variables, id: &str) -> Result<Response> {
+/// One, as JSON; as a text that can be read, if that is what is accepted.
+pub async fn one(request: &Request, env: &Env, variables: &Variables, id: &str) -> Result<Response> {
     let all = config::connections(variables);
     let Some(found) = connection_of(&all, id) else { return unknown() };
-    passed_on(about(env, found, id, "/reconcile/run", None).await?).await
+    let mut answer = about(env, found, id, "/reconcile/run", None).await?;
+    let accepts = request.headers().get("accept")?.unwrap_or_default();
+    if !accepts.contains("text/plain") || answer.status_code() != 200 {
+        return passed_on(answer).await;
+    }
+    let run: RunView = answer.json().await?;
+    let response = Response::ok(report::text(&run.report()))?;
+    response.headers().set("content-type", "text/plain; charset=utf-8")?;
+    Ok(response)
 }
 
 /// Approves or cancels one.
@@ -102,10 +111,12 @@ pub async fn act(request: &Request, env: &Env, variables: &Variables, id: &str, 
     if !content.starts_with("application/x-www-form-urlencoded") {
         return passed_on(answer).await;
     }
-    match answer.status_code() {
-        202 => see_other(&format!("/reconciliations/{id}")),
+    let status = answer.status_code();
+    let body: Value = answer.json().await.unwrap_or_default();
+    match status {
+        // The plan of an audit is carried out by a run of its own.
+        202 => see_other(&format!("/reconciliations/{}", body["id"].as_str().unwrap_or(id))),
         status => {
-            let body: Value = answer.json().await.unwrap_or_default();
             let why = body["message"].as_str().unwrap_or("the books cannot be reached just now");
             page(status, &Notice::new("Nothing was changed", format!("{why}.")).with("/reconciliations", "Back"))
         }

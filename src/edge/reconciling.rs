@@ -42,9 +42,10 @@ pub async fn answer(
             Some(run) => Response::from_json(&RunView::of(books, &run, true).map_err(failed)?),
             None => problem(404, "unknown_reconciliation", "there is no reconciliation of that id"),
         },
-        "/reconcile/approve" => match run::approve(books, id).await.map_err(failed)? {
-            true => Ok(Response::from_json(&json!({ "id": id }))?.with_status(202)),
-            false => problem(409, "nothing_to_approve", "its plan is not waiting for approval"),
+        "/reconcile/approve" => match run::approve(books, id).await {
+            Ok(id) => Ok(Response::from_json(&json!({ "id": id }))?.with_status(202)),
+            Err(Refused::Asked(why) | Refused::Busy(why)) => problem(409, "nothing_to_approve", &why),
+            Err(Refused::Sql(error)) => Err(failed(error)),
         },
         "/reconcile/cancel" => match run::cancel(books, id).map_err(failed)? {
             true => Ok(Response::from_json(&json!({ "id": id }))?.with_status(202)),

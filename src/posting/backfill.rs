@@ -19,7 +19,7 @@ use crate::shopify::admin::{self, Made};
 mod progress;
 
 pub use progress::Backfill;
-use progress::int_or_null;
+use progress::{int_or_null, settle};
 
 /// Orders that may wait behind the live ones before the next page (of a hundred) is listed: at most 300 wait at once.
 const ROOM: i64 = 200;
@@ -228,7 +228,10 @@ impl Books<'_> {
         let sql = self.platform.sql;
         let Some(job) = running(sql, &connection.id)? else { return Ok(()) };
         if job.listed_all {
-            return Ok(leave(sql, job.number, "done", now, true)?);
+            return Ok(transaction(sql, |sql| {
+                settle(sql, &connection.id, job.number)?;
+                leave(sql, job.number, "done", now, true)
+            })?);
         }
         let Some(shop) = self.shop(connection, calls)? else { return Ok(()) };
         if job.total.is_none() {
@@ -267,6 +270,7 @@ fn take(
     next: Option<String>,
     now: DateTime<Utc>,
 ) -> Result<(), SqlError> {
+    settle(sql, connection, job.number)?;
     let (mut new, mut skipped) = (0, 0);
     let mut due = now;
     for one in page {

@@ -68,6 +68,12 @@ pub fn taken(sql: &dyn Sql, at: &OrderRef) -> Result<(), SqlError> {
     sql.exec("UPDATE cutover_looks SET taken = 1 WHERE connection = ? AND order_id = ?", &at.params()).map(drop)
 }
 
+/// True if a person had the order posted although it is older than the start date.
+pub fn is_taken_over(sql: &dyn Sql, at: &OrderRef) -> Result<bool, SqlError> {
+    let statement = "SELECT 1 AS found FROM taken_over WHERE connection = ? AND order_id = ?";
+    Ok(!sql.exec(statement, &at.params())?.is_empty())
+}
+
 /// The ledger is to be asked again.
 pub fn forget_look(sql: &dyn Sql, at: &OrderRef) -> Result<(), SqlError> {
     sql.exec("DELETE FROM cutover_looks WHERE connection = ? AND order_id = ?", &at.params()).map(drop)
@@ -161,6 +167,18 @@ pub enum Answered {
 }
 
 impl Books<'_> {
+    /// An order that no other integration posted is posted, however old it is: a person approved it.
+    pub fn take_over(&self, at: &OrderRef) -> Result<(), SqlError> {
+        let [connection, order_id] = at.params();
+        let statement = "INSERT OR IGNORE INTO taken_over (connection, order_id, at) VALUES (?, ?, ?)";
+        self.platform.sql.exec(statement, &[connection, order_id, iso(self.platform.clock.now()).into()]).map(drop)
+    }
+
+    /// True if that was approved.
+    pub fn is_taken_over(&self, at: &OrderRef) -> Result<bool, SqlError> {
+        is_taken_over(self.platform.sql, at)
+    }
+
     /// A person says what becomes of money that moved since the start date for an older order. It holds for the money
     /// that was asked about: what moves later is asked about again.
     pub async fn answer(&self, at: &OrderRef, answer: &Answer) -> Result<Answered, SqlError> {

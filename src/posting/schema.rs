@@ -116,6 +116,11 @@ CREATE TABLE IF NOT EXISTS cutover_questions (
     decision TEXT, why TEXT, answered_at TEXT, PRIMARY KEY (connection, order_id, document_key)
 );
 
+-- Orders that are older than the start date and are posted all the same: a person approved it, for no other integration did.
+CREATE TABLE IF NOT EXISTS taken_over (
+    connection TEXT NOT NULL, order_id TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (connection, order_id)
+);
+
 -- What somebody did in the ledger to a document that was posted, until a person releases the order.
 CREATE TABLE IF NOT EXISTS by_hand (
     connection TEXT NOT NULL, order_id TEXT NOT NULL, document_key TEXT NOT NULL, how TEXT NOT NULL, detail TEXT NOT NULL,
@@ -123,17 +128,20 @@ CREATE TABLE IF NOT EXISTS by_hand (
 );
 
 -- Backfills: orders made in a stretch of time, listed slice by slice (`slice_from`, `cursor`, and how many pages and orders
--- new to it the slice had), and those that were listed; `woken` is 1 where one was not known in that state.
+-- new to it the slice had), and those that were listed; `woken` is 1 where one was not known in that state, and 2 once it is
+-- counted in `posted` or `ignored`.
 CREATE TABLE IF NOT EXISTS backfills (
     id INTEGER PRIMARY KEY AUTOINCREMENT, connection TEXT NOT NULL, from_at TEXT NOT NULL, to_at TEXT NOT NULL,
     state TEXT NOT NULL, asked_at TEXT NOT NULL, resumed_at TEXT NOT NULL, worked_seconds INTEGER NOT NULL DEFAULT 0,
     finished_at TEXT, slice_from TEXT NOT NULL, cursor TEXT, slice_pages INTEGER NOT NULL DEFAULT 0,
     slice_new INTEGER NOT NULL DEFAULT 0, listed_all INTEGER NOT NULL DEFAULT 0, total INTEGER,
-    exact INTEGER NOT NULL DEFAULT 0, listed INTEGER NOT NULL DEFAULT 0, skipped INTEGER NOT NULL DEFAULT 0, problem TEXT
+    exact INTEGER NOT NULL DEFAULT 0, listed INTEGER NOT NULL DEFAULT 0, skipped INTEGER NOT NULL DEFAULT 0,
+    posted INTEGER NOT NULL DEFAULT 0, ignored INTEGER NOT NULL DEFAULT 0, problem TEXT
 );
 CREATE TABLE IF NOT EXISTS backfill_orders (
     backfill INTEGER NOT NULL, order_id TEXT NOT NULL, woken INTEGER NOT NULL, PRIMARY KEY (backfill, order_id)
 );
+CREATE INDEX IF NOT EXISTS backfill_orders_open ON backfill_orders (backfill, order_id) WHERE woken = 1;
 
 -- What a person was told of an order that waits for nothing, and has seen.
 CREATE TABLE IF NOT EXISTS seen_notices (

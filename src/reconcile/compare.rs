@@ -67,7 +67,9 @@ impl<'a> Case<'a> {
 
 /// Every difference between what an order calls for and what the ledger holds of it.
 pub fn compare(case: &Case<'_>) -> Vec<Finding> {
-    let slots = Slots::of(case);
+    let mut slots = Slots::of(case);
+    // The sale comes before its money.
+    slots.all.sort_by_key(|slot| !slot.key.is_sale());
     let mut findings: Vec<Finding> = slots.all.iter().flat_map(|slot| judge(case, &slots, slot)).collect();
     findings.extend(slots.left.iter().filter_map(|listed| stranger(case, &slots, listed)));
     findings.extend(held(case, &slots));

@@ -57,19 +57,46 @@ pub struct Tally {
     counts: BTreeMap<(usize, usize), Count>,
 }
 
+/// Counts the marks of the records that do not match, one by one.
+#[derive(Debug, Clone, Default)]
+pub struct Marks {
+    counts: BTreeMap<String, u64>,
+    total: u64,
+}
+
+impl Marks {
+    /// Counts one record.
+    pub fn add(&mut self, features: &Features) {
+        self.total += 1;
+        features.marks().for_each(|mark| *self.counts.entry(mark.to_owned()).or_default() += 1);
+    }
+
+    /// Leaves out marks that say nothing of these records: what a missing refund is of was refunded.
+    pub fn leave_out(&mut self, marks: &[&str]) {
+        self.counts.retain(|mark, _| !marks.contains(&mark.as_str()));
+    }
+
+    /// A tally of the marks that at least half of the records share.
+    pub fn tally(self) -> Tally {
+        let total = self.total;
+        let mut common: Vec<(u64, String)> = self
+            .counts
+            .into_iter()
+            .filter(|(_, count)| count * 2 >= total)
+            .map(|(mark, count)| (count, mark))
+            .collect();
+        common.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        let marks = common.into_iter().take(MOST_MARKS).map(|(_, mark)| mark).collect();
+        Tally { marks, ..Tally::default() }
+    }
+}
+
 impl Tally {
     /// A tally of the marks that at least half of the records share which do not match.
     pub fn new<'a>(bad: impl Iterator<Item = &'a Features>) -> Self {
-        let (mut counts, mut total) = (BTreeMap::<&str, u64>::new(), 0u64);
-        for features in bad {
-            total += 1;
-            features.marks().for_each(|mark| *counts.entry(mark).or_default() += 1);
-        }
-        let mut common: Vec<(u64, &str)> =
-            counts.into_iter().filter(|(_, count)| count * 2 >= total).map(|(mark, count)| (count, mark)).collect();
-        common.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
-        let marks = common.into_iter().take(MOST_MARKS).map(|(_, mark)| mark.to_owned()).collect();
-        Self { marks, ..Self::default() }
+        let mut marks = Marks::default();
+        bad.for_each(|features| marks.add(features));
+        marks.tally()
     }
 
     /// Counts one order; `bad` if it does not match.
@@ -87,7 +114,7 @@ impl Tally {
     }
 
     /// What is unusually common among those that do not match, the most unlikely first. `what` says what they are:
-    /// `missing`.
+    /// `missing orders`.
     pub fn patterns(&self, what: &str) -> Vec<Pattern> {
         let mut found: Vec<(i64, (usize, usize), Count)> = Vec::new();
         for (place, count) in &self.counts {
@@ -141,7 +168,7 @@ impl Tally {
         let said = features.iter().map(|mark| words(mark)).collect::<Vec<_>>().join(" and ");
         let (bad, all) = (self.total.bad, self.total.all);
         let share = share(count.all, all);
-        let mut sentence = format!("{} of {bad} {what} orders are {said}; {share} of all orders are.", count.bad);
+        let mut sentence = format!("{} of {bad} {what} are {said}; {share} of all orders are.", count.bad);
         if bits < SURE {
             sentence.push_str(&format!(" Only {bad} orders: this may be chance."));
         }
@@ -204,7 +231,7 @@ mod tests {
     fn told(orders: &[(Features, bool)]) -> Vec<String> {
         let mut tally = Tally::new(orders.iter().filter(|(_, bad)| *bad).map(|(features, _)| features));
         orders.iter().for_each(|(features, bad)| tally.add(features, *bad));
-        tally.patterns("missing").into_iter().map(|one| one.sentence).collect()
+        tally.patterns("missing orders").into_iter().map(|one| one.sentence).collect()
     }
 
     /// 400 orders: every fifth in a foreign currency, every third of several lines, paid through one of two gateways.

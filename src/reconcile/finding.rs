@@ -45,7 +45,7 @@ impl Class {
             Class::Wrong => "stands, and says something else than was booked",
             Class::Stale => "stands as it was written, and the order has changed since",
             Class::Duplicate => "a second one of the same order and kind",
-            Class::Unexpected => "says that it is for an order of this shop, and nothing calls for it",
+            Class::Unexpected => "is a sale of this shop by what it says, and nothing calls for it",
         }
     }
 }
@@ -171,4 +171,44 @@ pub struct Finding {
     pub cause: String,
     /// What is to be done.
     pub repair: Repair,
+}
+
+impl Finding {
+    /// Which document it is about, for people.
+    pub fn document(&self) -> String {
+        let key = self.document_key.as_ref().map(ToString::to_string).unwrap_or_default();
+        let number = &self.number;
+        match key.split(':').next().unwrap_or_default() {
+            "payment" => format!("payment {number}"),
+            // What is missing has no number yet: it goes by its order's name.
+            "credit" | "refund" if number.starts_with('#') => format!("refund of {number}"),
+            "" if number.is_empty() => "the order".into(),
+            _ if number.is_empty() => key,
+            _ => number.clone(),
+        }
+    }
+
+    /// What a person does about it in the ledger, where the books are somebody else's and we change nothing.
+    pub fn remedy(&self, ledger: &str) -> Option<String> {
+        let Finding { number, shopify_value: ours, ledger_value: theirs, .. } = self;
+        let is_credit = self.document_key.as_ref().is_some_and(|key| !key.is_sale());
+        Some(match (self.class, self.field) {
+            _ if self.repair != Repair::Ask => return None,
+            (Class::Missing, _) if is_credit => format!("enter the refund of {ours} for {number}"),
+            (Class::Missing, _) => format!("enter it in {ledger}, or have what holds it put right and audit again"),
+            (Class::Duplicate, _) => format!("void {number} ({theirs}): another document is for the same order"),
+            (Class::Unexpected, _) => format!("look what {number} ({theirs}) is for, and void it if it is for nothing"),
+            (_, Some(Field::Status)) if theirs == "counts" => {
+                format!("void {number}; where its period is closed, set it off with a credit note")
+            }
+            (_, Some(Field::Status)) if theirs == "draft" => format!("approve {number}"),
+            (_, Some(Field::Status)) => format!("enter {number} again: its order stands"),
+            (_, Some(Field::Text)) => format!("write the text of {number} as Shopify has it: {ours}"),
+            (_, Some(Field::Currency)) => format!("void {number} ({theirs}) and enter it again as {ours}"),
+            (_, Some(Field::Total)) => format!("change {number} from {theirs} to {ours}"),
+            (_, Some(Field::Date)) => format!("date {number} on {ours}"),
+            (_, Some(Field::Balance)) => format!("apply what was paid or given back to {number}: {ours}, not {theirs}"),
+            _ => format!("compare {number} with the order, and correct it"),
+        })
+    }
 }

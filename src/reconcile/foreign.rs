@@ -19,6 +19,8 @@ use crate::books::rules::LedgerName;
 const DAYS: i64 = 1;
 /// The fewest letters that show a text to be the beginning of another.
 const FEWEST_LETTERS: usize = 3;
+/// From so many letters on a text that begins like another one is that one, cut.
+const LONG_TEXT: usize = 30;
 
 /// A sale, or a credit, as another integration would have it: in one document.
 struct Side<'a> {
@@ -102,7 +104,10 @@ fn called_for(documents: &[Expected]) -> Vec<Side<'_>> {
         let key = DocumentKey::stored(key.to_owned());
         Some(Side { key, kind: first.kind, totals, date, open, is_live, why_not: "cancelled", parts })
     });
-    made.collect()
+    let mut sides: Vec<Side<'_>> = made.collect();
+    // The sale comes before its credits.
+    sides.sort_by_key(|side| !is_sale(side.kind));
+    sides
 }
 
 impl Wanted {
@@ -142,9 +147,11 @@ pub fn compare_foreign(
 ) -> Vec<Finding> {
     let listed = |id: &(DocumentKind, String)| documents.iter().find(|one| one.kind == id.0 && one.ledger_id == id.1);
     let mut findings = Vec::new();
+    // An order of which the other integration has nothing can be posted whole; a part of one is not ours to add.
+    let is_free = !matches.iter().any(|one| one.order_id == order.order_id);
     for side in sides(order) {
         let found = matches.iter().find(|one| one.order_id == order.order_id && one.key == side.key);
-        let audit = Audit { order, side: &side, by: found.map(|one| one.by), ledger };
+        let audit = Audit { order, side: &side, by: found.map(|one| one.by), is_free, ledger };
         match found.and_then(|one| listed(&one.document)) {
             None => findings.extend(audit.missing()),
             Some(listed) => findings.extend(audit.values(listed)),
@@ -159,6 +166,8 @@ struct Audit<'a> {
     order: &'a Expectation,
     side: &'a Side<'a>,
     by: Option<By>,
+    /// True if no document is the order's.
+    is_free: bool,
     ledger: LedgerName,
 }
 
@@ -188,7 +197,8 @@ impl Audit<'_> {
         let (kind, ledger) = (title(self.side.kind), self.ledger.title());
         let is_worth_one = self.side.totals.iter().any(|(_, total)| !total.is_zero());
         let found = self.finding(None, Class::Missing, None, format!("no {kind} in {ledger} is for it"));
-        let repair = if matches!(self.order.calls, Calls::Documents(_)) { Repair::Post } else { Repair::Ask };
+        let is_whole = self.is_free && matches!(self.order.calls, Calls::Documents(_));
+        let repair = if is_whole { Repair::Post } else { Repair::Ask };
         let (shopify_value, ledger_value) = (self.total(), "nothing".into());
         (self.side.is_live && is_worth_one).then_some(Finding { shopify_value, ledger_value, repair, ..found })
     }
@@ -231,10 +241,7 @@ impl Audit<'_> {
                 if open > expected { "money is not entered against it" } else { "too much is entered against it" };
             findings.push(self.wrong(listed, Field::Balance, shown(expected), shown(open), cause));
         }
-        if let Some((ours, theirs)) = self.cut_text(listed) {
-            let cause = "the text was cut at an emoji or another special character";
-            findings.push(self.wrong(listed, Field::Text, ours, theirs, cause));
-        }
+        findings.extend(self.cut_texts(listed));
         findings
     }
 
@@ -265,21 +272,35 @@ impl Audit<'_> {
         fits
     }
 
-    /// A line's text and what is left of it. Only letters and digits are compared, and a text that merely leaves out
-    /// what stands behind a dash is not cut: an emoji or another sign has to be the place.
-    fn cut_text(&self, listed: &Listed) -> Option<(String, String)> {
+    /// The lines whose texts were cut, as one difference. Only letters and digits are compared, and a text that merely
+    /// leaves out what stands behind a dash is not cut: it has to end at an emoji or another sign, or within a long sentence.
+    fn cut_texts(&self, listed: &Listed) -> Option<Finding> {
         let ours: Vec<&str> =
             self.side.parts.iter().flat_map(|part| &part.lines).map(|line| line.text.as_str()).collect();
         let marked = self.order.features.has("emoji") || self.order.features.has("non_latin");
-        let is_cut = |theirs: &str| {
+        let cut = |theirs: &str| {
             let letters = letters(theirs);
-            let enough = letters.chars().count() >= FEWEST_LETTERS;
+            let count = letters.chars().count();
             let is_whole = ours.iter().any(|text| self::letters(text) == letters);
-            let from = |text: &&&str| self::letters(text).starts_with(&letters) && (marked || breaks(text, &letters));
-            if enough && !is_whole { ours.iter().find(from).copied() } else { None }
+            let begun = || ours.iter().filter(|text| self::letters(text).starts_with(&letters));
+            if count < FEWEST_LETTERS || is_whole {
+                return None;
+            }
+            // What follows a dash, a colon or a parenthesis may be left out; that a sentence goes on may not.
+            let goes_on = |text: &str| after(text, &letters).trim_start().starts_with(char::is_alphanumeric);
+            if let Some(text) = begun().find(|text| breaks(text, &letters) || (marked && goes_on(text))) {
+                return Some((*text, "the text was cut at an emoji or another special character"));
+            }
+            let inside = begun().find(|text| count >= LONG_TEXT && goes_on(text));
+            inside.map(|text| (*text, "the text was cut before its end"))
         };
-        let mut theirs = listed.lines.iter().map(|line| line.text.as_str());
-        theirs.find_map(|text| Some((words::short(is_cut(text)?), words::short(text))))
+        let texts = listed.lines.iter().map(|line| line.text.as_str());
+        let found: Vec<(&str, &str, &str)> =
+            texts.filter_map(|theirs| cut(theirs).map(|(ours, cause)| (ours, theirs, cause))).collect();
+        let cause = found.first()?.2;
+        let shown: Vec<(String, String)> = found.iter().map(|one| words::where_they_differ(one.0, one.1)).collect();
+        let (ours, theirs): (Vec<String>, Vec<String>) = shown.into_iter().unzip();
+        Some(self.wrong(listed, Field::Text, ours.join(" / "), theirs.join(" / "), cause))
     }
 }
 
@@ -288,18 +309,22 @@ fn letters(text: &str) -> String {
     text.chars().filter(|one| one.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
+/// What follows the first letters of `text`.
+fn after<'a>(text: &'a str, first: &str) -> &'a str {
+    let mut left = first.chars().count();
+    let end = text.char_indices().find(|(_, one)| {
+        let is_behind = left == 0;
+        if one.is_alphanumeric() {
+            left -= one.to_lowercase().count().min(left);
+        }
+        is_behind
+    });
+    end.and_then(|(at, _)| text.get(at..)).unwrap_or_default()
+}
+
 /// True if what follows the first letters of `text`, up to the next letter, holds a sign that careless programs stumble
 /// over.
 fn breaks(text: &str, first: &str) -> bool {
-    let mut left = first.chars().count();
-    let rest = text.chars().skip_while(|one| {
-        let is_letter = one.is_alphanumeric();
-        let is_before = left > 0;
-        if is_letter && is_before {
-            left -= one.to_lowercase().count().min(left);
-        }
-        is_before
-    });
-    let mut between = rest.take_while(|one| !one.is_ascii_alphanumeric());
+    let mut between = after(text, first).chars().take_while(|one| !one.is_ascii_alphanumeric());
     between.any(|one| !one.is_ascii() || matches!(one, '&' | '"' | '\'' | '<' | '>' | '\\' | '%' | '`'))
 }

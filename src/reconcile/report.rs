@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use super::diagnosis::Pattern;
 use super::finding::{Class, Finding, Repair};
 use crate::books::hold::HoldReason;
-use crate::books::rules::LedgerName;
 
 /// The widest column of the list.
 const WIDEST: usize = 44;
@@ -20,14 +19,16 @@ pub struct Report {
     pub id: String,
     /// The connection.
     pub connection: String,
-    /// The ledger.
-    pub ledger: LedgerName,
+    /// What the ledger is called.
+    pub ledger: String,
     /// The first day of the window.
     pub from: String,
     /// The last day.
     pub to: String,
     /// True if another integration's documents were audited instead of ours.
     pub audit: bool,
+    /// What is going on, or why it ended early, where it did not come to its end.
+    pub unfinished: Option<String>,
     /// How many orders were compared.
     pub shopify_count: u64,
     /// How many documents of the ledger were.
@@ -81,12 +82,16 @@ impl Report {
 /// The report as a text.
 pub fn text(report: &Report) -> String {
     let mut out = String::new();
-    let ledger = report.ledger.title();
+    let ledger = &report.ledger;
     let what = if report.audit { "Audit" } else { "Reconciliation" };
     line(&mut out, &format!("{what} of {}: Shopify and {ledger}, {} to {}", report.connection, report.from, report.to));
     let (orders, documents) = (plural(report.shopify_count, "order"), plural(report.ledger_count, "document"));
     line(&mut out, &format!("{orders} in Shopify, {documents} in {ledger}."));
     line(&mut out, "");
+    if let Some(doing) = &report.unfinished {
+        line(&mut out, &format!("Not finished: {doing}."));
+        return out;
+    }
     if report.drift_before == 0 {
         line(&mut out, "Both sides agree: no difference.");
     } else {
@@ -94,6 +99,7 @@ pub fn text(report: &Report) -> String {
         patterns(&mut out, report);
         list(&mut out, report);
         plan(&mut out, report);
+        remedies(&mut out, report);
     }
     match report.drift_after {
         Some(after) => line(&mut out, &format!("Drift: {} before the repair, {after} after it.", report.drift_before)),
@@ -123,15 +129,16 @@ fn patterns(out: &mut String, report: &Report) {
 
 fn list(out: &mut String, report: &Report) {
     line(out, "Order by order");
-    let head = ["order", "document", "difference", "Shopify", report.ledger.title(), "why"];
+    let head = ["order", "document", "difference", "Shopify", &report.ledger, "why"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for order in &report.orders {
         for (rank, one) in order.findings.iter().enumerate() {
-            let name = if order.name.is_empty() { &order.order_id } else { &order.name };
+            let name = [&order.name, &order.order_id].into_iter().find(|name| !name.is_empty());
+            let name = name.map_or_else(|| "no order".to_owned(), Clone::clone);
             let field = one.field.map(|field| format!(" {}", field.as_str())).unwrap_or_default();
             rows.push(vec![
-                if rank == 0 { name.clone() } else { String::new() },
-                one.number.clone(),
+                if rank == 0 { name } else { String::new() },
+                one.document(),
                 format!("{}{field}", one.class.as_str()),
                 one.shopify_value.clone(),
                 one.ledger_value.clone(),
@@ -163,6 +170,21 @@ fn plan(out: &mut String, report: &Report) {
         line(out, &format!("  {}: {} {}", reason.code(), reason.meaning(), reason.remedy()));
     }
     line(out, "");
+}
+
+/// Of somebody else's books, what a person does in the ledger, document by document.
+fn remedies(out: &mut String, report: &Report) {
+    let of_order = |order: &OrderFindings| {
+        let name = if order.name.is_empty() { "no order".to_owned() } else { order.name.clone() };
+        let remedies = order.findings.iter().filter_map(|one| one.remedy(&report.ledger));
+        remedies.map(|remedy| vec![name.clone(), remedy]).collect::<Vec<_>>()
+    };
+    let rows: Vec<Vec<String>> = report.orders.iter().flat_map(of_order).collect();
+    if report.audit && !rows.is_empty() {
+        line(out, &format!("By hand in {}: what another integration entered is not ours to change", report.ledger));
+        table(out, &rows);
+        line(out, "");
+    }
 }
 
 /// Rows of aligned columns; the last one may be as long as it is.
@@ -230,10 +252,11 @@ mod tests {
         Report {
             id: "1".into(),
             connection: "main".into(),
-            ledger: LedgerName::Xero,
+            ledger: "Xero".into(),
             from: "2026-11-01".into(),
             to: "2026-11-07".into(),
             audit: false,
+            unfinished: None,
             shopify_count: 400,
             ledger_count: 811,
             counts: BTreeMap::new(),

@@ -61,7 +61,11 @@ pub fn first_different(expected: &[ListedLine], found: &[ListedLine]) -> Option<
     let longest = expected.len().max(found.len());
     let (ours, theirs) =
         (0..longest).map(|at| (text(expected, at), text(found, at))).find(|(ours, theirs)| ours != theirs)?;
-    // What differs only behind what is shown is shown from there.
+    Some(where_they_differ(&ours, &theirs))
+}
+
+/// Two texts, short enough to be shown: what differs only behind that is shown from there.
+pub fn where_they_differ(ours: &str, theirs: &str) -> (String, String) {
     let same = ours.chars().zip(theirs.chars()).take_while(|(a, b)| a == b).count();
     let from = |text: &str| {
         if same < LONGEST_TEXT / 2 {
@@ -69,5 +73,5 @@ pub fn first_different(expected: &[ListedLine], found: &[ListedLine]) -> Option<
         }
         format!("…{}", short(&text.chars().skip(same - LONGEST_TEXT / 4).collect::<String>()))
     };
-    Some((from(&ours), from(&theirs)))
+    (from(ours), from(theirs))
 }

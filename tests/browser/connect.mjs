@@ -3,44 +3,7 @@
 
 import assert from "node:assert/strict";
 import http from "node:http";
-import { mkdirSync } from "node:fs";
-import { launch } from "./chromium.mjs";
-
-const [, , scenario, given] = process.argv;
-const { worker, admin, folder, shots } = JSON.parse(given);
-const browser = await launch(folder);
-const complaints = [];
-
-async function open(path, { secret = admin, scheme = "light", width = 1200 } = {}) {
-  const context = await browser.createBrowserContext();
-  const page = await context.newPage();
-  await page.setViewport({ width, height: 900, deviceScaleFactor: 1 });
-  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
-  // A refusal's status is no complaint of the page itself.
-  const isOwn = (message) => message.type() === "error" && !/responded with a status of 4/.test(message.text());
-  page.on("console", (message) => isOwn(message) && complaints.push(message.text()));
-  if (secret) await page.authenticate({ username: "anyone", password: secret });
-  const answer = await page.goto(worker + path, { waitUntil: "load" });
-  return { page, answer, status: answer.status() };
-}
-
-const text = (page) => page.evaluate(() => document.body.innerText);
-
-async function card(page, id) {
-  const section = await page.$(`section#${id}`);
-  assert.ok(section, `${page.url()} shows no connection ${id}: ${await text(page)}`);
-  return section.evaluate((found) => found.innerText);
-}
-
-async function press(page, selector) {
-  await Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.click(selector)]);
-}
-
-async function shot(page, name) {
-  if (!shots) return;
-  mkdirSync(shots, { recursive: true });
-  await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true });
-}
+import { canBeUsed, card, complaints, looks, open, play, press, shot, text, worker } from "./stage.mjs";
 
 /** From the button to the page that thanks. Returns the address that the browser came back to. */
 async function consent(page, connection, ledger, company, decision = "allow") {
@@ -104,43 +67,9 @@ const scenarios = {
 
   /** The page as it looks, and what somebody without a mouse or without sight gets of it. */
   async look() {
-    for (const [name, view] of [["light", {}], ["dark", { scheme: "dark" }], ["phone", { width: 390 }], ["phone-dark", { width: 390, scheme: "dark" }]]) {
-      const { page } = await open("/connect", view);
-      await shot(page, `3-connect-${name}`);
-      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      assert.ok(overflow <= 0, `${name}: the page is wider than the screen by ${overflow}`);
-      await page.goto(`${worker}/`);
-      await shot(page, `4-overview-${name}`);
-    }
-    const { page } = await open("/connect");
-    await page.keyboard.press("Tab");
-    assert.equal(await page.evaluate(() => document.activeElement.textContent), "Skip to the content");
-    const tree = await page.accessibility.snapshot();
-    const all = [];
-    (function walk(node) {
-      all.push(node);
-      (node.children ?? []).forEach(walk);
-    })(tree);
-    const nameless = all.filter((node) => ["button", "link", "radio", "textbox"].includes(node.role) && !node.name);
-    assert.deepEqual(nameless, [], "every control has a name");
-    assert.equal(all.filter((node) => node.role === "heading" && node.level === 1).length, 1);
-    const contrast = await page.evaluate(() => {
-      const luminance = (color) => {
-        const [r, g, b] = color.match(/[\d.]+/g).slice(0, 3).map((part) => part / 255)
-          .map((part) => (part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-      };
-      const poor = [];
-      for (const element of document.querySelectorAll(".badge, .alert, .button, button, .quiet, dt")) {
-        let under = element;
-        while (under && /^(rgba\(0, 0, 0, 0\)|color)/.test(getComputedStyle(under).backgroundColor)) under = under.parentElement;
-        const [a, b] = [getComputedStyle(element).color, getComputedStyle(under ?? document.body).backgroundColor].map(luminance);
-        const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-        if (ratio < 4.5) poor.push(`${element.className} ${element.textContent.trim()}: ${ratio.toFixed(2)}`);
-      }
-      return poor;
-    });
-    assert.deepEqual(contrast, [], "text stands out from what is behind it");
+    await looks("/connect", "3-connect");
+    await looks("/", "4-overview");
+    await canBeUsed("/connect");
   },
 
   /** Whoever is not the admin, and whatever was not begun here. */
@@ -221,8 +150,4 @@ async function hostile() {
   assert.match(await card(page, "quickbooks"), /Connected/, "nothing was disconnected");
 }
 
-try {
-  await scenarios[scenario]();
-} finally {
-  await browser.close();
-}
+await play(scenarios);

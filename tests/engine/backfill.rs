@@ -88,6 +88,8 @@ fn all_orders_of_several_pages_are_posted_once_in_the_order_of_sale_and_the_prog
     assert_eq!((end.state.as_str(), end.skipped, end.held, end.waiting), ("done", 2, 0, 0), "{end:?}");
     assert_eq!((end.listed, end.done, end.left), (251, 251, Some(0)), "{end:?}");
     assert_eq!((end.posted, end.ignored), (248, 1), "{end:?}");
+    // What came to rest is counted once, and not looked at again.
+    assert!(bench.rows("SELECT 1 FROM backfill_orders WHERE woken = 1").is_empty());
     // The count stops where the list does, and says so.
     assert_eq!((end.total, end.total_is_exact), (Some(120), false), "{end:?}");
     assert_eq!(bench.ledger(COMPANY).len(), 2 * 250, "an invoice and a payment each, and no second one");

@@ -77,6 +77,12 @@ impl Stage {
         Self::read(request.call())
     }
 
+    /// A GET as the admin, of an answer of that type.
+    pub fn get_as(&self, path: &str, accept: &str) -> io::Result<Answer> {
+        let request = Self::agent().get(format!("{}{path}", self.url())).header("accept", accept);
+        Self::read(request.header("authorization", format!("Bearer {ADMIN}")).call())
+    }
+
     /// A POST as the admin.
     pub fn post(&self, path: &str) -> io::Result<Answer> {
         let request = Self::agent().post(format!("{}{path}", self.url()));

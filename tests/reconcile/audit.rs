@@ -48,6 +48,7 @@ fn an_audit_names_what_the_other_integration_lost_doubled_or_got_wrong_and_chang
         assert!(has(&format!("{} missing sale", name(&stories[2]))), "{company:?}: {found:#?}");
         assert!(!has(&format!("{} missing", name(&stories[3]))), "{company:?}: {found:#?}");
         assert_eq!(bench.ledger(company), before, "{company:?}: nothing was changed");
-        assert!(!view.may_be_approved && bench.rows("SELECT 1 FROM orders").is_empty(), "{company:?}");
+        // What is missing may be posted, if somebody approves it.
+        assert!(view.may_be_approved && bench.rows("SELECT 1 FROM orders").is_empty(), "{company:?}");
     }
 }

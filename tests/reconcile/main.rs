@@ -7,7 +7,9 @@ mod support;
 mod audit;
 mod bookkeeper;
 mod by_hand;
+mod foreign;
 mod lost;
+mod planted;
 
 use serde_json::json;
 

@@ -2,6 +2,8 @@
 //! SQLite that survives a restart of the books.
 #![allow(dead_code)] // Each test binary uses its own part.
 
+#[allow(dead_code)]
+pub mod careless;
 mod company;
 mod everything;
 mod outside;
@@ -10,6 +12,8 @@ mod planted;
 #[allow(dead_code)]
 pub mod reconcile;
 mod story;
+#[allow(dead_code)]
+pub mod trade;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -73,6 +77,11 @@ pub fn happened(bench: &Bench, story: &Story) {
     for (topic, body) in &story.deliveries {
         bench.world.borrow_mut().shopify.happened(topic, body);
     }
+}
+
+/// The same of topics and bodies.
+pub fn happened_all(bench: &Bench, told: &[(&str, Value)]) {
+    told.iter().for_each(|(topic, body)| bench.world.borrow_mut().shopify.happened(topic, body));
 }
 
 pub fn start() -> DateTime<Utc> {

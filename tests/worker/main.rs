@@ -7,6 +7,9 @@ mod everything;
 mod harness;
 #[path = "../support/planted.rs"]
 mod planted;
+#[path = "../support/trade.rs"]
+#[allow(dead_code)]
+mod trade;
 
 mod door;
 mod ledgers;

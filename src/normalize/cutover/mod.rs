@@ -26,6 +26,8 @@ pub use found::{Adopted, adopt, numbers};
 /// What [`desired`](super::desired) has to know of an older order besides its state.
 #[derive(Debug, Clone, Default)]
 pub struct Cutover {
+    /// True if a person had the order posted although it is older, for no other integration ever did.
+    pub taken_over: bool,
     /// True once the ledger was asked for the invoice after the newest word of the order came, and showed it.
     pub looked: bool,
     /// True while Shopify can still be asked when the order was paid.
@@ -79,7 +81,7 @@ pub fn concerns(order: &Order, settings: &Settings, calendar: &Calendar, booked:
 
 /// What an older order ought to be in the books; `None` if the order is not older and the ordinary rules apply.
 pub(super) fn desired(input: &Input<'_>, order: &Order) -> Result<Option<Desired>, Hold> {
-    if !concerns(order, input.settings, input.calendar, input.booked) {
+    if input.cutover.taken_over || !concerns(order, input.settings, input.calendar, input.booked) {
         return Ok(None);
     }
     if input.booked.is_empty() && !money::may_have_moved(input, order) {

@@ -4,7 +4,7 @@ use chrono::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::platform::time::{iso, parse_iso};
-use crate::platform::{Row, SqlError};
+use crate::platform::{Row, Sql, SqlError};
 use crate::posting::books::Books;
 use crate::posting::shop::paused;
 
@@ -60,6 +60,22 @@ pub(super) fn int_or_null(row: &Row, column: &str) -> Option<i64> {
     row.int(column).ok()
 }
 
+/// Counts the orders of a backfill that came to rest since it was last counted: what is left to be looked at are those that
+/// wait and those that are held.
+pub(super) fn settle(sql: &dyn Sql, connection: &str, number: i64) -> Result<(), SqlError> {
+    for (column, state) in [("posted", "synced"), ("ignored", "ignored")] {
+        let settled = sql.exec(
+            "UPDATE backfill_orders SET woken = 2 WHERE backfill = ?1 AND woken = 1 AND EXISTS (SELECT 1 FROM orders o
+             WHERE o.connection = ?2 AND o.order_id = backfill_orders.order_id AND o.state = ?3) RETURNING order_id",
+            &[number.into(), connection.into(), state.into()],
+        )?;
+        let count = i64::try_from(settled.len()).unwrap_or_default();
+        let statement = format!("UPDATE backfills SET {column} = {column} + ? WHERE id = ?");
+        sql.exec(&statement, &[count.into(), number.into()])?;
+    }
+    Ok(())
+}
+
 impl Books<'_> {
     /// The figures of a row of `backfills`.
     pub(super) fn progress(&self, row: &Row) -> Result<Backfill, SqlError> {
@@ -76,7 +92,8 @@ impl Books<'_> {
                 Ok(sum + if wanted.contains(&row.text("name")?.as_str()) { row.int("n")? } else { 0 })
             })
         };
-        let (posted, ignored, held) = (of(&["synced"])?, of(&["ignored"])?, of(&["held"])?);
+        let (posted, ignored) = (row.int("posted")? + of(&["synced"])?, row.int("ignored")? + of(&["ignored"])?);
+        let held = of(&["held"])?;
         let (listed, waiting) = (row.int("listed")?, of(&["pending", "retrying"])?);
         let (total, done) = (int_or_null(row, "total"), listed - waiting);
         let is_running = state == "running";

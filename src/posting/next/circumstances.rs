@@ -57,6 +57,7 @@ impl Circumstances {
         let is_older = |order| concerns(order, subject.settings, &calendar, &booked);
         let cutover = if subject.state.snapshot.as_ref().is_some_and(is_older) {
             Cutover {
+                taken_over: cutover::is_taken_over(sql, subject.at)?,
                 looked: cutover::look(sql, subject.at, subject.seen)?.taken,
                 may_fetch: subject.may_fetch,
                 answers: cutover::answers(sql, subject.at)?,

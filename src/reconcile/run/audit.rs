@@ -1,9 +1,11 @@
 //! Books that somebody else filled: their documents are paired with the orders, first those that name an order, then by
-//! amount, currency and day. Orders are taken some at a time, in their order.
+//! amount, currency and day. Orders are taken some at a time, in their order. What is left then and looks like a sale of the
+//! shop is called for by nothing.
 
 use std::collections::BTreeMap;
 
-use super::cases::record;
+use super::cases::{add, record};
+use super::left::unexpected;
 use super::tables::{Run, Stage};
 use super::{Next, Phase, Piece};
 use crate::books::document::DocumentKey;
@@ -11,38 +13,59 @@ use crate::books::listed::Listed;
 use crate::config::Connection;
 use crate::platform::{Row, Sql, SqlError, transaction};
 use crate::posting::Books;
-use crate::reconcile::{Expectation, Match, Wanted, assign, compare_foreign};
+use crate::reconcile::{By, Expectation, Match, Wanted, assign, compare_foreign};
 
 /// Orders in a piece of work.
 const ORDERS: i64 = 100;
+/// Documents in a piece of work.
+const DOCUMENTS: i64 = 200;
 /// How many days a document may be dated away from its order.
 const DAYS: i64 = 3;
 
-/// One of the two passes over the orders, and the order that it is behind. Kept as text in the run's cursor.
+/// What is done with the books, one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// Documents that name an order find it.
+    Named,
+    /// Those that fit an order by their amount; then all is held against what is called for.
+    Amount,
+    /// What is left and looks like a sale of the shop.
+    Left,
+}
+
+/// A pass, and the order that it is behind. Kept as text in the run's cursor.
 struct Place {
-    by_amount: bool,
+    pass: Pass,
     after: String,
 }
 
 impl Place {
+    const PASSES: [(Pass, &str); 3] = [(Pass::Named, "named"), (Pass::Amount, "amount"), (Pass::Left, "left")];
+
     fn read(cursor: &str) -> Self {
-        let (pass, after) = cursor.split_once('/').unwrap_or(("named", ""));
-        Self { by_amount: pass == "amount", after: after.to_owned() }
+        let (name, after) = cursor.split_once('/').unwrap_or_default();
+        let pass = Self::PASSES.into_iter().find(|one| one.1 == name).map_or(Pass::Named, |one| one.0);
+        Self { pass, after: after.to_owned() }
     }
 
     fn text(&self) -> String {
-        format!("{}/{}", if self.by_amount { "amount" } else { "named" }, self.after)
+        let name = Self::PASSES.into_iter().find(|one| one.0 == self.pass).map_or("", |one| one.1);
+        format!("{name}/{}", self.after)
     }
 }
 
-/// Pairs some more orders.
+/// Pairs some more orders, or looks at some more of what is left.
 pub fn pair(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Piece {
     let sql = books.platform.sql;
     let mut place = Place::read(&run.cursor);
+    if place.pass == Pass::Left {
+        return left(sql, run);
+    }
     let rows = sql.exec(
         "SELECT order_id, expectation FROM run_orders o WHERE run = ?1 AND stage = ?2 AND order_id > ?3
          AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.connection = ?4 AND d.order_id = o.order_id
                          AND d.state IN ('posted', 'updated'))
+         AND NOT EXISTS (SELECT 1 FROM taken_over t WHERE t.connection = ?4 AND t.order_id = o.order_id)
          ORDER BY order_id LIMIT ?5",
         &[
             run.id.as_str().into(),
@@ -53,20 +76,68 @@ pub fn pair(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Piece 
         ],
     )?;
     let Some(last) = rows.last() else {
-        if place.by_amount {
-            return Ok(Next::Then(Phase::Diagnose));
-        }
-        run.cursor = Place { by_amount: true, after: String::new() }.text();
+        let pass = if place.pass == Pass::Named { Pass::Amount } else { Pass::Left };
+        run.cursor = Place { pass, after: String::new() }.text();
         return Ok(Next::More);
     };
     place.after = last.text("order_id")?;
     let orders: Vec<Expectation> = rows.iter().filter_map(expectation).collect();
     transaction(sql, |sql| {
-        if place.by_amount { judge(connection, sql, run, &orders) } else { name(sql, run, &orders) }?;
+        if place.pass == Pass::Named { name(sql, run, &orders) } else { judge(connection, sql, run, &orders) }?;
         run.cursor = place.text();
         run.store(sql)
     })?;
     Ok(Next::More)
+}
+
+/// What is left when every order has its documents. Whatever looks like those that were recognised, or repeats one of them to
+/// the cent, is a sale of the shop that no order calls for; the rest is none of the shop's. A sample says nothing of that,
+/// nor do the window's first days: their documents may be those of earlier orders.
+fn left(sql: &dyn Sql, run: &Run) -> Piece {
+    if run.sample.is_some() {
+        return Ok(Next::Then(Phase::Diagnose));
+    }
+    let from = (run.from + chrono::Duration::days(DAYS)).date_naive().to_string();
+    let rows = sql.exec(
+        "SELECT kind, ledger_id, listed, EXISTS (SELECT 1 FROM run_documents m WHERE m.run = ?1 AND m.shape = d.shape
+                 AND m.order_id > '') AS alike,
+             (SELECT o.name FROM run_documents m JOIN run_orders o ON o.run = m.run AND o.order_id = m.order_id
+                 WHERE m.run = ?1 AND m.total = d.total AND m.kind = d.kind AND m.date BETWEEN date(d.date, '-3 days')
+                 AND date(d.date, '+3 days') LIMIT 1) AS twin
+         FROM run_documents d WHERE run = ?1 AND order_id IS NULL AND date BETWEEN ?2 AND ?3
+             AND kind IN ('invoice', 'sales_receipt', 'credit_note', 'refund_receipt')
+         ORDER BY kind, ledger_id LIMIT ?4",
+        &[run.id.as_str().into(), from.into(), run.to.date_naive().to_string().into(), DOCUMENTS.into()],
+    )?;
+    if rows.is_empty() {
+        return Ok(Next::Then(Phase::Diagnose));
+    }
+    transaction(sql, |sql| {
+        for row in &rows {
+            let Ok(listed) = serde_json::from_str::<Listed>(&row.text("listed")?) else { continue };
+            let twin = row.text_or_null("twin")?;
+            if listed.counts() && !listed.total.is_zero() && (row.int("alike")? != 0 || twin.is_some()) {
+                add(sql, run, &unexpected(&listed, &why_left(twin)))?;
+            }
+            sql.exec(
+                "UPDATE run_documents SET order_id = '' WHERE run = ? AND kind = ? AND ledger_id = ?",
+                &[run.id.as_str().into(), row.text("kind")?.into(), row.text("ledger_id")?.into()],
+            )?;
+        }
+        Ok::<_, SqlError>(())
+    })?;
+    Ok(Next::More)
+}
+
+fn why_left(twin: Option<String>) -> String {
+    let text = "no order of the shop is left for it";
+    twin.map_or_else(
+        || text.to_owned(),
+        |name| {
+            let doubt = By::Nearest.confidence();
+            format!("{text}; amount and day are those of {name}, which may have been entered twice ({doubt})")
+        },
+    )
 }
 
 fn expectation(row: &Row) -> Option<Expectation> {

@@ -12,7 +12,7 @@ use crate::books::rules::LedgerName;
 use crate::config::{Connection, Settings};
 use crate::ledgers::Ledger;
 use crate::platform::{Row, Sql, SqlError, Value, transaction};
-use crate::posting::{Books, Called, PostedState};
+use crate::posting::{Books, Called, OrderRef, PostedState};
 use crate::reconcile::expectation::{Calls, Expectation, Expected};
 use crate::reconcile::features::Features;
 use crate::reconcile::{Case, Finding, Written, compare as differences};
@@ -192,7 +192,8 @@ pub fn compare(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Pie
         transaction(sql, |sql| {
             let open = Open::read(books, connection, run, row)?;
             // What somebody else posted is matched when all of ours is known.
-            let of_others = run.kind == Kind::Audit && open.written.is_empty();
+            let at = OrderRef { connection: connection.id.clone(), order_id: order_id.clone() };
+            let of_others = run.is_audit() && open.written.is_empty() && !books.is_taken_over(&at)?;
             let fits = of_others || (open.findings().is_empty() && !open.is_moving);
             if !fits {
                 want_lookups(sql, run, &open)?;
@@ -272,20 +273,21 @@ pub fn record(sql: &dyn Sql, run: &Run, order_id: &str, findings: &[Finding]) ->
         "DELETE FROM run_findings WHERE run = ? AND round = ? AND order_id = ?",
         &[run.id.as_str().into(), run.round().into(), order_id.into()],
     )?;
-    for (n, finding) in (0i64..).zip(findings) {
-        let text = serde_json::to_string(finding).map_err(|error| SqlError(error.to_string()))?;
-        sql.exec(
-            "INSERT INTO run_findings (run, round, order_id, n, name, class, finding) VALUES (?1, ?2, ?3, ?4,
-                 (SELECT name FROM run_orders WHERE run = ?1 AND order_id = ?3), ?5, ?6)",
-            &[
-                run.id.as_str().into(),
-                run.round().into(),
-                order_id.into(),
-                n.into(),
-                finding.class.as_str().into(),
-                text.into(),
-            ],
-        )?;
-    }
-    Ok(())
+    findings.iter().try_for_each(|finding| put(sql, run, order_id, finding))
+}
+
+/// Keeps a finding on a document that belongs to no order.
+pub fn add(sql: &dyn Sql, run: &Run, finding: &Finding) -> Result<(), SqlError> {
+    put(sql, run, "", finding)
+}
+
+fn put(sql: &dyn Sql, run: &Run, order_id: &str, finding: &Finding) -> Result<(), SqlError> {
+    let text = serde_json::to_string(finding).map_err(|error| SqlError(error.to_string()))?;
+    sql.exec(
+        "INSERT INTO run_findings (run, round, order_id, n, name, class, finding) VALUES (?1, ?2, ?3,
+             (SELECT coalesce(MAX(n) + 1, 0) FROM run_findings WHERE run = ?1 AND round = ?2 AND order_id = ?3),
+             (SELECT name FROM run_orders WHERE run = ?1 AND order_id = ?3), ?4, ?5)",
+        &[run.id.as_str().into(), run.round().into(), order_id.into(), finding.class.as_str().into(), text.into()],
+    )
+    .map(drop)
 }

@@ -295,8 +295,8 @@ fn put_document(sql: &dyn Sql, run: &Run, one: &Listed) -> Result<(), SqlError> 
     let order_id = owner.map(|(_, order_id)| order_id);
     let text = serde_json::to_string(one).map_err(|error| SqlError(error.to_string()))?;
     sql.exec(
-        "INSERT INTO run_documents (run, kind, ledger_id, number, date, total, listed, order_id)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        "INSERT INTO run_documents (run, kind, ledger_id, number, date, total, shape, listed, order_id)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (run, kind, ledger_id) DO UPDATE SET number = excluded.number, date = excluded.date,
              total = excluded.total, listed = excluded.listed, order_id = coalesce(excluded.order_id, order_id)",
         &[
@@ -306,6 +306,7 @@ fn put_document(sql: &dyn Sql, run: &Run, one: &Listed) -> Result<(), SqlError> 
             one.number.as_str().into(),
             one.date.map(|date| date.to_string()).unwrap_or_default().into(),
             one.total.normalize().to_string().into(),
+            shape(one).into(),
             text.into(),
             order_id.as_deref().into(),
         ],
@@ -328,6 +329,19 @@ fn put_document(sql: &dyn Sql, run: &Run, one: &Listed) -> Result<(), SqlError> 
             .map(drop),
         _ => Ok(()),
     }
+}
+
+/// What a document's number and note look like: whoever wrote both wrote them alike.
+fn shape(one: &Listed) -> String {
+    let mut shape = String::new();
+    for letter in one.number.chars().chain(['|']).chain(one.note.chars()) {
+        match letter.is_ascii_digit() {
+            false => shape.push(letter),
+            true if shape.ends_with('0') => {}
+            true => shape.push('0'),
+        }
+    }
+    shape
 }
 
 /// The numbers in a document's number and note.

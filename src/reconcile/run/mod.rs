@@ -20,11 +20,13 @@ mod report;
 mod schedule;
 mod start;
 mod tables;
+mod view;
 
-pub use report::{FindingView, Found, RunView};
+pub use report::Found;
 pub use schedule::next_at;
 pub use start::{Asked, Refused, approve, cancel, start};
 pub use tables::{Counts, Kind, Phase, Run, Stage};
+pub use view::{FindingView, RunView};
 
 /// Pieces of work in one alarm: each asks at most [`listing::QUESTIONS`] questions.
 const PIECES: usize = 4;

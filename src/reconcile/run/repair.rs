@@ -15,7 +15,8 @@ use crate::reconcile::{Class, Finding, Repair};
 const ORDERS: i64 = 50;
 /// How long the engine is waited for: what it cannot post by then is still missing.
 const PATIENCE: Duration = Duration::hours(24);
-/// How often it is looked at.
+/// How often it is looked at: soon at first, then every minute.
+const SOON: Duration = Duration::seconds(5);
 const AGAIN: Duration = Duration::minutes(1);
 
 /// Hands the next orders to the engine.
@@ -39,6 +40,9 @@ pub fn hand_over(books: &Books<'_>, connection: &Connection, run: &mut Run) -> P
 fn one(books: &Books<'_>, connection: &Connection, run: &Run, order_id: &str) -> Result<(), SqlError> {
     let sql = books.platform.sql;
     let at = OrderRef { connection: connection.id.clone(), order_id: order_id.to_owned() };
+    if run.is_audit() {
+        return take_over(books, connection, run, &at);
+    }
     let rows = sql.exec(
         "SELECT n, finding FROM run_findings WHERE run = ? AND round = 1 AND order_id = ? ORDER BY n",
         &[run.id.as_str().into(), order_id.into()],
@@ -77,6 +81,27 @@ fn one(books: &Books<'_>, connection: &Connection, run: &Run, order_id: &str) ->
     sql.exec(name, &[connection.id.as_str().into(), order_id.into(), run.id.as_str().into()]).map(drop)
 }
 
+/// An order that the other integration never posted is ours from now on, if that was in the plan; all else in its books is
+/// not ours to change.
+fn take_over(books: &Books<'_>, connection: &Connection, run: &Run, at: &OrderRef) -> Result<(), SqlError> {
+    let sql = books.platform.sql;
+    let order_id = at.order_id.as_str();
+    let nothing = "UPDATE run_findings SET repair = 'nothing' WHERE run = ? AND round = 1 AND order_id = ?";
+    sql.exec(nothing, &[run.id.as_str().into(), order_id.into()])?;
+    let planned = sql.exec(
+        "UPDATE run_findings SET repair = 'handed_over' WHERE run = ?1 AND round = 1 AND order_id = ?2
+         AND json_extract(finding, '$.repair') = 'post' AND EXISTS (SELECT 1 FROM run_findings WHERE run = ?3 AND round = 1
+             AND order_id = ?2 AND json_extract(finding, '$.repair') = 'post') RETURNING n",
+        &[run.id.as_str().into(), order_id.into(), run.plan.as_deref().into()],
+    )?;
+    if planned.is_empty() {
+        return Ok(());
+    }
+    books.take_over(at)?;
+    books.want_again(connection, order_id, None)?;
+    put_order(sql, run, order_id, order_id, "", "known", Stage::Compared)
+}
+
 /// The order waits for a person.
 fn held(
     books: &Books<'_>,
@@ -112,9 +137,18 @@ pub fn wait(books: &Books<'_>, run: &mut Run) -> Piece {
     let moving = moving.first().map_or(Ok(0), |row| row.int("n"))?;
     if moving > 0 && now < until {
         run.cursor = "waiting".into();
-        return Err(books.later(AGAIN, &format!("{moving} orders that are being posted")));
+        let waited = now - (until - PATIENCE);
+        let noun = if moving == 1 { "order that is" } else { "orders that are" };
+        return Err(books.later((waited / 2).clamp(SOON, AGAIN), &format!("{moving} {noun} being posted")));
     }
     run.patience_until = None;
+    if run.is_audit() {
+        // What stands now is listed anew: what other orders call for is known.
+        let ready = "UPDATE run_orders SET stage = ?2 WHERE run = ?1";
+        sql.exec(ready, &[run.id.as_str().into(), Stage::Ready.into()])?;
+        run.forget_documents(sql)?;
+        return Ok(Next::Then(Phase::Ledger));
+    }
     let ready = "UPDATE run_orders SET stage = ?2, source = 'known', expectation = NULL WHERE run = ?1";
     sql.exec(ready, &[run.id.as_str().into(), Stage::Ready.into()])?;
     Ok(Next::Then(Phase::Compare))

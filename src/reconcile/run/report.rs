@@ -1,4 +1,4 @@
-//! What a run found: what the findings have in common, what the journal is told, and the whole as data for page and API.
+//! What a run found: what the findings have in common, and what the journal is told.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::journal::{self, DiscrepancyRecord, ReconciliationRecord, Record};
 use crate::platform::time::iso;
 use crate::platform::{Sql, SqlError, transaction};
 use crate::posting::Books;
-use crate::reconcile::diagnosis::{Pattern, Tally};
+use crate::reconcile::diagnosis::{Marks, Pattern, Tally};
 use crate::reconcile::features::Features;
 use crate::reconcile::{Class, Finding};
 
@@ -18,8 +18,6 @@ use crate::reconcile::{Class, Finding};
 const PAGE: i64 = 1_000;
 /// Findings that the journal is told of in a piece of work.
 const RECORDS: i64 = 300;
-/// Findings that are shown.
-const SHOWN: i64 = 1_000;
 /// The alert for a drift that a scheduled run found.
 const ALERT: &str = "drift";
 
@@ -47,7 +45,7 @@ fn counts(sql: &dyn Sql, run: &Run) -> Result<Counts, SqlError> {
     Ok(counts)
 }
 
-/// Counts, and finds what the orders of each class have in common. The orders are read page by page.
+/// Counts, and finds what the orders with differences of each sort have in common. The orders are read page by page.
 pub fn diagnose(books: &Books<'_>, run: &mut Run) -> Piece {
     let sql = books.platform.sql;
     if run.round() > 1 {
@@ -55,38 +53,99 @@ pub fn diagnose(books: &Books<'_>, run: &mut Run) -> Piece {
     }
     let rows = sql.exec("SELECT COUNT(*) AS n FROM run_orders WHERE run = ?", &[run.id.as_str().into()])?;
     run.shopify_count = rows.first().map_or(Ok(0), |row| row.int("n"))?;
-    let mut patterns: Vec<Found> = Vec::new();
-    for class in Class::ALL {
-        let bad = sql.exec(
-            "SELECT order_id, features FROM run_orders WHERE run = ?1 AND order_id IN
-             (SELECT order_id FROM run_findings WHERE run = ?1 AND round = 1 AND class = ?2)",
-            &[run.id.as_str().into(), class.as_str().into()],
-        )?;
-        let bad: BTreeMap<String, Features> = bad
-            .iter()
-            .map(|row| Ok::<_, SqlError>((row.text("order_id")?, features(row.text_or_null("features")?))))
-            .collect::<Result<_, _>>()?;
-        if bad.is_empty() {
-            continue;
-        }
-        let mut tally = Tally::new(bad.values());
-        let mut after = String::new();
-        loop {
-            let page = sql.exec(
-                "SELECT order_id, features FROM run_orders WHERE run = ? AND order_id > ? ORDER BY order_id LIMIT ?",
-                &[run.id.as_str().into(), after.as_str().into(), PAGE.into()],
-            )?;
-            let Some(last) = page.last() else { break };
-            after = last.text("order_id")?;
-            for row in &page {
-                tally.add(&features(row.text_or_null("features")?), bad.contains_key(&row.text("order_id")?));
-            }
-        }
-        patterns.extend(tally.patterns(class.as_str()).into_iter().map(|pattern| Found { class, pattern }));
-    }
+    let mut marks: BTreeMap<Group, Marks> = BTreeMap::new();
+    each_order(sql, run, |features, groups| {
+        groups.iter().for_each(|group| marks.entry(group.clone()).or_default().add(features));
+    })?;
+    let tally = |(group, mut marks): (Group, Marks)| {
+        marks.leave_out(group.implied());
+        (group, marks.tally())
+    };
+    let mut tallies: BTreeMap<Group, Tally> = marks.into_iter().map(tally).collect();
+    each_order(sql, run, |features, groups| {
+        tallies.iter_mut().for_each(|(group, tally)| tally.add(features, groups.contains(group)));
+    })?;
+    let of = |(group, tally): (&Group, &Tally)| -> Vec<Found> {
+        let patterns = tally.patterns(&group.in_words()).into_iter();
+        patterns.map(|pattern| Found { class: group.class, pattern }).collect()
+    };
+    let patterns: Vec<Found> = tallies.iter().flat_map(of).collect();
     let text = serde_json::to_string(&patterns).map_err(|error| SqlError(error.to_string()))?;
     sql.exec("UPDATE runs SET patterns = ? WHERE id = ?", &[text.into(), run.id.as_str().into()])?;
     Ok(Next::Then(Phase::Publish))
+}
+
+/// Differences of one sort: a class, and of which value or which kind of document.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Group {
+    class: Class,
+    /// `sale`, `payment`, `credit` …, or the field that is wrong; empty for all of the class.
+    what: String,
+}
+
+impl Group {
+    /// Of the classes, keys and fields that SQL found on one order. An order that is missing as a whole is that, and its
+    /// payments say nothing more.
+    fn all(found: &str) -> Vec<Self> {
+        let read = |text: &str| {
+            let mut parts = text.split('/');
+            let name = parts.next()?;
+            let class = Class::ALL.into_iter().find(|one| one.as_str() == name)?;
+            let (key, field) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+            let key = key.split(':').next().unwrap_or_default();
+            let what = match class {
+                Class::Missing if !matches!(key, "sale" | "") => key,
+                Class::Wrong | Class::Stale => field,
+                _ => "",
+            };
+            Some(Group { class, what: what.to_owned() })
+        };
+        let mut groups: Vec<Self> = found.split('\n').filter_map(read).collect();
+        groups.sort();
+        groups.dedup();
+        let whole = groups.iter().any(|one| one.class == Class::Missing && one.what.is_empty());
+        groups.retain(|one| !(whole && one.class == Class::Missing && !one.what.is_empty()));
+        groups
+    }
+
+    /// What all of them have in common anyway.
+    fn implied(&self) -> &'static [&'static str] {
+        match (self.class, self.what.as_str()) {
+            (Class::Missing, "credit" | "refund") => &["refunded", "partly_refunded", "cancelled"],
+            (Class::Wrong | Class::Stale, "status") => &["cancelled", "refunded"],
+            _ => &[],
+        }
+    }
+
+    /// `missing orders`, `orders with a wrong text`.
+    fn in_words(&self) -> String {
+        let class = self.class.as_str();
+        match self.what.as_str() {
+            "" => format!("{class} orders"),
+            "credit" | "refund" => format!("orders with a {class} refund"),
+            what => format!("orders with a {class} {what}"),
+        }
+    }
+}
+
+/// Every order of the run, page by page, with the sorts of differences that it has.
+fn each_order(sql: &dyn Sql, run: &Run, mut see: impl FnMut(&Features, &[Group])) -> Result<(), SqlError> {
+    let mut after = String::new();
+    loop {
+        let page = sql.exec(
+            "SELECT order_id, features, (SELECT group_concat(class || '/' || coalesce(json_extract(finding, '$.document_key'), '')
+                     || '/' || coalesce(json_extract(finding, '$.field'), ''), char(10))
+                 FROM run_findings f WHERE f.run = ?1 AND f.round = 1 AND f.order_id = o.order_id) AS found
+             FROM run_orders o WHERE run = ?1 AND order_id > ?2 ORDER BY order_id LIMIT ?3",
+            &[run.id.as_str().into(), after.as_str().into(), PAGE.into()],
+        )?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.text("order_id")?;
+        for row in &page {
+            let groups = row.text_or_null("found")?.map(|found| Group::all(&found)).unwrap_or_default();
+            see(&features(row.text_or_null("features")?), &groups);
+        }
+    }
 }
 
 /// What the orders of one class have in common.
@@ -128,7 +187,7 @@ pub fn publish(books: &Books<'_>, run: &mut Run) -> Piece {
     } else {
         run.after = Some(found)
     }
-    let wants_repair = round == 1 && run.repair && run.kind != Kind::Audit && found.drift() > 0;
+    let wants_repair = round == 1 && run.repair && found.drift() > 0;
     transaction(sql, |sql| {
         if round == 1 {
             schedule::ended(books, run)?;
@@ -194,109 +253,4 @@ fn reconciliation(books: &Books<'_>, run: &Run, ended: bool) -> Record {
         repaired,
         drift_after: run.after.map(|after| after.drift()),
     })
-}
-
-/// A run, as page and API show it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct RunView {
-    pub id: String,
-    pub connection: String,
-    pub kind: String,
-    pub from: String,
-    pub to: String,
-    pub repair: bool,
-    pub sample: Option<i64>,
-    /// `running`, `waiting`, `done`, `cancelled`.
-    pub state: String,
-    /// What is going on, or what is waited for.
-    pub doing: String,
-    pub started_at: String,
-    pub finished_at: Option<String>,
-    /// Orders listed, fetched or to be fetched, and compared so far.
-    pub orders: i64,
-    pub compared: i64,
-    pub documents: i64,
-    pub before: Option<Counts>,
-    pub after: Option<Counts>,
-    /// True if its plan waits for a person.
-    pub may_be_approved: bool,
-    pub patterns: Vec<Found>,
-    /// The first thousand, by order.
-    pub findings: Vec<FindingView>,
-}
-
-/// A finding with its order.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct FindingView {
-    pub order_id: String,
-    pub name: String,
-    #[serde(flatten)]
-    pub finding: Finding,
-    /// What was done about it: `handed_over`, `held`, `nothing`.
-    pub done: Option<String>,
-}
-
-impl RunView {
-    /// A run, with its findings if `whole`.
-    pub fn of(books: &Books<'_>, run: &Run, whole: bool) -> Result<Self, SqlError> {
-        let sql = books.platform.sql;
-        let count = |statement: &str| -> Result<i64, SqlError> {
-            sql.exec(statement, &[run.id.as_str().into()])?.first().map_or(Ok(0), |row| row.int("n"))
-        };
-        let listed = count("SELECT COUNT(*) AS n FROM run_orders WHERE run = ?")?;
-        let documents = count("SELECT COUNT(*) AS n FROM run_documents WHERE run = ?")?;
-        let cancelled = run.finished_at.is_some() && run.before.is_none();
-        let patterns = sql.exec("SELECT patterns FROM runs WHERE id = ?", &[run.id.as_str().into()])?;
-        let patterns = patterns.first().map(|row| row.text("patterns")).transpose()?.unwrap_or_default();
-        let findings = if whole { findings(sql, run)? } else { Vec::new() };
-        let drift = run.before.map_or(0, |counts| counts.drift());
-        Ok(Self {
-            id: run.id.clone(),
-            connection: run.connection.clone(),
-            kind: run.kind.as_str().to_owned(),
-            from: iso(run.from),
-            to: iso(run.to),
-            repair: run.repair,
-            sample: run.sample,
-            state: match () {
-                () if cancelled => "cancelled",
-                () if run.finished_at.is_some() => "done",
-                () if run.waits_for.is_some() => "waiting",
-                () => "running",
-            }
-            .to_owned(),
-            doing: run.waits_for.clone().unwrap_or_else(|| run.phase.in_words().to_owned()),
-            started_at: iso(run.started_at),
-            finished_at: run.finished_at.map(iso),
-            orders: if listed > 0 && run.round() == 1 { listed } else { run.shopify_count },
-            compared: count("SELECT COUNT(*) AS n FROM run_orders WHERE run = ? AND stage = 4")?,
-            documents: documents.max(run.ledger_count),
-            before: run.before,
-            after: run.after,
-            may_be_approved: run.phase == Phase::Done && !run.repair && run.kind != Kind::Audit && drift > 0,
-            patterns: serde_json::from_str(&patterns).unwrap_or_default(),
-            findings,
-        })
-    }
-}
-
-fn findings(sql: &dyn Sql, run: &Run) -> Result<Vec<FindingView>, SqlError> {
-    let rows = sql.exec(
-        "SELECT order_id, coalesce(name, order_id) AS name, finding, repair FROM run_findings
-         WHERE run = ? AND round = 1 ORDER BY order_id, n LIMIT ?",
-        &[run.id.as_str().into(), SHOWN.into()],
-    )?;
-    let mut found = Vec::new();
-    for row in &rows {
-        let Ok(finding) = serde_json::from_str(&row.text("finding")?) else { continue };
-        found.push(FindingView {
-            order_id: row.text("order_id")?,
-            name: row.text("name")?,
-            finding,
-            done: row.text_or_null("repair")?,
-        });
-    }
-    Ok(found)
 }

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::start::{LIGHT_WINDOW, REGULAR_WINDOW, Refused, begin};
+use super::start::{LIGHT_WINDOW, REGULAR_WINDOW, Refused, Wish, begin};
 use super::tables::{Kind, Run};
 use crate::config::{Connection, Reconcile};
 use crate::platform::SqlError;
@@ -99,7 +99,7 @@ fn try_to_begin(
     window: (DateTime<Utc>, DateTime<Utc>),
     repair: bool,
 ) -> Result<bool, SqlError> {
-    match begin(books, connection, kind, window, repair, None) {
+    match begin(books, connection, Wish { kind, window, repair, sample: None, plan: None }) {
         Ok(_) => Ok(true),
         Err(Refused::Sql(error)) => Err(error),
         Err(Refused::Asked(_) | Refused::Busy(_)) => Ok(false),

@@ -81,20 +81,28 @@ pub async fn start(books: &Books<'_>, asked: &Asked) -> Result<String, Refused> 
         return Err(Refused::Asked(format!("`connection`: there is none called `{}`", asked.connection)));
     };
     let kind = if asked.audit { Kind::Audit } else { Kind::Asked };
-    let id = begin(books, connection, kind, (from, to), asked.repair, asked.sample)?;
+    let wish = Wish { kind, window: (from, to), repair: asked.repair, sample: asked.sample, plan: None };
+    let id = begin(books, connection, wish)?;
     books.wake_beside(books.platform.clock.now()).await?;
     Ok(id)
 }
 
+/// What a run is to do.
+pub struct Wish {
+    /// What makes it begin.
+    pub kind: Kind,
+    /// Its window.
+    pub window: (DateTime<Utc>, DateTime<Utc>),
+    /// True if what can be repaired is to be.
+    pub repair: bool,
+    /// Only the newest so many orders.
+    pub sample: Option<i64>,
+    /// The audit whose plan was approved.
+    pub plan: Option<String>,
+}
+
 /// Begins a run.
-pub fn begin(
-    books: &Books<'_>,
-    connection: &Connection,
-    kind: Kind,
-    (from, to): (DateTime<Utc>, DateTime<Utc>),
-    repair: bool,
-    sample: Option<i64>,
-) -> Result<String, Refused> {
+pub fn begin(books: &Books<'_>, connection: &Connection, wish: Wish) -> Result<String, Refused> {
     let sql = books.platform.sql;
     let now = books.platform.clock.now();
     let company = connection.settings.as_ref().map(|settings| settings.company.is_empty());
@@ -110,11 +118,12 @@ pub fn begin(
     let run = Run {
         id: format!("{}.{}", connection.id, now.format("%Y%m%dT%H%M%S%3f")),
         connection: connection.id.clone(),
-        kind,
-        from,
-        to,
-        repair,
-        sample,
+        kind: wish.kind,
+        from: wish.window.0,
+        to: wish.window.1,
+        repair: wish.repair,
+        sample: wish.sample,
+        plan: wish.plan,
         phase: Phase::Shop,
         cursor: String::new(),
         due_at: Some(now),
@@ -132,14 +141,24 @@ pub fn begin(
     Ok(run.id)
 }
 
-/// A person approves the plan of a run that has ended. False if there is nothing to approve.
-pub async fn approve(books: &Books<'_>, id: &str) -> Result<bool, SqlError> {
+/// A person approves the plan of a run that has ended. Returns the id of the run that carries it out: of an audit that is
+/// another one, for the books may have changed since.
+pub async fn approve(books: &Books<'_>, id: &str) -> Result<String, Refused> {
     let sql = books.platform.sql;
     let now = books.platform.clock.now();
-    let Some(mut run) = Run::load(sql, id)? else { return Ok(false) };
+    let nothing = || Refused::Busy("its plan is not waiting for approval".into());
+    let mut run = Run::load(sql, id)?.ok_or_else(nothing)?;
+    if run.may_be_taken_over(sql)? {
+        let connection = books.connections.iter().find(|one| one.id == run.connection).ok_or_else(nothing)?;
+        let (window, plan) = ((run.from, run.to), Some(run.id));
+        let wish = Wish { kind: Kind::Audit, window, repair: true, sample: run.sample, plan };
+        let id = begin(books, connection, wish)?;
+        books.wake_beside(now).await?;
+        return Ok(id);
+    }
     let waits = run.phase == Phase::Done && run.after.is_none() && run.before.is_some_and(|counts| counts.drift() > 0);
-    if !waits || run.kind == Kind::Audit || run.repair {
-        return Ok(false);
+    if !waits || run.is_audit() || run.repair {
+        return Err(nothing());
     }
     run.repair = true;
     run.phase = Phase::Repair;
@@ -148,7 +167,7 @@ pub async fn approve(books: &Books<'_>, id: &str) -> Result<bool, SqlError> {
     run.finished_at = None;
     transaction(sql, |sql| run.store(sql))?;
     books.wake_beside(now).await?;
-    Ok(true)
+    Ok(run.id)
 }
 
 /// Stops a run. False if it is not under way.

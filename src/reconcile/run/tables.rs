@@ -9,13 +9,13 @@ use crate::platform::{Row, Sql, SqlError, Value};
 
 const TABLES: &[&str] = &[
     // `phase` says what is done next, `cursor` how far that is; `due_at` when it goes on, empty once the run has ended;
-    // `marks` counts pieces of work that began and did not end.
+    // `marks` counts pieces of work that began and did not end; `plan` names the audit whose plan was approved.
     "CREATE TABLE IF NOT EXISTS runs (
         id TEXT PRIMARY KEY, connection TEXT NOT NULL, kind TEXT NOT NULL, from_at TEXT NOT NULL, to_at TEXT NOT NULL,
         repair INTEGER NOT NULL, sample INTEGER, phase TEXT NOT NULL, cursor TEXT NOT NULL DEFAULT '', due_at TEXT,
         marks INTEGER NOT NULL DEFAULT 0,
         waits_for TEXT, patience_until TEXT, started_at TEXT NOT NULL, finished_at TEXT, shopify_count INTEGER NOT NULL DEFAULT 0,
-        ledger_count INTEGER NOT NULL DEFAULT 0, before TEXT, after TEXT, patterns TEXT NOT NULL DEFAULT '[]')",
+        ledger_count INTEGER NOT NULL DEFAULT 0, before TEXT, after TEXT, patterns TEXT NOT NULL DEFAULT '[]', plan TEXT)",
     "CREATE INDEX IF NOT EXISTS runs_by_due ON runs (due_at) WHERE due_at IS NOT NULL",
     // The orders of a run. `stage`: see [`Stage`]. `source`: `known` if the engine's own state says what it calls for,
     // `fetched` if Shopify was asked.
@@ -23,13 +23,15 @@ const TABLES: &[&str] = &[
         run TEXT NOT NULL, order_id TEXT NOT NULL, name TEXT NOT NULL, made_at TEXT NOT NULL, source TEXT NOT NULL,
         stage INTEGER NOT NULL, expectation TEXT, features TEXT, PRIMARY KEY (run, order_id))",
     "CREATE INDEX IF NOT EXISTS run_orders_by_stage ON run_orders (run, stage, order_id)",
-    // What the ledger listed; `order_id` is the order that it was found to belong to.
+    // What the ledger listed; `order_id` is the order that it was found to belong to, empty if it belongs to none; `shape`
+    // is what its number and note look like.
     "CREATE TABLE IF NOT EXISTS run_documents (
         run TEXT NOT NULL, kind TEXT NOT NULL, ledger_id TEXT NOT NULL, number TEXT NOT NULL, date TEXT NOT NULL,
-        total TEXT NOT NULL, listed TEXT NOT NULL, order_id TEXT, PRIMARY KEY (run, kind, ledger_id))",
+        total TEXT NOT NULL, shape TEXT NOT NULL, listed TEXT NOT NULL, order_id TEXT, PRIMARY KEY (run, kind, ledger_id))",
     "CREATE INDEX IF NOT EXISTS run_documents_by_number ON run_documents (run, number)",
     "CREATE INDEX IF NOT EXISTS run_documents_by_order ON run_documents (run, order_id)",
-    "CREATE INDEX IF NOT EXISTS run_documents_by_total ON run_documents (run, total, date) WHERE order_id IS NULL",
+    "CREATE INDEX IF NOT EXISTS run_documents_by_total ON run_documents (run, total, date)",
+    "CREATE INDEX IF NOT EXISTS run_documents_by_shape ON run_documents (run, shape, order_id)",
     // The numbers in the text of a document: one of them may be an order's id, or its name.
     "CREATE TABLE IF NOT EXISTS run_words (
         run TEXT NOT NULL, word TEXT NOT NULL, kind TEXT NOT NULL, ledger_id TEXT NOT NULL,
@@ -224,6 +226,8 @@ pub struct Run {
     pub before: Option<Counts>,
     /// After it.
     pub after: Option<Counts>,
+    /// The audit whose plan was approved: only what it found missing is posted.
+    pub plan: Option<String>,
 }
 
 /// Findings by class.
@@ -278,12 +282,13 @@ fn read(row: &Row) -> Result<Run, SqlError> {
         ledger_count: row.int("ledger_count")?,
         before: json(row.text_or_null("before")?),
         after: json(row.text_or_null("after")?),
+        plan: row.text_or_null("plan")?,
     })
 }
 
 const COLUMNS: &str =
     "id, connection, kind, from_at, to_at, repair, CAST(sample AS TEXT) AS sample, phase, cursor, due_at, marks,
-    waits_for, patience_until, started_at, finished_at, shopify_count, ledger_count, before, after";
+    waits_for, patience_until, started_at, finished_at, shopify_count, ledger_count, before, after, plan";
 
 impl Run {
     /// The run of that id.
@@ -316,8 +321,8 @@ impl Run {
     /// Writes down a new one.
     pub fn insert(&self, sql: &dyn Sql) -> Result<(), SqlError> {
         sql.exec(
-            "INSERT INTO runs (id, connection, kind, from_at, to_at, repair, sample, phase, due_at, started_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO runs (id, connection, kind, from_at, to_at, repair, sample, phase, due_at, started_at, plan)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             &[
                 self.id.as_str().into(),
                 self.connection.as_str().into(),
@@ -329,6 +334,7 @@ impl Run {
                 self.phase.as_str().into(),
                 self.due_at.map(iso).into(),
                 iso(self.started_at).into(),
+                self.plan.as_deref().into(),
             ],
         )
         .map(drop)
@@ -374,9 +380,30 @@ impl Run {
 
     /// Forgets what was listed; the findings stay.
     pub fn forget_lists(&self, sql: &dyn Sql) -> Result<(), SqlError> {
-        for table in ["run_orders", "run_documents", "run_words", "run_lookups"] {
+        sql.exec("DELETE FROM run_orders WHERE run = ?", &[self.id.as_str().into()])?;
+        self.forget_documents(sql)
+    }
+
+    /// Forgets what the ledger listed.
+    pub fn forget_documents(&self, sql: &dyn Sql) -> Result<(), SqlError> {
+        for table in ["run_documents", "run_words", "run_lookups"] {
             sql.exec(&format!("DELETE FROM {table} WHERE run = ?"), &[self.id.as_str().into()])?;
         }
         Ok(())
+    }
+
+    /// True if this is of books that somebody else filled.
+    pub fn is_audit(&self) -> bool {
+        self.kind == Kind::Audit
+    }
+
+    /// True if what this audit found missing can be posted: nobody approved it yet.
+    pub fn may_be_taken_over(&self, sql: &dyn Sql) -> Result<bool, SqlError> {
+        let rows = sql.exec(
+            "SELECT 1 AS found FROM run_findings WHERE run = ?1 AND round = 1 AND json_extract(finding, '$.repair') = 'post'
+             AND NOT EXISTS (SELECT 1 FROM runs WHERE plan = ?1) LIMIT 1",
+            &[self.id.as_str().into()],
+        )?;
+        Ok(self.is_audit() && self.phase == Phase::Done && self.plan.is_none() && !rows.is_empty())
     }
 }

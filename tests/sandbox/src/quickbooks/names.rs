@@ -129,8 +129,8 @@ impl Company {
         self.plant(Kind::Invoice, id, entity);
     }
 
-    /// A sale that another integration posted: kind (`Invoice`, `SalesReceipt`), number, currency, total, what is open of
-    /// it, and whether it was voided. Its customer is that integration's own.
+    /// A document that another integration posted: kind (`Invoice`, `SalesReceipt`, `CreditMemo` …), number, currency, total,
+    /// what is open of it, whether it was voided, and its lines (`text`, `amount`). Its customer is that integration's own.
     pub fn plant_sale(&mut self, sale: &Value) -> bool {
         let Some(kind) = Kind::by_name(json::text(sale, "kind")) else { return false };
         let currency = match json::text(sale, "currency") {
@@ -156,7 +156,8 @@ impl Company {
             "DocNumber": json::text(sale, "number"), "TxnDate": or("date", "2025-12-15"), "CurrencyRef": reference,
             "CustomerRef": { "value": customer.to_string(), "name": name }, "TotalAmt": amount("total"),
             "Balance": if kind == Kind::Invoice { amount(open) } else { json!(0) }, "ExchangeRate": 1,
-            "PrivateNote": if is_void { "Voided".into() } else { or("note", "from the earlier integration") }, "Line": [], "LinkedTxn": [],
+            "PrivateNote": if is_void { "Voided".into() } else { or("note", "from the earlier integration") }, "LinkedTxn": [],
+            "Line": planted_lines(sale),
         });
         self.plant(kind, id, entity);
         true
@@ -173,4 +174,17 @@ impl Company {
         entity["MetaData"] = json!({ "CreateTime": time, "LastUpdatedTime": time });
         self.put(kind, id, entity);
     }
+}
+
+fn planted_lines(sale: &Value) -> Value {
+    let line = |(at, one): (usize, &Value)| {
+        let amount = json::short_money(json::lenient_decimal(&one["amount"]).unwrap_or_default());
+        json!({
+            "Id": (at + 1).to_string(), "LineNum": at + 1, "Description": one["text"], "Amount": amount,
+            "DetailType": "SalesItemLineDetail",
+            "SalesItemLineDetail": { "ItemRef": { "value": "1", "name": "Sales" }, "Qty": 1, "UnitPrice": amount,
+                "TaxCodeRef": { "value": "NON" } },
+        })
+    };
+    json::list(sale, "lines").iter().enumerate().map(line).collect()
 }

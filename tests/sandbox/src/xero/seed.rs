@@ -117,8 +117,8 @@ impl Company {
         self.invoices.put(&id, row);
     }
 
-    /// A sale that another integration posted: number, reference, currency, total, what is open of it, and its status. Its
-    /// contact is that integration's own.
+    /// A sale that another integration posted: number, reference, currency, total, what is open of it, its status, and its
+    /// lines (`text`, `amount`); a credit note where `kind` says so. Its contact is that integration's own.
     pub fn plant_sale(&mut self, sale: &Value) -> bool {
         let text = |key: &str, default: &str| match json::text(sale, key) {
             "" => default.to_owned(),
@@ -142,10 +142,20 @@ impl Company {
             "Reference": json::text(sale, "reference"), "Status": text("status", usual), "Contact": row,
             "Date": format!("/Date({millis}+0000)/"), "DateString": format!("{date}T00:00:00"),
             "CurrencyCode": text("currency", &self.base.clone()), "CurrencyRate": 1, "Total": json::money(total),
-            "TotalTax": 0, "AmountDue": json::money(open), "AmountPaid": json::money(total - open), "LineItems": [],
+            "TotalTax": 0, "AmountDue": json::money(open), "AmountPaid": json::money(total - open), "LineItems": planted_lines(sale),
             "Payments": if total == open { json!([]) } else { paid }, "CreditNotes": [],
             "UpdatedDateUTC": "/Date(1765756800000+0000)/",
         });
+        if json::text(sale, "kind") == "CreditMemo" {
+            let mut credit = row;
+            credit["Type"] = json!("ACCRECCREDIT");
+            credit["CreditNoteID"] = json!(id);
+            credit["CreditNoteNumber"] = credit["InvoiceNumber"].take();
+            credit["RemainingCredit"] = credit["AmountDue"].take();
+            credit["Allocations"] = json!([]);
+            self.credit_notes.put(&id, credit);
+            return true;
+        }
         self.invoices.put(&id, row);
         true
     }
@@ -173,4 +183,15 @@ impl Company {
     pub fn unsubscribe(&mut self, code: &str) {
         self.currencies.retain(|known| known != code);
     }
+}
+
+fn planted_lines(sale: &Value) -> Value {
+    let line = |(at, one): (usize, &Value)| {
+        let amount = json::money(json::lenient_decimal(&one["amount"]).unwrap_or_default());
+        json!({
+            "LineItemID": format!("00000000-0000-4000-a000-{at:012}"), "Description": one["text"], "Quantity": 1,
+            "UnitAmount": amount, "LineAmount": amount, "TaxType": "NONE", "TaxAmount": 0, "AccountCode": "200",
+        })
+    };
+    json::list(sale, "lines").iter().enumerate().map(line).collect()
 }

@@ -1,0 +1,211 @@
+//! A run as data for page and API, and as the report that is read in a terminal.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Phase;
+use super::report::Found;
+use super::tables::{Counts, Run};
+use crate::platform::time::iso;
+use crate::platform::{Sql, SqlError};
+use crate::posting::Books;
+use crate::reconcile::{Class, Finding, OrderFindings, Repair, Report};
+
+/// Findings that are shown.
+const SHOWN: i64 = 1_000;
+
+/// A run, as page and API show it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct RunView {
+    pub id: String,
+    pub connection: String,
+    pub kind: String,
+    pub from: String,
+    pub to: String,
+    pub repair: bool,
+    pub sample: Option<i64>,
+    /// What the ledger is called.
+    pub ledger: String,
+    /// `running`, `waiting`, `done`, `cancelled`.
+    pub state: String,
+    /// What is going on, or what is waited for.
+    pub doing: String,
+    pub started_at: String,
+    pub finished_at: Option<String>,
+    /// Orders listed, fetched or to be fetched, and compared so far.
+    pub orders: i64,
+    pub compared: i64,
+    pub documents: i64,
+    pub before: Option<Counts>,
+    pub after: Option<Counts>,
+    /// True if its plan waits for a person.
+    pub may_be_approved: bool,
+    /// The audit whose plan this run carries out.
+    pub plan_of: Option<String>,
+    /// How many differences each repair would settle.
+    pub plan: BTreeMap<Repair, i64>,
+    pub patterns: Vec<Found>,
+    /// Orders with differences, of which all or the first are shown.
+    pub orders_that_differ: i64,
+    /// The first thousand, by order.
+    pub findings: Vec<FindingView>,
+}
+
+/// A finding with its order.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct FindingView {
+    pub order_id: String,
+    pub name: String,
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// What a person does about it in the ledger.
+    pub remedy: Option<String>,
+    /// What was done about it: `handed_over`, `held`, `nothing`.
+    pub done: Option<String>,
+}
+
+impl RunView {
+    /// A run, with its findings if `whole`.
+    pub fn of(books: &Books<'_>, run: &Run, whole: bool) -> Result<Self, SqlError> {
+        let sql = books.platform.sql;
+        let count = |statement: &str| -> Result<i64, SqlError> {
+            sql.exec(statement, &[run.id.as_str().into()])?.first().map_or(Ok(0), |row| row.int("n"))
+        };
+        let listed = count("SELECT COUNT(*) AS n FROM run_orders WHERE run = ?")?;
+        let documents = count("SELECT COUNT(*) AS n FROM run_documents WHERE run = ?")?;
+        let cancelled = run.finished_at.is_some() && run.before.is_none();
+        let patterns = sql.exec("SELECT patterns FROM runs WHERE id = ?", &[run.id.as_str().into()])?;
+        let patterns = patterns.first().map(|row| row.text("patterns")).transpose()?.unwrap_or_default();
+        let settings = books.connections.iter().find(|one| one.id == run.connection).map(|one| &one.settings);
+        let ledger =
+            settings.and_then(|settings| settings.as_ref().ok()).map_or("the ledger", |one| one.ledger.title());
+        let findings = if whole { findings(sql, run, ledger)? } else { Vec::new() };
+        let differ = "SELECT COUNT(DISTINCT order_id) AS n FROM run_findings WHERE run = ? AND round = 1";
+        let drift = run.before.map_or(0, |counts| counts.drift());
+        Ok(Self {
+            id: run.id.clone(),
+            connection: run.connection.clone(),
+            kind: run.kind.as_str().to_owned(),
+            from: iso(run.from),
+            to: iso(run.to),
+            repair: run.repair,
+            sample: run.sample,
+            ledger: ledger.to_owned(),
+            state: match () {
+                () if cancelled => "cancelled",
+                () if run.finished_at.is_some() => "done",
+                () if run.waits_for.is_some() => "waiting",
+                () => "running",
+            }
+            .to_owned(),
+            doing: run.waits_for.clone().unwrap_or_else(|| run.phase.in_words().to_owned()),
+            started_at: iso(run.started_at),
+            finished_at: run.finished_at.map(iso),
+            orders: if listed > 0 && run.round() == 1 { listed } else { run.shopify_count },
+            compared: count("SELECT COUNT(*) AS n FROM run_orders WHERE run = ? AND stage = 4")?,
+            documents: documents.max(run.ledger_count),
+            before: run.before,
+            after: run.after,
+            may_be_approved: match run.is_audit() {
+                true => run.may_be_taken_over(sql)?,
+                false => run.phase == Phase::Done && !run.repair && drift > 0,
+            },
+            plan_of: run.plan.clone(),
+            plan: if whole { plan(sql, run)? } else { BTreeMap::new() },
+            patterns: serde_json::from_str(&patterns).unwrap_or_default(),
+            orders_that_differ: if whole { count(differ)? } else { 0 },
+            findings,
+        })
+    }
+}
+
+fn findings(sql: &dyn Sql, run: &Run, ledger: &str) -> Result<Vec<FindingView>, SqlError> {
+    let rows = sql.exec(
+        "SELECT order_id, coalesce(name, order_id) AS name, finding, repair FROM run_findings
+         WHERE run = ? AND round = 1 ORDER BY order_id = '', order_id, n LIMIT ?",
+        &[run.id.as_str().into(), SHOWN.into()],
+    )?;
+    let mut found = Vec::new();
+    for row in &rows {
+        let Ok(finding) = serde_json::from_str::<Finding>(&row.text("finding")?) else { continue };
+        found.push(FindingView {
+            remedy: finding.remedy(ledger).filter(|_| run.is_audit()),
+            order_id: row.text("order_id")?,
+            name: row.text("name")?,
+            finding,
+            done: row.text_or_null("repair")?,
+        });
+    }
+    Ok(found)
+}
+
+/// How many differences each repair would settle.
+fn plan(sql: &dyn Sql, run: &Run) -> Result<BTreeMap<Repair, i64>, SqlError> {
+    let rows = sql.exec(
+        "SELECT json_extract(finding, '$.repair') AS name, COUNT(*) AS n FROM run_findings WHERE run = ? AND round = 1
+         GROUP BY 1",
+        &[run.id.as_str().into()],
+    )?;
+    let mut plan = BTreeMap::new();
+    for row in &rows {
+        let name = row.text("name")?;
+        if let Some(repair) = Repair::ALL.into_iter().find(|one| one.as_str() == name) {
+            plan.insert(repair, row.int("n")?);
+        }
+    }
+    Ok(plan)
+}
+
+impl RunView {
+    /// True if another integration's books were audited.
+    pub fn is_audit(&self) -> bool {
+        self.kind == "audit"
+    }
+
+    /// What it found, to be read.
+    pub fn report(&self) -> Report {
+        let mut orders: Vec<OrderFindings> = Vec::new();
+        for one in &self.findings {
+            let finding = one.finding.clone();
+            match orders.last_mut().filter(|order| order.order_id == one.order_id) {
+                Some(order) => order.findings.push(finding),
+                None => orders.push(OrderFindings {
+                    order_id: one.order_id.clone(),
+                    name: one.name.clone(),
+                    findings: vec![finding],
+                }),
+            }
+        }
+        let before = self.before.unwrap_or_default();
+        let count = |class: Class| match class {
+            Class::Missing => before.missing,
+            Class::Wrong => before.wrong,
+            Class::Stale => before.stale,
+            Class::Duplicate => before.duplicate,
+            Class::Unexpected => before.unexpected,
+        };
+        let whole = |count: i64| u64::try_from(count).unwrap_or_default();
+        let day = |at: &str| at.get(..10).unwrap_or(at).to_owned();
+        Report {
+            id: self.id.clone(),
+            connection: self.connection.clone(),
+            ledger: self.ledger.clone(),
+            from: day(&self.from),
+            to: day(&self.to),
+            audit: self.is_audit(),
+            unfinished: (self.state != "done").then(|| self.doing.clone()),
+            shopify_count: whole(self.orders),
+            ledger_count: whole(self.documents),
+            counts: Class::ALL.into_iter().map(|class| (class, whole(count(class)))).collect(),
+            more_orders: whole(self.orders_that_differ).saturating_sub(orders.len() as u64),
+            orders,
+            patterns: self.patterns.iter().map(|found| found.pattern.clone()).collect(),
+            plan: self.plan.iter().map(|(repair, count)| (*repair, whole(*count))).collect(),
+            drift_before: whole(before.drift()),
+            drift_after: self.after.map(|after| whole(after.drift())),
+        }
+    }
+}
