@@ -117,8 +117,12 @@ fn refuse_contradictions(all: &mut [Connection], variables: &Variables) {
 
 fn contradiction(one: &Connection, other: &Connection) -> Option<ConfigError> {
     let (Ok(mine), Ok(theirs)) = (&one.settings, &other.settings) else { return None };
-    if one.id == other.id {
+    if std::ptr::eq(one, other) {
         return None;
+    }
+    if one.id == other.id {
+        let name = format!("{CONNECTION_PREFIX}{}", one.id.to_ascii_uppercase());
+        return Some(ConfigError::new(name, "two variables give this connection, told apart by case only; keep one"));
     }
     let problem = |key: &str, text: String| {
         Some(ConfigError::new(format!("{CONNECTION_PREFIX}{}.{key}", one.id.to_ascii_uppercase()), text))
@@ -278,6 +282,15 @@ mod tests {
         for (mine, theirs) in [("S-", "T-"), ("S1-", "S2-"), ("AS-", "S-")] {
             assert_eq!(refused(mine, theirs, true), 0, "{mine} {theirs}");
         }
+    }
+
+    #[test]
+    fn two_variables_that_give_one_connection_are_refused() {
+        let variables = BTreeMap::from([("CONNECTION_MAIN".into(), example()), ("CONNECTION_Main".into(), example())]);
+        let all = connections(&variables);
+        let said: Vec<String> =
+            all.iter().filter_map(|one| one.settings.as_ref().err()).map(|all| all[0].to_string()).collect();
+        assert!(said.len() == 2 && said.iter().all(|text| text.contains("case only")), "{said:?}");
     }
 
     #[test]

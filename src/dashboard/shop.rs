@@ -22,6 +22,7 @@ pub fn shopify(shop: &ShopStatus, now: DateTime<Utc>) -> Vec<Fact> {
         },
     ));
     match &shop.subscriptions {
+        None if shop.makes_subscriptions => facts.push(plain("Webhook subscriptions", "not looked at yet")),
         None => facts.push(plain("Webhook subscriptions", "made by the app’s own configuration")),
         Some(check) => {
             facts.push(instant("Webhook subscriptions checked", &check.checked_at));

@@ -1,6 +1,7 @@
 //! `LedgerQueue`: the durable object of one set of books. It opens them on its own database and passes on what it is asked;
 //! every decision is made in `posting/`. Objects of the same class, one for each ledger company, know which books hold it.
 
+use chrono::Timelike;
 use worker::{DurableObject, Env, Headers, Method, Request, RequestInit, Response, Result, State, durable_object};
 
 use super::alarm::ObjectAlarm;
@@ -11,9 +12,9 @@ use super::journal::D1Journal;
 use super::sql::ObjectSql;
 use super::variables;
 use crate::config::{self, Connection, Variables, variable};
-use crate::journal::waiting_labels;
+use crate::journal::{every_label, waiting_labels};
 use crate::platform::cipher::{NoCipher, TokenCipher};
-use crate::platform::{Cipher, Claim, Platform, Pulse, SqlError};
+use crate::platform::{Cipher, Claim, Clock, Platform, Pulse, SqlError};
 use crate::posting::{Answer, Answered, Books, Incoming, OrderRef, Received, claims};
 use crate::reconcile::run;
 use crate::shopify::Delivery;
@@ -288,9 +289,17 @@ pub async fn all_books(env: &Env, variables: &Variables) -> Vec<String> {
     all
 }
 
-/// Wakes every set of books.
+/// Wakes every set of books; once a day those too that the settings do not know any more and in which nothing waits: what
+/// they keep of people is kept no longer than it may be.
 pub async fn poke_all(env: &Env) {
-    for books in all_books(env, &variables::read(env)).await {
+    let mut all = all_books(env, &variables::read(env)).await;
+    let now = RuntimeClock.now();
+    if now.hour() == 3 && now.minute() < 5 {
+        all.extend(every_label(&D1Journal::new(env)).await.unwrap_or_default());
+        all.sort();
+        all.dedup();
+    }
+    for books in all {
         let question = Question { books: &books, connection: "", order: "", path: "/poke" };
         // One object that cannot be reached must not keep the others asleep; the next tick tries again.
         let _ = ask(env, &question, Headers::new(), None).await;

@@ -10,7 +10,7 @@ use chrono::Duration;
 use super::books::Books;
 use super::consent::{Declined, unknown};
 use super::grant::{self, Unconfirmed};
-use super::tokens;
+use super::tokens::{self, Refused};
 use crate::books::rules::LedgerName;
 use crate::config::{Connection, Settings, variable_for};
 use crate::ledgers::oauth::{ConsentEvent, Credentials, Tokens, prefix, provider};
@@ -24,6 +24,13 @@ pub(super) fn not_told(why: &str) -> String {
     format!("the ledger could not be told ({why}); remove the app in the ledger's own settings")
 }
 
+/// Why tokens were not given back.
+enum NotGiven {
+    /// New ones are on their way just now: nothing is forgotten, and a moment later it works.
+    Busy(String),
+    Failed(String),
+}
+
 impl Books<'_> {
     /// An admin says: let go of this company. What waits goes on waiting; the tokens are given back as far as the ledger
     /// can be reached, and forgotten in any case. Returns what the ledger could not be told.
@@ -33,17 +40,36 @@ impl Books<'_> {
             return Err(Declined::Refused("the connection's settings cannot be read".into()));
         };
         // First the ledger: a crash in between leaves tokens that can be given back once more.
-        let told = self.give_back_tokens(connection, settings).await;
+        let told = match self.give_back_tokens(connection, settings).await {
+            Err(NotGiven::Busy(why)) => return Err(Declined::Later(why)),
+            Err(NotGiven::Failed(why)) => Err(why),
+            Ok(()) => Ok(()),
+        };
+        // A consent that still waits is let go of as well.
+        let waiting = grant::unconfirmed(self).ok().flatten();
+        let told = match waiting {
+            Some(consent) => self.give_back(settings.ledger, &consent).await.and(told),
+            None => told,
+        };
         grant::forget(self, settings.ledger, id)?;
         self.platform.sql.sync().await?;
         Ok(told.err().map(|why| not_told(&why)))
     }
 
-    async fn give_back_tokens(&self, connection: &Connection, settings: &Settings) -> Result<(), String> {
+    async fn give_back_tokens(&self, connection: &Connection, settings: &Settings) -> Result<(), NotGiven> {
         let ledger = settings.ledger;
         if provider(ledger, self.variables).leaves_by_access_token() {
-            tokens::access_token(self, connection, false).await.map_err(|refused| refused.to_string())?;
+            match tokens::access_token(self, connection, false).await {
+                Err(busy @ Refused::Busy) => return Err(NotGiven::Busy(busy.to_string())),
+                Err(refused) => return Err(NotGiven::Failed(refused.to_string())),
+                Ok(_) => {}
+            }
         }
+        self.give_back_held(connection, settings).await.map_err(NotGiven::Failed)
+    }
+
+    async fn give_back_held(&self, connection: &Connection, settings: &Settings) -> Result<(), String> {
+        let ledger = settings.ledger;
         let held = grant::held(self, ledger, connection).map_err(|problem| problem.to_string())?;
         let (client, tokens) = match (&held, grant::seed(self, ledger, &connection.id)) {
             (Some(stored), _) => (stored.client(connection), stored.tokens.clone()),

@@ -14,6 +14,7 @@ use super::obstacles;
 use super::orders::{self, OrderRef};
 use super::parties;
 use super::schema::{clear_meta, meta, set_meta};
+use super::subscriptions;
 use crate::platform::time::iso;
 use crate::platform::{Row, Sql, SqlError, transaction};
 
@@ -37,6 +38,9 @@ impl Books<'_> {
                 obstacles::probe_all(sql, now)?;
                 clear_meta(sql, &format!("{LEFT}{}", connection.id))?;
                 alerts::close(sql, now, &connection.id, ALERT)?;
+                if !subscriptions::makes_them(connection) {
+                    subscriptions::forget(sql, &connection.id, now)?;
+                }
                 set_meta(sql, &key, &connection.version)
             })?;
         }

@@ -21,6 +21,11 @@ const EVERY: Duration = Duration::hours(24);
 /// The kind of the alert.
 const ALERT: &str = "subscriptions";
 
+/// What is missing where the settings say that this program makes them, and it cannot.
+const NO_ACCESS: &str = "subscriptions = \"api\" needs SHOPIFY_CLIENT_ID and SHOPIFY_CLIENT_SECRET, or SHOPIFY_ACCESS_TOKEN \
+     (with several shops those of this connection, with its id at the end): until then no webhook is set up here, and no \
+     order arrives";
+
 /// What the last look found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
@@ -68,19 +73,22 @@ impl Books<'_> {
     }
 
     pub(super) fn check_is_due(&self, connection: &Connection, now: DateTime<Utc>) -> Result<bool, SqlError> {
-        let ours = connection.settings.as_ref().is_ok_and(|settings| settings.subscriptions == Subscriptions::Api);
-        if !ours || self.admin_access(connection)?.is_none() {
+        if !makes_them(connection) {
             return Ok(false);
         }
-        let checked = self.subscriptions(&connection.id)?.and_then(|check| parse_iso(&check.checked_at));
+        let check = self.subscriptions(&connection.id)?;
+        let lacked_access = check.as_ref().is_some_and(|check| check.problems.iter().any(|one| one == NO_ACCESS));
+        if lacked_access || self.admin_access(connection)?.is_none() {
+            return Ok(lacked_access == self.admin_access(connection)?.is_some());
+        }
+        let checked = check.and_then(|check| parse_iso(&check.checked_at));
         let asked = meta(self.platform.sql, &asked_key(&connection.id))?.is_some();
         Ok(asked || checked.is_none_or(|at| now - at >= EVERY))
     }
 
     /// Looks at them now, where this program makes them; what the calls do not suffice for is done in the next turn.
     pub(super) async fn check_now(&self, connection: &Connection, calls: &Calls) -> Result<(), NoAnswer> {
-        let ours = connection.settings.as_ref().is_ok_and(|settings| settings.subscriptions == Subscriptions::Api);
-        if !ours {
+        if !makes_them(connection) {
             return Ok(());
         }
         self.ask_for_check(&connection.id)?;
@@ -89,9 +97,13 @@ impl Books<'_> {
 
     /// Looks at them and makes what is missing.
     pub(super) async fn check_subscriptions(&self, connection: &Connection, calls: &Calls) -> Result<(), NoAnswer> {
-        let Some(shop) = self.shop(connection, calls)? else { return Ok(()) };
         let before = self.subscriptions(&connection.id)?;
         let mut check = Check::default();
+        if self.admin_access(connection)?.is_none() {
+            check.problems.push(NO_ACCESS.to_owned());
+            return Ok(self.record_check(connection, before.as_ref(), check)?);
+        }
+        let Some(shop) = self.shop(connection, calls)? else { return Ok(()) };
         match variable(self.variables, "PUBLIC_URL").filter(|url| url.starts_with("https://")) {
             Some(url) => {
                 let here = format!("{}/webhooks/shopify", url.trim_end_matches('/'));
@@ -169,6 +181,19 @@ impl Books<'_> {
             alerts::open(sql, now, &connection.id, ALERT, &message(connection, &check))
         })
     }
+}
+
+/// True if this program makes the connection's subscriptions, not the app's own configuration.
+pub fn makes_them(connection: &Connection) -> bool {
+    connection.settings.as_ref().is_ok_and(|settings| settings.subscriptions == Subscriptions::Api)
+}
+
+/// The settings leave them to the app's configuration by now: what was found before is nobody's concern.
+pub fn forget(sql: &dyn Sql, connection: &str, now: DateTime<Utc>) -> Result<(), SqlError> {
+    [check_key(connection), asked_key(connection), making_key(connection)]
+        .iter()
+        .try_for_each(|key| clear_meta(sql, key))?;
+    alerts::close(sql, now, connection, ALERT)
 }
 
 fn message(connection: &Connection, check: &Check) -> String {

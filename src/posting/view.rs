@@ -11,7 +11,7 @@ use super::orders::{self, OrderRef};
 use super::shop;
 use super::silence::Hearing;
 use super::stopped;
-use super::subscriptions::Check;
+use super::subscriptions::{self, Check};
 use crate::journal;
 use crate::platform::time::iso;
 use crate::platform::{Row, SqlError, Value, transaction};
@@ -69,7 +69,11 @@ pub struct ShopStatus {
     pub stopped_since: Option<String>,
     /// When deliveries come.
     pub deliveries: Hearing,
-    /// What the last look at the webhook subscriptions found; nothing where the app's configuration makes them.
+    /// True if this program makes the webhook subscriptions, not the app's own configuration.
+    #[serde(default)]
+    pub makes_subscriptions: bool,
+    /// What the last look at the webhook subscriptions found; nothing where the app's configuration makes them, or before the
+    /// first look.
     pub subscriptions: Option<Check>,
 }
 
@@ -168,6 +172,7 @@ impl Books<'_> {
             pause_reason,
             stopped_since: stopped::since(sql, id)?.map(iso),
             deliveries: self.hearing(id)?,
+            makes_subscriptions: self.connection(id).is_some_and(subscriptions::makes_them),
             subscriptions: self.subscriptions(id)?,
         })
     }

@@ -151,3 +151,23 @@ fn the_time_is_a_setting_within_bounds() {
         assert!(problems.iter().all(|one| one.as_str().unwrap().contains("retention_days")), "{problems:?}");
     }
 }
+
+#[test]
+fn what_a_connection_left_behind_is_kept_no_longer_than_by_default() {
+    let story = planted_story();
+    let mut bench = bench(Company::XeroUk, &story, 3650);
+    bench.tell(&story);
+    bench.run();
+    let settings = bench.variables.remove("CONNECTION_MAIN").unwrap();
+    bench.variables.insert("CONNECTION_NEXT".into(), settings);
+    days_pass(&bench, 80);
+    assert!(!found(&bench).is_empty(), "a quarter of a year is the default");
+    days_pass(&bench, 15);
+    assert!(found(&bench).is_empty(), "{:?}", found(&bench));
+}
+
+fn planted_story() -> Story {
+    let mut story = Story::read("partial_refund");
+    story.deliveries.iter_mut().for_each(|(_, body)| plant(body));
+    story
+}

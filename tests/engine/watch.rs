@@ -318,3 +318,34 @@ fn what_happened_while_the_app_was_away_is_fetched_once_it_is_installed_again() 
     cron(&bench);
     assert_eq!(bench.state(&missed.order_id()).0, "synced");
 }
+
+#[test]
+fn subscriptions_that_nobody_can_make_are_said_at_once_and_no_longer_once_they_are_left_to_the_app() {
+    let mut settings = Company::XeroUk.settings();
+    settings["subscriptions"] = json!("api");
+    let mut bench = Bench::with(Company::XeroUk, settings.clone());
+    bench.variables.insert("PUBLIC_URL".into(), "https://till.example".into());
+    cron(&bench);
+    assert_eq!(alerts(&bench, true), ["subscriptions"]);
+    let status = shop_status(&bench);
+    assert!(status["makes_subscriptions"] == true, "{status}");
+    assert!(status["subscriptions"]["problems"][0].as_str().unwrap().contains("SHOPIFY_CLIENT_ID"), "{status}");
+    cron(&bench);
+    assert_eq!(bench.journal("SELECT * FROM alerts").len(), 1, "said once");
+    // With the credentials they are made within the next tick.
+    bench.variables.insert("SHOPIFY_CLIENT_ID".into(), sandbox::shopify::CLIENT.0.into());
+    bench.variables.insert("SHOPIFY_CLIENT_SECRET".into(), sandbox::shopify::CLIENT.1.into());
+    bench.clock.advance(Duration::minutes(5));
+    cron(&bench);
+    assert_eq!(topics(&bench).len(), 9);
+    // Without them again, and then left to the app's own configuration: nothing of it stays.
+    bench.variables.remove("SHOPIFY_CLIENT_ID");
+    bench.clock.advance(Duration::minutes(5));
+    cron(&bench);
+    settings["subscriptions"] = json!("app");
+    bench.variables.insert("CONNECTION_MAIN".into(), settings);
+    bench.clock.advance(Duration::minutes(5));
+    cron(&bench);
+    assert!(alerts(&bench, true).is_empty(), "{:?}", alerts(&bench, true));
+    assert!(shop_status(&bench)["subscriptions"].is_null());
+}

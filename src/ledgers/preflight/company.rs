@@ -194,11 +194,16 @@ pub fn closed_period(settings: &Settings, survey: &Survey) -> Finding {
     )
 }
 
+/// As many numbers as Xero gives on a page: if none of so many begins as ours do, another one still may.
+const LOOKED_THROUGH: usize = 100;
+
 /// Numbers that begin as ours do and are not ours. Before the first document that is a reason to choose another prefix;
 /// afterwards somebody chose a number by hand, and the one order that wants it will say so.
 pub fn numbers(settings: &Settings, survey: &Survey, known: &Known) -> Finding {
     let prefix = &settings.number_prefix;
-    let of_others = |one: &&Numbered| !known.own_documents.contains(&one.id) && one.number.starts_with(prefix);
+    // The ledgers look for numbers without regard to case.
+    let begins = |number: &str| number.to_lowercase().starts_with(&prefix.to_lowercase());
+    let of_others = |one: &&Numbered| !known.own_documents.contains(&one.id) && begins(&one.number);
     let (earlier, foreign): (Vec<&Numbered>, Vec<&Numbered>) =
         survey.numbered.iter().filter(of_others).partition(|one| one.names_an_order);
     let list = |all: &[&Numbered]| -> String {
@@ -206,6 +211,11 @@ pub fn numbers(settings: &Settings, survey: &Survey, known: &Known) -> Finding {
         let more = if all.len() > shown.len() { " and others" } else { "" };
         format!("{}{more}", shown.join(", "))
     };
+    if foreign.is_empty() && earlier.is_empty() && survey.numbered.len() >= LOOKED_THROUGH {
+        let found = format!("the first {LOOKED_THROUGH} documents that mention \"{prefix}\" do not begin with it");
+        let fix = "There are more than were looked through. Choose a prefix that no other number contains.";
+        return Finding::note("number_prefix", found, fix);
+    }
     if foreign.is_empty() && earlier.is_empty() {
         return Finding::ok("number_prefix", format!("no other document's number begins with \"{prefix}\""));
     }
