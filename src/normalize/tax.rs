@@ -206,15 +206,16 @@ pub(super) fn as_lines(case: &mut Case<'_>, key: &DocumentKey, body: &mut Itemis
     }
     debug_assert_eq!(body.tax_mode, TaxMode::Exclusive);
     let mut taxes: Vec<(String, &str, Decimal)> = Vec::new();
-    for line in body.lines.iter_mut().filter(|line| !line.tax.amount.is_zero()) {
+    for line in body.lines.iter().filter(|line| !line.tax.amount.is_zero()) {
         let name = line.tax.components().into_iter().map(percent).collect::<Vec<_>>().join(" + ");
         let mark = if line.source.starts_with(LOWERED) { LOWERED } else { "" };
         match taxes.iter_mut().find(|(known, of, _)| *known == name && *of == mark) {
             Some((.., amount)) => *amount += line.tax.amount,
             None => taxes.push((name, mark, line.tax.amount)),
         }
-        line.tax = untaxed(case);
     }
+    // Also a line on which the tax comes to nothing: the ledger would find some by its rate.
+    body.lines.iter_mut().for_each(|line| line.tax = untaxed(case));
     for (name, mark, amount) in taxes.into_iter().filter(|(.., amount)| !amount.is_zero()) {
         let source = format!("{mark}tax:{name}");
         let after = case.currency.show(amount);

@@ -345,3 +345,24 @@ fn of_a_delivery_that_came_back_without_money_no_tax_is_left() {
         assert_eq!((life(Company::QuickBooksUk), life(Company::XeroUk)), (Ok(()), Ok(())));
     }
 }
+
+#[test]
+fn a_line_on_which_the_tax_comes_to_nothing_bears_none_either_where_tax_is_a_line() {
+    let ship = |price, tax| Shipping { price, tax, discount: Discount::None, removed: false };
+    let (units, shape) = (vec![], ShippingShape::New);
+    let delivery = Event::Refund(Refund {
+        units,
+        shipping: 1_000,
+        shape,
+        difference: 0,
+        pending: false,
+        net: false,
+        silent: false,
+    });
+    let goods = vec![line(14_425, 1, Tax::Five, Discount::None)];
+    let plan = Plan {
+        shipping: vec![ship(2_380, Tax::Twenty), ship(490, Tax::Five)],
+        ..plan(one(JPY), false, goods, Payment::Partly(179), vec![back(vec![99]), delivery])
+    };
+    assert_eq!(verdict(&plan, Company::QuickBooksUk, false, r#"{"tax": "line"}"#), Ok(()));
+}
