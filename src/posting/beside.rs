@@ -166,7 +166,7 @@ impl Books<'_> {
                     return Err(self.later(Duration::seconds(3), "the ledger is being asked just now"));
                 }
                 Err(Refused::Person(why)) => {
-                    self.wants_reconnect(&why)?;
+                    self.was_refused(connection, &why)?;
                     return Err(self.later(A_WHILE, &why));
                 }
                 Err(Refused::Later(why)) => return Err(self.later(A_WHILE, &why)),

@@ -186,7 +186,7 @@ impl Books<'_> {
             // Somebody else is asking, or has just asked: what is known counts.
             Err(Refused::Busy) if self.has_verdict(connection)? => {}
             Err(Refused::Person(why)) => {
-                self.wants_reconnect(&why)?;
+                self.was_refused(connection, &why)?;
                 return Err(Refused::Person(why));
             }
             checked => checked?,
@@ -250,9 +250,19 @@ impl Books<'_> {
         match self.check(connection).await {
             Err(Refused::Sql(error)) => Err(error),
             Ok(()) => self.arm(Some(now)).await,
-            Err(Refused::Person(why)) => self.wants_reconnect(&why),
+            Err(Refused::Person(why)) => self.was_refused(connection, &why),
             // Without an answer the verdict stays; the next tick asks again.
             Err(_) => Ok(()),
+        }
+    }
+
+    /// The ledger does not let us in, though no order asked: it is told all the same. Tokens that cannot be opened are told
+    /// of by themselves.
+    pub(super) fn was_refused(&self, connection: &Connection, why: &str) -> Result<(), SqlError> {
+        let Ok(settings) = &connection.settings else { return Ok(()) };
+        match grant::locked(self, settings.ledger, connection)? {
+            Some(_) => Ok(()),
+            None => self.wants_reconnect(why),
         }
     }
 
