@@ -152,7 +152,7 @@ fn take_off_line(case: &Case<'_>, lines: &mut Vec<Line>, one: &Taken<'_>) -> Res
     let on_top = tax_mode(case) == TaxMode::Exclusive;
     let (tax, remitted) = taxes_within(case, &line, one)?;
     let with_tax = one.with_tax - remitted;
-    take_off_remitted(lines, remitted);
+    take_off_remitted(case, lines, remitted);
     let amount = case.round(line.amount(case.currency) - if on_top { with_tax - tax } else { with_tax });
     let tax = case.round(line.tax.amount - tax);
     let quantity = line.quantity - one.quantity;
@@ -178,9 +178,9 @@ fn take_off_line(case: &Case<'_>, lines: &mut Vec<Line>, one: &Taken<'_>) -> Res
 }
 
 /// Takes what a marketplace remits of goods that left off the line of all that it remits.
-fn take_off_remitted(lines: &mut [Line], remitted: Decimal) {
+fn take_off_remitted(case: &Case<'_>, lines: &mut [Line], remitted: Decimal) {
     if let Some(line) = lines.iter_mut().find(|line| line.role == LineRole::MarketplaceTax) {
-        line.unit_price -= remitted;
+        line.unit_price = case.round(line.unit_price - remitted);
     }
 }
 

@@ -366,3 +366,11 @@ fn a_line_on_which_the_tax_comes_to_nothing_bears_none_either_where_tax_is_a_lin
     };
     assert_eq!(verdict(&plan, Company::QuickBooksUk, false, r#"{"tax": "line"}"#), Ok(()));
 }
+
+#[test]
+fn what_a_marketplace_remits_of_goods_that_left_has_no_more_decimals_than_the_ledger() {
+    let goods = vec![line(100, 1, Tax::Marketplace, Discount::None)];
+    let events = vec![exchange(0, 1, line(100, 1, Tax::Twenty, Discount::None), false)];
+    let plan = Plan { discount: Discount::Percent(10), ..plan(one(KWD), false, goods, paid(vec![]), events) };
+    goes_right(&plan, Company::QuickBooksUs, "{}");
+}
