@@ -109,7 +109,10 @@ fn a_person_connects_both_ledgers_in_a_browser_and_what_waited_is_posted() {
 #[test]
 fn a_person_fetches_the_past_compares_audits_and_approves_in_a_browser() {
     let country = trade::Country { currency: "USD", tax: 2_000 };
-    let sales = trade::draw(2, 100, harness::now(), country);
+    let drawn = |seed: u64| trade::draw(seed, 100, harness::now(), country);
+    // A shop of which the other integration lost an order.
+    let seed = (1..).find(|seed| !careless::post(*seed, &drawn(*seed)).by_kind()[0].1.is_empty()).unwrap();
+    let sales = drawn(seed);
     let (known, lost) = (&sales[..12], &sales[12..16]);
     let happen = |stage: &Stage, sales: &[trade::Sale]| {
         stage.sandbox.with(|world| {
@@ -140,7 +143,7 @@ fn a_person_fetches_the_past_compares_audits_and_approves_in_a_browser() {
     happen(&stage, lost);
     play_of(&stage, "reconcile", "repair");
 
-    let books = careless::post(2, &sales);
+    let books = careless::post(seed, &sales);
     happen(&stage, &sales[16..]);
     stage.sandbox.with(|world| {
         let company = world.xero.get_mut(XERO).unwrap();
