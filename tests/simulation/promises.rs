@@ -270,7 +270,9 @@ pub fn state(run: &Run<'_>, order: &Order) -> (String, String) {
 }
 
 fn describe(run: &Run<'_>, order: &Order, books: &Books, live: &[&DocumentView]) -> String {
-    let held = rows(&run.object.disk.sqlite, &format!("SELECT detail FROM orders WHERE order_id = '{}'", order.id));
+    let held = "SELECT detail, (SELECT request FROM writes w WHERE w.order_id = o.order_id AND w.state = 'refused'
+            ORDER BY id DESC LIMIT 1) AS refused FROM orders o WHERE order_id =";
+    let held = rows(&run.object.disk.sqlite, &format!("{held} '{}'", order.id));
     let lines = live.iter().map(|one| {
         format!(
             "  {} {}{} {} open {} {} {}",
