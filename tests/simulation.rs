@@ -179,6 +179,14 @@ fn whatever_happens_the_promises_hold() {
     assert!(broken.is_empty(), "{} of {seeds} seeds: {}", broken.len(), broken.join("\n\n"));
 }
 
+/// Lives in which something went wrong once: the shortest way to see it again.
+#[test]
+fn what_went_wrong_once_does_not_again() {
+    for seed in [83, 3_010, 3_700, 40_307] {
+        Scenario::of(seed).play(false).unwrap_or_else(|problem| panic!("{problem}"));
+    }
+}
+
 /// Nothing goes wrong but this: the power goes once, at the n-th operation, for every n (or every so many).
 #[test]
 fn at_whatever_operation_the_power_goes_the_promises_hold() {

@@ -40,6 +40,7 @@ pub(super) fn close(
     body: &mut Itemised,
     expected: Decimal,
 ) -> Result<(), Hold> {
+    leave_no_tax_without_its_amount(case, body);
     let computed = case.input.rules.compute(body, case.currency);
     let predicted = computed.total();
     let difference = expected - predicted;
@@ -70,6 +71,21 @@ pub(super) fn close(
         return Err(Hold::new(HoldReason::TotalMismatch, text));
     }
     Ok(())
+}
+
+/// Converted one by one, a line's amount may come to nothing and its tax to a cent: no ledger takes tax without what it is
+/// of. The cent is rounding.
+fn leave_no_tax_without_its_amount(case: &Case<'_>, body: &mut Itemised) {
+    if case.is_one_to_one() {
+        return;
+    }
+    for line in &mut body.lines {
+        let amount = line.amount(case.currency);
+        if line.role != LineRole::Tax && line.tax.amount.abs() > amount.abs() {
+            body.tax_total -= line.tax.amount;
+            line.tax.amount = Decimal::ZERO;
+        }
+    }
 }
 
 /// Where prices contain tax, a ledger that extracts it in its own way reaches the same total with other cents of tax: that
