@@ -299,8 +299,8 @@ fn an_order_of_which_only_some_cents_are_left_is_booked_with_those() {
 
 #[test]
 fn parts_of_a_delivery_that_come_back_one_after_the_other_take_their_tax_with_them_to_the_cent() {
-    let delivery = |share| {
-        let (units, shape) = (vec![], ShippingShape::New);
+    let told = |shape, share| {
+        let units = vec![];
         Event::Refund(Refund {
             units,
             shipping: share,
@@ -313,12 +313,16 @@ fn parts_of_a_delivery_that_come_back_one_after_the_other_take_their_tax_with_th
     };
     let shipping = Shipping { price: 3436, tax: Tax::Mixed(722), discount: Discount::None, removed: false };
     let goods = vec![line(100, 1, Tax::Twenty, Discount::None)];
-    let plan = Plan {
-        shipping: vec![shipping],
-        ..plan(one(EUR), true, goods, paid(vec![]), vec![delivery(193), delivery(52)])
-    };
-    for company in [Company::XeroAu, Company::QuickBooksUk, Company::QuickBooksUs] {
-        goes_right(&plan, company, "{}");
+    let one_rate = Shipping { price: 2752, tax: Tax::Twenty, discount: Discount::None, removed: false };
+    for (shipping, taxes_included, events) in [
+        (shipping, true, vec![told(ShippingShape::New, 193), told(ShippingShape::New, 52)]),
+        (one_rate, false, vec![told(ShippingShape::Legacy, 734), told(ShippingShape::New, 530)]),
+    ] {
+        let sold = plan(one(EUR), taxes_included, goods.clone(), paid(vec![]), events);
+        let plan = Plan { shipping: vec![shipping], ..sold };
+        for company in [Company::XeroAu, Company::QuickBooksUk, Company::QuickBooksUs] {
+            goes_right(&plan, company, "{}");
+        }
     }
 }
 

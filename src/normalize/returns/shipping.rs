@@ -48,9 +48,16 @@ pub(super) fn taken<'a>(
     for line in &refund.refund_shipping_lines {
         let amount = line.subtotal_amount_set.map(|set| set.on(side)).unwrap_or_default();
         let index = place(Some(line));
-        let older = case.input.state.refunds.values().filter(|one| age(one) < age(refund));
-        let older = older.flat_map(|one| &one.refund_shipping_lines).filter(|line| place(Some(line)) == index);
-        let before: Decimal = older.filter_map(|line| line.subtotal_amount_set.map(|set| set.on(side))).sum();
+        let mut before = Decimal::ZERO;
+        for older in case.input.state.refunds.values().filter(|one| age(one) < age(refund)) {
+            let named = older.refund_shipping_lines.iter().filter(|line| place(Some(line)) == index);
+            before += named.filter_map(|line| line.subtotal_amount_set.map(|set| set.on(side))).sum::<Decimal>();
+            if older.refund_shipping_lines.is_empty() {
+                let told = taken(case, older, reading, side)?.into_iter();
+                let of_it = told.filter(|one| one.source == shipping_source(case.order, index));
+                before += of_it.map(|one| one.with_tax - one.tax).sum::<Decimal>();
+            }
+        }
         let upto = tax_with(case, index, before + amount, reading, side)?;
         let tax = upto - tax_with(case, index, before, reading, side)?;
         if !amount.is_zero() {
