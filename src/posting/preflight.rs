@@ -256,16 +256,6 @@ impl Books<'_> {
         }
     }
 
-    /// The ledger does not let us in, though no order asked: it is told all the same. Tokens that cannot be opened are told
-    /// of by themselves.
-    pub(super) fn was_refused(&self, connection: &Connection, why: &str) -> Result<(), SqlError> {
-        let Ok(settings) = &connection.settings else { return Ok(()) };
-        match grant::locked(self, settings.ledger, connection)? {
-            Some(_) => Ok(()),
-            None => self.wants_reconnect(why),
-        }
-    }
-
     fn first(&self, wanted: impl Fn(Option<&Checked>) -> bool) -> Result<Option<&Connection>, SqlError> {
         for connection in self.connections.iter().filter(|one| one.settings.is_ok()) {
             if wanted(checked(self.platform.sql, connection)?.as_ref()) {

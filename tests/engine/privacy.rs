@@ -194,6 +194,16 @@ fn nothing_is_erased_for_a_body_of_another_kind_or_another_shop() {
     assert_eq!(bench.journal("SELECT * FROM needs_attention WHERE reason = 'topic_mismatch'").len(), 6);
 }
 
+/// The planted customer of a story asks what is stored.
+fn ask_about(bench: &Bench, story: &Story) {
+    let id: Value = serde_json::from_str(&story.order_id()).unwrap();
+    let question = json!({
+        "shop_id": 1, "shop_domain": "example.myshopify.com", "orders_requested": [id], "data_request": {"id": 9},
+        "customer": {"id": null, "email": PLANTED[2], "phone": PLANTED[3]},
+    });
+    bench.deliver("customers/data_request", &question);
+}
+
 /// Every part of an answer, one after another.
 fn whole_answer(bench: &Bench, connection: &str, request: i64) -> Vec<Value> {
     let mut parts: Vec<Value> = Vec::new();
@@ -219,14 +229,7 @@ fn an_answer_has_what_could_not_be_read_and_what_an_earlier_connection_of_the_sh
     // The connection gets another name: the old one's orders are nobody else's to tell of.
     let settings = bench.variables.remove("CONNECTION_MAIN").unwrap();
     bench.variables.insert("CONNECTION_NEXT".into(), settings);
-    let id: Value = serde_json::from_str(&story.order_id()).unwrap();
-    bench.deliver(
-        "customers/data_request",
-        &json!({
-            "shop_id": 1, "shop_domain": "example.myshopify.com", "orders_requested": [id], "data_request": {"id": 9},
-            "customer": {"id": null, "email": PLANTED[2], "phone": PLANTED[3]},
-        }),
-    );
+    ask_about(&bench, &story);
     let request = bench.open().privacy_requests("next").unwrap().remove(0);
     let parts = whole_answer(&bench, "next", request.id);
     let orders: Vec<&Value> = parts.iter().flat_map(|part| part["orders"].as_array().unwrap()).collect();
@@ -244,14 +247,7 @@ fn a_customers_question_is_answered_with_all_that_is_stored_and_then_forgotten()
     bench.tell(&story);
     bench.tell(&Story::read("free_shipping"));
     bench.run();
-    let id: Value = serde_json::from_str(&story.order_id()).unwrap();
-    bench.deliver(
-        "customers/data_request",
-        &json!({
-            "shop_id": 1, "shop_domain": "example.myshopify.com", "orders_requested": [id], "data_request": {"id": 9},
-            "customer": {"id": null, "email": PLANTED[2], "phone": PLANTED[3]},
-        }),
-    );
+    ask_about(&bench, &story);
     bench.run();
     let waiting = bench.journal("SELECT reason, remedy FROM needs_attention").remove(0);
     assert_eq!(waiting["reason"], "privacy_request");

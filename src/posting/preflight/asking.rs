@@ -9,6 +9,7 @@ use crate::platform::{Response, SqlError};
 use crate::posting::books::Books;
 use crate::posting::breaker::{self, Asked};
 use crate::posting::budget::{self, Cost};
+use crate::posting::grant;
 use crate::posting::round::header;
 use crate::posting::tokens::{self, Refused};
 
@@ -72,6 +73,16 @@ impl Books<'_> {
             }
         }
         Ok(answers)
+    }
+
+    /// The ledger does not let us in, though no order asked: it is told all the same. Tokens that cannot be opened are told
+    /// of by themselves.
+    pub(in crate::posting) fn was_refused(&self, connection: &Connection, why: &str) -> Result<(), SqlError> {
+        let Ok(settings) = &connection.settings else { return Ok(()) };
+        match grant::locked(self, settings.ledger, connection)? {
+            Some(_) => Ok(()),
+            None => self.wants_reconnect(why),
+        }
     }
 
     /// The whole connection waits, as it would if an order had been told so.
