@@ -11,8 +11,9 @@ mod harness;
 #[allow(dead_code)]
 mod trade;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use harness::{ADMIN, QUICKBOOKS, Stage, XERO, connections, story};
@@ -21,6 +22,23 @@ use serde_json::{Value, json};
 /// A turn that a slow machine makes wait for a minute is no failure.
 const SOON: Duration = Duration::from_secs(150);
 
+/// Where Chromium is unpacked: once, before any test starts it. Whoever starts a file that another one is still writing is
+/// told that it is busy.
+static CHROMIUM: LazyLock<PathBuf> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/chromium");
+    node("chromium", &[folder.to_str().unwrap()]);
+    folder
+});
+
+/// Runs a script of `tests/browser` to its end.
+fn node(script: &str, given: &[&str]) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let file = root.join("tests/browser").join(format!("{script}.mjs"));
+    let output = Command::new(root.join("node_modules/.bin/node")).arg(file).args(given).output().unwrap();
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{script} {given:?}:\n{}{}", said(&output.stdout), said(&output.stderr));
+}
+
 /// Plays one scenario of `tests/browser/connect.mjs`.
 fn play(stage: &Stage, scenario: &str) {
     play_of(stage, "connect", scenario);
@@ -28,16 +46,10 @@ fn play(stage: &Stage, scenario: &str) {
 
 /// Plays one scenario of a script.
 fn play_of(stage: &Stage, script: &str, scenario: &str) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let given = json!({
-        "worker": stage.url(), "admin": ADMIN, "folder": root.join("target/chromium"),
-        "shots": std::env::var("SHOTS").ok(),
+        "worker": stage.url(), "admin": ADMIN, "folder": &*CHROMIUM, "shots": std::env::var("SHOTS").ok(),
     });
-    let script = root.join("tests/browser").join(format!("{script}.mjs"));
-    let node = root.join("node_modules/.bin/node");
-    let output = Command::new(node).arg(script).arg(scenario).arg(given.to_string()).output().unwrap();
-    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{scenario}:\n{}{}", said(&output.stdout), said(&output.stderr));
+    node(script, &[scenario, &given.to_string()]);
 }
 
 /// Connections that nobody connected yet: no company in their settings, no refresh token among the secrets.

@@ -23,9 +23,14 @@ async function brought(folder) {
   return chromium.executablePath();
 }
 
+/** Where it is, unpacked into the folder if need be. Two at once would unpack over each other: run this script alone first. */
+const ready = async (folder) => installed() ?? (await brought(folder));
+
+if (import.meta.filename === process.argv[1]) await ready(process.argv[2]);
+
 /** Starts it. Its own defences stay on: the tests are about them. */
 export async function launch(folder) {
-  const executablePath = installed() ?? (await brought(folder));
+  const executablePath = await ready(folder);
   const args = ["--no-sandbox", "--no-zygote", "--disable-gpu", "--disable-dev-shm-usage", "--font-render-hinting=none"];
   return puppeteer.launch({ executablePath, args, headless: "shell", protocolTimeout: 60_000 });
 }
