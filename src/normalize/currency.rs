@@ -74,7 +74,8 @@ fn is_in_the_shops(case: &Case<'_>) -> bool {
 }
 
 /// The most by which amounts that were rounded one by one can miss what they come to together: half a minor unit for each
-/// of them, a unit price as often as it is charged. Never above 0.50, as no rounding is (design, rulings).
+/// of them, a unit price as often as it is charged; and what money that came before its goods misses, for it was booked at
+/// the coarser rate of the smaller order. Never above 0.50, as no rounding is (design, rulings).
 pub(super) fn conversion_bound(case: &Case<'_>) -> Decimal {
     let (order, two) = (case.order, Decimal::TWO);
     let goods = || order.line_items.iter();
@@ -91,6 +92,11 @@ pub(super) fn conversion_bound(case: &Case<'_>) -> Decimal {
         bound += amounts * case.currency.minor_unit() / two;
         // A ledger that computes a tax itself does so from what was converted; Shopify rounded it in the buyer's currency.
         bound += taxes(order.listed_taxes().count()) * buyers_cent(case) / two;
+        if let (worth, Some(buyers)) = case.input.booked.worth()
+            && !case.presentment_total.is_zero()
+        {
+            bound += (worth - booked_amount(case, buyers)).abs();
+        }
     }
     if case.is_coarse() {
         // Line by line: what is charged, and its tax.

@@ -60,7 +60,8 @@ pub fn comes_to_what_is_left(
             }
         }
     }
-    let booked = |amount| decimal(order.currencies.shop_side(order.total())) * decimal(amount) / decimal(order.total());
+    let whole = order.total().max(1);
+    let booked = |amount| decimal(order.currencies.shop_side(order.total())) * decimal(amount) / decimal(whole);
     for (what, found, expected) in [
         ("open", open, booked(order.outstanding())),
         ("received", received, booked(order.received())),
