@@ -77,6 +77,9 @@ pub fn percent(rate: Decimal) -> String {
     format!("{} %", (rate * Decimal::ONE_HUNDRED).normalize())
 }
 
+/// Digits behind the point to which a sum of quotients is exact: what division cuts off behind them must not turn a half.
+const EXACT: u32 = 12;
+
 /// The tax that is computed for each rate on the sum of its lines, rounded half up to `decimals`; of several rates on one
 /// line each is computed by itself.
 pub fn by_rate(document: &Itemised, currency: Currency, decimals: u32) -> Vec<TaxShare> {
@@ -90,13 +93,47 @@ pub fn by_rate(document: &Itemised, currency: Currency, decimals: u32) -> Vec<Ta
             entry.1 += amount * rate / divisor;
         }
     }
-    let share = |(rate, (base, tax))| TaxShare::of(base, rate, round_half_up(tax, decimals), currency);
+    let share = |(rate, (base, tax))| TaxShare::of(base, rate, round_half_up(round_half_up(tax, EXACT), decimals), currency);
     taxes.into_iter().map(share).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::books::document::LineRole;
+    use crate::books::{Line, LineTax};
+
+    /// 5 % within three times 5 (at 20 % in all) is 0.625 together, though no part of it ends.
+    #[test]
+    fn a_half_that_several_lines_make_is_rounded_up() {
+        let line = |amount: i64| Line {
+            role: LineRole::Sales,
+            source: "line:1".into(),
+            description: String::new(),
+            more: Vec::new(),
+            quantity: Decimal::ONE,
+            unit_price: Decimal::from(amount),
+            discount: Decimal::ZERO,
+            account: "1".into(),
+            tax: LineTax {
+                amount: Decimal::ZERO,
+                rate: Decimal::new(20, 2),
+                rates: vec![Decimal::new(15, 2), Decimal::new(5, 2)],
+                code: "24".into(),
+            },
+        };
+        let body = Itemised {
+            number: "S-1".into(),
+            due_date: chrono::NaiveDate::default(),
+            tax_mode: TaxMode::Inclusive,
+            lines: vec![line(5), line(5), line(5)],
+            tax_total: Decimal::ZERO,
+            cash: None,
+        };
+        let shares = by_rate(&body, "JPY".parse().unwrap(), 2);
+        let amounts: Vec<String> = shares.iter().map(|share| share.amount.to_string()).collect();
+        assert_eq!(amounts, ["0.63", "1.88"]);
+    }
 
     #[test]
     fn the_steps_can_be_read() {

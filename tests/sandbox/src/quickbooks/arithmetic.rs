@@ -97,7 +97,8 @@ pub fn by_rate(
             tax -= tax * off / base;
             base -= off;
         }
-        let computed = round2(tax);
+        // What division cuts off far behind the point must not turn a half.
+        let computed = round2(tax.round_dp(15));
         let amount = overrides.get(&rate_id).copied().map_or(computed, round2);
         let delta = (amount != computed).then(|| amount - computed);
         let base = if inclusive { base - amount } else { base };
