@@ -93,7 +93,8 @@ pub fn by_rate(document: &Itemised, currency: Currency, decimals: u32) -> Vec<Ta
             entry.1 += amount * rate / divisor;
         }
     }
-    let share = |(rate, (base, tax))| TaxShare::of(base, rate, round_half_up(round_half_up(tax, EXACT), decimals), currency);
+    let share =
+        |(rate, (base, tax))| TaxShare::of(base, rate, round_half_up(round_half_up(tax, EXACT), decimals), currency);
     taxes.into_iter().map(share).collect()
 }
 

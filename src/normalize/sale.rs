@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use rust_decimal::Decimal;
 
-use super::currency::{booked_amount, conversion_bound, share};
+use super::currency::{booked_amount, conversion_bound, is_converted, share};
 use super::differences::of_sale;
 use super::lines::{sale_lines, shipping_source, sum, tax_mode};
 use super::notes::note_reading;
@@ -17,6 +17,7 @@ use super::tax::{own_part, untaxed};
 use super::{Case, bands, number};
 use crate::books::document::{DocumentKey, Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
+use crate::shopify::money::Side;
 
 /// What the sale ought to come to.
 #[derive(Debug, Clone, Copy)]
@@ -79,8 +80,9 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
         lines.retain(|line| line.role != LineRole::MarketplaceTax || !line.unit_price.is_zero());
     }
     let difference = target.booked - sum(case, mode, &lines);
-    // What is smaller is rounding, unless nothing else is left.
-    if difference.abs() > conversion_bound(case) || (lines.is_empty() && !difference.is_zero()) {
+    // What is smaller is rounding, unless nothing else is left or the buyer's own figures say that it is none.
+    let is_more = difference.abs() > conversion_bound(case) || lines.is_empty() || is_stated(case, target, returns)?;
+    if is_more && !difference.is_zero() {
         let basis = taken_back(case, returns, sold, difference)?;
         let all = of_sale(case, target, difference, &basis)?;
         lines.extend(all);
@@ -94,6 +96,24 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
         case.writer.note(&key, "name", "number_from_id", &case.order.name, &number);
     }
     Ok(Itemised { number, due_date: due_date(case), tax_mode: mode, lines, tax_total, cash: None })
+}
+
+/// True if what was received, or is left, misses the lines in the buyer's currency too, in which nothing was rounded.
+fn is_stated(case: &Case<'_>, target: &Target, returns: &Returns<'_>) -> Result<bool, Hold> {
+    if !is_converted(case)
+        || !(target.reduced || target.overpaid)
+        || case.order.shipping_lines.iter().any(|one| one.is_removed)
+    {
+        return Ok(false);
+    }
+    let mut lines = case.presentment_total;
+    if target.reduced {
+        lines -= returns.unpaid.iter().map(|one| one.value).sum::<Decimal>();
+        for gone in &returns.gone {
+            lines -= gone.taken(case, Side::Presentment)?.with_tax;
+        }
+    }
+    Ok(lines != target.presentment)
 }
 
 /// The lines of what was taken back without being paid back: money that is neither theirs nor returned yet bears their

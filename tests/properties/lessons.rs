@@ -378,3 +378,16 @@ fn what_a_marketplace_remits_of_goods_that_left_has_no_more_decimals_than_the_le
     let plan = Plan { discount: Discount::Percent(10), ..plan(one(KWD), false, goods, paid(vec![]), events) };
     goes_right(&plan, Company::QuickBooksUs, "{}");
 }
+
+#[test]
+fn a_gift_added_to_a_converted_order_moves_nothing_when_all_comes_back() {
+    const USD: Currency = Currency { code: "USD", decimals: 2 };
+    let money = Money { shop: JPY, presentment: USD, rate: 146_790_000 };
+    let goods = vec![line(1995, 1, Tax::FifteenAndFive, Discount::Percent(10))];
+    let paid = Payment::Paid { parts: vec![], authorised: false, failed_before: false };
+    let added = Event::AddLine(line(100, 1, Tax::Twenty, Discount::Fixed(925)));
+    let sent = |price, tax| Shipping { price, tax, discount: Discount::None, removed: false };
+    let shipping = vec![sent(4331, Tax::None), sent(0, Tax::Twenty)];
+    let plan = Plan { shipping, ..plan(money, true, goods, paid, vec![added, back(vec![99; 6])]) };
+    goes_right(&plan, Company::XeroUk, "{}");
+}
