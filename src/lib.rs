@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`edge`](self) | Cloudflare: requests in, calls out, the durable object (wasm32 only) |
 //! | [`dashboard`] | the pages, rendered from plain data |
+//! | [`monitor`] | how it stands: the figures of pages, metrics and alerts |
 //! | [`reception`] | is the delivery genuine, is this person the admin |
 //! | [`reconcile`] | both sides record by record: what differs, what it has in common, what is to be done |
 //! | [`posting`] | the engine: takes news in, plans, writes it down, sends, proves |
@@ -27,6 +28,7 @@ pub mod dashboard;
 pub mod edge;
 pub mod journal;
 pub mod ledgers;
+pub mod monitor;
 pub mod normalize;
 pub mod platform;
 pub mod posting;

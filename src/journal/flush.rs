@@ -13,6 +13,7 @@ pub const MIGRATIONS: &[(&str, &str)] = &[
     ("0003_privacy.sql", include_str!("../../migrations/0003_privacy.sql")),
     ("0004_notices.sql", include_str!("../../migrations/0004_notices.sql")),
     ("0005_reconciliations.sql", include_str!("../../migrations/0005_reconciliations.sql")),
+    ("0006_figures.sql", include_str!("../../migrations/0006_figures.sql")),
 ];
 
 /// Records per flush.

@@ -1,0 +1,85 @@
+//! Days that are over, each as one row per connection: the figures stay when the events themselves are pruned.
+
+use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
+
+use super::latency::Latency;
+use super::rates::{ByConnection, Rates, between};
+use crate::platform::{Journal, JournalError, Row, SqlError, Statement, Value};
+
+/// How many days back a day's row is made anew: what was held then may have been posted since.
+pub const KEPT_DAYS: i64 = 31;
+
+/// Midnight, UTC, at the beginning of a day.
+pub fn midnight(day: NaiveDate) -> DateTime<Utc> {
+    day.and_time(NaiveTime::MIN).and_utc()
+}
+
+/// Writes the rows of the last [`KEPT_DAYS`] days that are over.
+pub async fn keep_days(journal: &dyn Journal, now: DateTime<Utc>) -> Result<(), JournalError> {
+    let today = now.date_naive();
+    for back in 1..=KEPT_DAYS {
+        let day = today - Duration::days(back);
+        let from = midnight(day);
+        let rates = between(journal, from, from + Duration::days(1), now).await?;
+        let rows: Vec<Statement> = rates.iter().map(|(connection, rates)| row(connection, day, rates)).collect();
+        if !rows.is_empty() {
+            journal.apply(rows).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A day is not made smaller: what is missing of it was pruned.
+fn row(connection: &str, day: NaiveDate, rates: &Rates) -> Statement {
+    let within = |percent| rates.latency.within(percent).map_or(Value::Null, Value::Int);
+    let classes = serde_json::to_string(&rates.latency.classes).unwrap_or_default();
+    Statement {
+        sql: "INSERT INTO days (connection, day, events, synced, latency_p50_ms, latency_p95_ms, latency_max_ms,
+                  latency_classes)
+              VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+              ON CONFLICT (day, connection) DO UPDATE SET events = excluded.events, synced = excluded.synced,
+                  latency_p50_ms = excluded.latency_p50_ms, latency_p95_ms = excluded.latency_p95_ms,
+                  latency_max_ms = excluded.latency_max_ms, latency_classes = excluded.latency_classes
+              WHERE excluded.events >= days.events"
+            .into(),
+        params: vec![
+            connection.into(),
+            day.to_string().into(),
+            rates.events.into(),
+            rates.synced.into(),
+            within(50),
+            within(95),
+            within(100),
+            classes.into(),
+        ],
+    }
+}
+
+/// The days from `from` on, oldest first.
+pub async fn days(journal: &dyn Journal, from: NaiveDate) -> Result<Vec<(NaiveDate, ByConnection)>, JournalError> {
+    let statement = Statement {
+        sql: "SELECT connection, day, events, synced, latency_max_ms, latency_classes FROM days WHERE day >= ?
+              ORDER BY day"
+            .into(),
+        params: vec![from.to_string().into()],
+    };
+    let mut all: Vec<(NaiveDate, ByConnection)> = Vec::new();
+    for found in &journal.query(statement).await? {
+        let Some((day, connection, rates)) = read(found).map_err(|error| JournalError(error.0))? else { continue };
+        if all.last().is_none_or(|(last, _)| *last != day) {
+            all.push((day, ByConnection::new()));
+        }
+        if let Some((_, of_day)) = all.last_mut() {
+            of_day.insert(connection, rates);
+        }
+    }
+    Ok(all)
+}
+
+fn read(row: &Row) -> Result<Option<(NaiveDate, String, Rates)>, SqlError> {
+    let Ok(day) = row.text("day")?.parse() else { return Ok(None) };
+    let classes = serde_json::from_str(&row.text("latency_classes")?).unwrap_or_default();
+    let latency = Latency { classes, max_ms: row.int("latency_max_ms").unwrap_or(0) };
+    let rates = Rates { events: row.int("events")?, synced: row.int("synced")?, on_their_way: 0, latency };
+    Ok(Some((day, row.text("connection")?, rates)))
+}

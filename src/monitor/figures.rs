@@ -1,0 +1,312 @@
+//! Everything that the first page, the status and the metrics say, gathered once.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Duration, NaiveDate, Utc};
+use serde::Serialize;
+
+use super::days::{days, midnight};
+use super::rates::{ByConnection, Rates, between};
+use crate::platform::time::{iso, parse_iso};
+use crate::platform::{Journal, JournalError, Row, SqlError, Statement};
+use crate::posting::{BooksStatus, ConnectionStatus};
+
+/// How many days the trends show, today among them.
+const TREND: i64 = 30;
+
+/// Comparisons that the drift's trend shows.
+const COMPARISONS: i64 = 12;
+
+/// What one set of books says of itself, or why it cannot be asked.
+pub struct Told {
+    /// Their label.
+    pub books: String,
+    /// Their answer.
+    pub status: Result<BooksStatus, String>,
+}
+
+/// All figures at one moment.
+#[derive(Debug, Clone, Serialize)]
+pub struct Figures {
+    /// When, ISO 8601 UTC.
+    pub at: String,
+    /// The version of the running code.
+    pub version: &'static str,
+    /// Why the journal cannot be read just now: then everything that comes from it is empty.
+    pub journal: Option<String>,
+    /// The ledgers, each a set of books.
+    pub ledgers: Vec<Ledger>,
+    /// The connections.
+    pub connections: Vec<OfConnection>,
+    /// What a person ought to know and has not been settled: the oldest first.
+    pub alerts: Vec<Alert>,
+}
+
+/// A set of books.
+#[derive(Debug, Clone, Serialize)]
+pub struct Ledger {
+    /// Their label.
+    pub books: String,
+    /// Why they cannot be asked.
+    pub unreachable: Option<String>,
+    /// Why a person has to connect the ledger again.
+    pub reconnect: Option<String>,
+    /// Nothing is sent before then.
+    pub paused_until: Option<String>,
+    /// Why.
+    pub pause_reason: Option<String>,
+    /// Records that the journal does not have yet.
+    pub journal_backlog: i64,
+}
+
+/// A connection's figures.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct OfConnection {
+    /// Its id.
+    pub id: String,
+    /// Its shop.
+    pub shop: String,
+    /// What is wrong with its settings.
+    pub problems: Vec<String>,
+    /// The events of the last 24 hours.
+    pub last_day: Rates,
+    /// Of the last seven days, today among them.
+    pub last_week: Rates,
+    /// Of the last thirty days, today among them.
+    pub last_month: Rates,
+    /// The same by day, oldest first; days without events are missing.
+    pub trend: Vec<OfDay>,
+    /// Orders that wait to be sent.
+    pub waiting: i64,
+    /// When the oldest of them was first heard of.
+    pub oldest_waiting: Option<String>,
+    /// Orders that wait for a person, by reason.
+    pub held: Vec<Held>,
+    /// The newest comparisons of both sides, oldest first.
+    pub drift: Vec<Drift>,
+}
+
+/// One day's events.
+#[derive(Debug, Clone, Serialize)]
+pub struct OfDay {
+    /// The day, UTC.
+    pub day: NaiveDate,
+    /// Its events.
+    pub rates: Rates,
+}
+
+/// Orders that wait for a person for the same reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Held {
+    /// The reason's code.
+    pub reason: String,
+    /// How many orders.
+    pub orders: i64,
+    /// When the first of them was first heard of.
+    pub since: String,
+}
+
+/// What a comparison of both sides found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Drift {
+    /// The comparison's id.
+    pub id: String,
+    /// When it ended.
+    pub at: String,
+    /// How many differences it found.
+    pub found: i64,
+    /// How many its repair left; nothing if none was repaired.
+    pub left: Option<i64>,
+}
+
+/// An alert that is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Alert {
+    /// When it was opened.
+    pub at: String,
+    /// The connection that it is about.
+    pub connection: String,
+    /// Its kind.
+    pub kind: String,
+    /// What happened, and what to do.
+    pub message: String,
+}
+
+impl OfConnection {
+    /// Orders that wait for a person.
+    pub fn held_orders(&self) -> i64 {
+        self.held.iter().map(|one| one.orders).sum()
+    }
+
+    /// Differences that the newest comparison left.
+    pub fn left(&self) -> Option<i64> {
+        self.drift.last().map(|one| one.left.unwrap_or(one.found))
+    }
+}
+
+/// Gathers the figures: what the books `told`, and what the journal knows.
+pub async fn gather(journal: &dyn Journal, told: Vec<Told>, now: DateTime<Utc>) -> Figures {
+    let mut connections: BTreeMap<String, OfConnection> = BTreeMap::new();
+    let mut ledgers = Vec::new();
+    for one in told {
+        if let Ok(status) = &one.status {
+            connections.extend(status.connections.iter().map(|of| (of.id.clone(), of_status(of))));
+        }
+        ledgers.push(ledger(one));
+    }
+    let mut figures = Figures {
+        at: iso(now),
+        version: env!("CARGO_PKG_VERSION"),
+        journal: None,
+        ledgers,
+        connections: Vec::new(),
+        alerts: Vec::new(),
+    };
+    match from_journal(journal, &mut connections, now).await {
+        Ok(alerts) => figures.alerts = alerts,
+        Err(error) => figures.journal = Some(error.0),
+    }
+    figures.connections = connections.into_values().collect();
+    figures
+}
+
+fn of_status(status: &ConnectionStatus) -> OfConnection {
+    OfConnection {
+        id: status.id.clone(),
+        shop: status.shop.clone(),
+        problems: status.problems.clone(),
+        waiting: ["pending", "retrying"].iter().filter_map(|state| status.orders.get(*state)).sum(),
+        oldest_waiting: status.oldest_waiting.clone(),
+        ..OfConnection::default()
+    }
+}
+
+fn ledger(told: Told) -> Ledger {
+    let (status, unreachable) = match told.status {
+        Ok(status) => (Some(status), None),
+        Err(why) => (None, Some(why)),
+    };
+    let status = status.as_ref();
+    Ledger {
+        books: told.books,
+        unreachable,
+        reconnect: status.and_then(|one| one.reconnect.clone()),
+        paused_until: status.and_then(|one| one.paused_until.clone()),
+        pause_reason: status.and_then(|one| one.pause_reason.clone()),
+        journal_backlog: status.map_or(0, |one| one.journal_backlog),
+    }
+}
+
+/// What only the journal knows. A connection that no settings name any more is counted while its orders wait.
+async fn from_journal(
+    journal: &dyn Journal,
+    connections: &mut BTreeMap<String, OfConnection>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Alert>, JournalError> {
+    for (id, rates) in between(journal, now - Duration::days(1), now + Duration::days(1), now).await? {
+        known(connections, &id).last_day = rates;
+    }
+    for (day, by_connection) in trend(journal, now).await? {
+        let is_of_week = now.date_naive() - day < Duration::days(7);
+        for (id, rates) in by_connection {
+            let of = known(connections, &id);
+            of.last_month.add(&rates);
+            if is_of_week {
+                of.last_week.add(&rates);
+            }
+            of.trend.push(OfDay { day, rates });
+        }
+    }
+    for row in &journal.query(held_statement()).await? {
+        let (id, held) = held(row).map_err(unreadable)?;
+        known(connections, &id).held.push(held);
+    }
+    let ids: Vec<String> = connections.keys().cloned().collect();
+    for id in ids {
+        let rows = journal.query(drift_statement(&id)).await?;
+        let mut found = rows.iter().map(drift).collect::<Result<Vec<_>, SqlError>>().map_err(unreadable)?;
+        found.reverse();
+        known(connections, &id).drift = found;
+    }
+    let rows = journal.query(alerts_statement()).await?;
+    rows.iter().map(alert).collect::<Result<_, SqlError>>().map_err(unreadable)
+}
+
+fn known<'a>(connections: &'a mut BTreeMap<String, OfConnection>, id: &str) -> &'a mut OfConnection {
+    connections.entry(id.to_owned()).or_insert_with(|| OfConnection { id: id.to_owned(), ..OfConnection::default() })
+}
+
+fn unreadable(error: SqlError) -> JournalError {
+    JournalError(error.0)
+}
+
+/// The last thirty days: those that are over as they were kept, and the others from their events.
+async fn trend(journal: &dyn Journal, now: DateTime<Utc>) -> Result<Vec<(NaiveDate, ByConnection)>, JournalError> {
+    let today = now.date_naive();
+    let first = today - Duration::days(TREND - 1);
+    let mut all = days(journal, first).await?;
+    let mut day = all.last().map_or(first, |(last, _)| *last + Duration::days(1));
+    while day <= today {
+        let from = midnight(day);
+        let rates = between(journal, from, from + Duration::days(1), now).await?;
+        if !rates.is_empty() {
+            all.push((day, rates));
+        }
+        day += Duration::days(1);
+    }
+    Ok(all)
+}
+
+/// Orders that wait for a person, by connection and reason.
+pub fn held_statement() -> Statement {
+    Statement {
+        sql: "SELECT connection, reason, COUNT(*) AS orders, MIN(first_seen_at) AS since FROM orders
+              WHERE state = 'held' GROUP BY connection, reason ORDER BY connection, orders DESC"
+            .into(),
+        params: Vec::new(),
+    }
+}
+
+fn held(row: &Row) -> Result<(String, Held), SqlError> {
+    let reason = row.text_or_null("reason")?.unwrap_or_default();
+    Ok((row.text("connection")?, Held { reason, orders: row.int("orders")?, since: row.text("since")? }))
+}
+
+/// The newest comparisons of a connection that ended.
+pub fn drift_statement(connection: &str) -> Statement {
+    Statement {
+        sql: format!(
+            "SELECT id, finished_at, missing + wrong + stale + duplicate + unexpected AS found, drift_after
+             FROM reconciliations WHERE connection = ? AND finished_at IS NOT NULL AND kind <> 'audit'
+             ORDER BY started_at DESC LIMIT {COMPARISONS}"
+        ),
+        params: vec![connection.into()],
+    }
+}
+
+fn drift(row: &Row) -> Result<Drift, SqlError> {
+    Ok(Drift {
+        id: row.text("id")?,
+        at: row.text("finished_at")?,
+        found: row.int("found").unwrap_or(0),
+        left: row.int("drift_after").ok(),
+    })
+}
+
+/// Alerts that are open.
+pub fn alerts_statement() -> Statement {
+    Statement {
+        sql: "SELECT at, connection, kind, message FROM alerts WHERE resolved_at IS NULL ORDER BY at LIMIT 100".into(),
+        params: Vec::new(),
+    }
+}
+
+fn alert(row: &Row) -> Result<Alert, SqlError> {
+    let [at, connection, kind, message] = ["at", "connection", "kind", "message"].map(|name| row.text(name));
+    Ok(Alert { at: at?, connection: connection?, kind: kind?, message: message? })
+}
+
+/// How long ago an instant was, in seconds; nothing where it is not known.
+pub(super) fn age(at: Option<&str>, now: DateTime<Utc>) -> Option<i64> {
+    Some((now - parse_iso(at?)?).num_seconds())
+}

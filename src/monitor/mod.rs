@@ -1,0 +1,20 @@
+//! How it stands, in figures: how many events reached the ledger and how fast, what waits and what is held, how far both
+//! sides differ, what the ledger still allows. Page, JSON, metrics and alerts all take them from here. Reads the journal
+//! and what the books say of themselves; changes nothing but its own roll-ups. Imports from `posting`, `journal` and below.
+
+mod days;
+mod figures;
+mod latency;
+mod metrics;
+mod rates;
+mod verdict;
+
+pub use days::{KEPT_DAYS, keep_days};
+pub use figures::{Alert, Drift, Figures, Held, Ledger, OfConnection, OfDay, Told, gather};
+pub use latency::Latency;
+pub use metrics::metrics;
+pub use rates::{Rates, TARGET};
+pub use verdict::{Level, Verdict, verdict};
+
+#[cfg(test)]
+mod tests;

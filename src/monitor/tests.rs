@@ -1,0 +1,172 @@
+use chrono::{DateTime, Duration, Utc};
+use futures_util::FutureExt;
+
+use super::days::keep_days;
+use super::figures::{alerts_statement, drift_statement, held_statement};
+use super::rates::statement;
+use super::{Figures, Level, Told, gather, metrics, verdict};
+use crate::journal::migrate;
+use crate::platform::native::SqliteJournal;
+use crate::platform::time::{iso, parse_iso};
+use crate::platform::{Journal, Sql, Statement, Value};
+
+fn done<T>(future: impl Future<Output = T>) -> T {
+    future.now_or_never().unwrap()
+}
+
+fn noon() -> DateTime<Utc> {
+    parse_iso("2026-11-20T12:00:00.000Z").unwrap()
+}
+
+fn journal() -> SqliteJournal {
+    let journal = SqliteJournal::in_memory().unwrap();
+    done(migrate(&journal)).unwrap();
+    journal
+}
+
+fn exec(journal: &SqliteJournal, sql: &str, params: &[Value]) {
+    journal.database.exec(sql, params).unwrap();
+}
+
+/// An event of `main` that came so long before noon, and took so many milliseconds if it was posted.
+fn event(journal: &SqliteJournal, seq: i64, before: Duration, outcome: &str, ms: i64) {
+    let received = noon() - before;
+    let finished = (outcome != "pending").then(|| iso(received + Duration::milliseconds(ms)));
+    exec(
+        journal,
+        "INSERT INTO events (webhook_id, connection, shop, topic, received_at, finished_at, bytes, sha256, deliveries,
+             outcome, source, seq) VALUES (?1, 'main', 'a.myshopify.com', 'orders/create', ?2, ?3, 1, 'x', 1, ?4, 'main:1', ?5)",
+        &[seq.to_string().into(), iso(received).into(), finished.into(), outcome.into(), seq.into()],
+    );
+}
+
+fn order(journal: &SqliteJournal, seq: i64, state: &str, reason: Option<&str>) {
+    exec(
+        journal,
+        "INSERT INTO orders (connection, order_id, name, state, reason, updated_at, first_seen_at, attempts, source, seq)
+         VALUES ('main', ?1, '#' || ?1, ?2, ?3, ?4, ?4, 0, 'main:1', ?5)",
+        &[seq.to_string().into(), state.into(), reason.into(), iso(noon()).into(), seq.into()],
+    );
+}
+
+fn figures(journal: &SqliteJournal) -> Figures {
+    done(gather(journal, Vec::new(), noon()))
+}
+
+#[test]
+fn what_reached_the_ledger_is_counted_by_day_week_and_month() {
+    let journal = journal();
+    event(&journal, 1, Duration::minutes(5), "pending", 0);
+    event(&journal, 2, Duration::minutes(16), "pending", 0);
+    event(&journal, 3, Duration::hours(3), "posted", 1_400);
+    event(&journal, 4, Duration::hours(23), "unchanged", 700);
+    event(&journal, 5, Duration::days(3), "held", 5);
+    event(&journal, 6, Duration::days(20), "ignored", 5);
+    event(&journal, 7, Duration::days(40), "posted", 5);
+    let figures = figures(&journal);
+    let main = &figures.connections[0];
+    let shown = |rates: &super::Rates| (rates.events, rates.synced, rates.missing(), rates.success());
+    assert_eq!(shown(&main.last_day), (4, 2, 1, Some(6_666)));
+    assert_eq!(shown(&main.last_week), (5, 2, 2, Some(5_000)));
+    assert_eq!(shown(&main.last_month), (6, 3, 2, Some(6_000)));
+    assert_eq!((main.last_day.latency.within(50), main.last_day.latency.within(95)), (Some(1_000), Some(1_400)));
+    let days: Vec<String> = main.trend.iter().map(|one| one.day.to_string()).collect();
+    assert_eq!(days, ["2026-10-31", "2026-11-17", "2026-11-19", "2026-11-20"]);
+}
+
+#[test]
+fn figures_stay_when_their_events_are_gone() {
+    let journal = journal();
+    for (seq, days) in (1..).zip([1, 1, 2, 9, 29]) {
+        event(&journal, seq, Duration::days(days), if seq == 2 { "held" } else { "posted" }, 900);
+    }
+    let before = figures(&journal);
+    let health =
+        |journal: &SqliteJournal| journal.database.exec("SELECT * FROM sync_health ORDER BY day", &[]).unwrap();
+    let (view, _) = (health(&journal), done(keep_days(&journal, noon())).unwrap());
+    assert_eq!(health(&journal), view);
+    exec(&journal, "DELETE FROM events WHERE received_at < '2026-11-19' AND outcome <> 'held'", &[]);
+    let (month, after) = (&before.connections[0].last_month, figures(&journal));
+    assert_eq!(&after.connections[0].last_month, month);
+    assert_eq!(health(&journal), view);
+    // Days of which something is missing do not become smaller.
+    done(keep_days(&journal, noon())).unwrap();
+    assert_eq!(&figures(&journal).connections[0].last_month, month);
+}
+
+#[test]
+fn what_waits_for_a_person_is_counted_by_reason() {
+    let journal = journal();
+    order(&journal, 1, "held", Some("tax_unmapped"));
+    order(&journal, 2, "held", Some("tax_unmapped"));
+    order(&journal, 3, "held", Some("number_taken"));
+    order(&journal, 4, "synced", None);
+    let figures = figures(&journal);
+    let held: Vec<_> = figures.connections[0].held.iter().map(|one| (one.reason.as_str(), one.orders)).collect();
+    assert_eq!(held, [("tax_unmapped", 2), ("number_taken", 1)]);
+    let verdict = verdict(&figures, noon());
+    assert_eq!((verdict.level, verdict.sentence.as_str()), (Level::Problem, "One thing needs you."));
+    assert_eq!(verdict.findings[0].1, "3 orders of main wait for you.");
+}
+
+#[test]
+fn all_is_well_where_everything_reached_the_ledger_and_both_sides_agree() {
+    let journal = journal();
+    event(&journal, 1, Duration::hours(3), "posted", 1_400);
+    event(&journal, 2, Duration::hours(4), "posted", 1_400);
+    exec(
+        &journal,
+        "INSERT INTO reconciliations (id, connection, kind, from_at, to_at, started_at, finished_at, missing, wrong, stale,
+             duplicate, unexpected, drift_after, source, seq)
+         VALUES ('r', 'main', 'weekly', ?1, ?1, ?1, ?1, 2, 0, 0, 0, 0, 0, 'main:1', 1)",
+        &[iso(noon()).into()],
+    );
+    let verdict = verdict(&figures(&journal), noon());
+    let said = "All is well: all 2 events of the last 24 hours are in the ledger, and both sides agreed when they were last \
+                compared.";
+    assert_eq!((verdict.level, verdict.sentence.as_str()), (Level::Ok, said));
+}
+
+#[test]
+fn a_journal_that_is_away_is_said_and_the_books_are_still_shown() {
+    let journal = journal();
+    journal.away.set(true);
+    let told = vec![Told { books: "main".into(), status: Err("their object is asleep".into()) }];
+    let figures = done(gather(&journal, told, noon()));
+    let verdict = verdict(&figures, noon());
+    assert_eq!(verdict.findings.len(), 2, "{verdict:?}");
+    assert!(metrics(&figures, noon()).contains("tillproof_journal_up 0\n"));
+}
+
+#[test]
+fn metrics_have_bounded_labels_and_every_sample_its_family() {
+    let journal = journal();
+    event(&journal, 1, Duration::hours(3), "posted", 1_400);
+    order(&journal, 1, "held", Some("tax_\"unmapped\""));
+    let text = metrics(&figures(&journal), noon());
+    assert!(text.contains("tillproof_events_day{connection=\"main\",outcome=\"synced\"} 1\n"), "{text}");
+    assert!(text.contains("tillproof_sync_day_seconds{connection=\"main\",quantile=\"0.95\"} 1.4\n"), "{text}");
+    assert!(text.contains("reason=\"tax_\\\"unmapped\\\"\"} 1\n"), "{text}");
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let name = line.split(['{', ' ']).next().unwrap();
+        assert_eq!(text.matches(&format!("# TYPE {name} ")).count(), 1, "{line}");
+    }
+}
+
+#[test]
+fn no_figure_reads_a_whole_table() {
+    let journal = journal();
+    let all: [Statement; 4] = [
+        statement(noon() - Duration::days(1), noon(), noon()),
+        held_statement(),
+        drift_statement("main"),
+        alerts_statement(),
+    ];
+    for one in all {
+        let plan = Statement { sql: format!("EXPLAIN QUERY PLAN {}", one.sql), params: one.params };
+        for row in done(journal.query(plan)).unwrap() {
+            let detail = row.text("detail").unwrap();
+            assert!(!detail.starts_with("SCAN") || detail.contains("recent"), "{detail}: {}", one.sql);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Is all well? In one sentence, and in what is not.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::figures::{Figures, OfConnection, age};
+use super::rates::{Rates, TARGET};
+
+/// Seconds after which an order that waits is worth a word.
+const LONG: i64 = 3_600;
+
+/// Records that wait for the journal before that is worth a word: several flushes' worth.
+const BACKLOG: i64 = 5_000;
+
+/// How serious it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// All is well.
+    Ok,
+    /// Something to know; it settles by itself.
+    Note,
+    /// A person is needed.
+    Problem,
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// The most serious of what is not well.
+    pub level: Level,
+    /// The answer in one sentence.
+    pub sentence: String,
+    /// What is not well, the most serious first: each a sentence with its remedy.
+    pub findings: Vec<(Level, String)>,
+}
+
+/// Whether the books match the till.
+pub fn verdict(figures: &Figures, now: DateTime<Utc>) -> Verdict {
+    let mut findings = Vec::new();
+    of_the_whole(figures, &mut findings);
+    figures.connections.iter().for_each(|one| of_connection(one, now, &mut findings));
+    findings.sort_by_key(|(level, _)| std::cmp::Reverse(*level));
+    let level = findings.first().map_or(Level::Ok, |(level, _)| *level);
+    Verdict { level, sentence: sentence(figures, level, &findings), findings }
+}
+
+fn of_the_whole(figures: &Figures, findings: &mut Vec<(Level, String)>) {
+    if let Some(why) = &figures.journal {
+        let text =
+            format!("The journal (D1) cannot be read: {why}. Posting goes on; what happens is kept and written later.");
+        findings.push((Level::Problem, text));
+    }
+    for one in &figures.ledgers {
+        let books = &one.books;
+        if let Some(why) = &one.unreachable {
+            findings.push((Level::Problem, format!("The books {books} cannot be asked: {why}.")));
+        }
+        if let Some(why) = &one.reconnect {
+            findings.push((Level::Problem, format!("The ledger of {books} has to be connected again: {why}.")));
+        }
+        if let Some(why) = one.pause_reason.as_ref().filter(|_| one.paused_until.is_some()) {
+            findings.push((Level::Note, format!("Nothing is sent to the ledger of {books} for now: {why}.")));
+        }
+        if one.journal_backlog > BACKLOG {
+            let text = format!("{} records of {books} are not in the journal yet.", one.journal_backlog);
+            findings.push((Level::Note, text));
+        }
+    }
+}
+
+fn of_connection(one: &OfConnection, now: DateTime<Utc>, findings: &mut Vec<(Level, String)>) {
+    let id = &one.id;
+    if !one.problems.is_empty() {
+        findings.push((Level::Problem, format!("The settings of {id} cannot be used: {}.", one.problems.join("; "))));
+    }
+    let held = one.held_orders();
+    if held > 0 {
+        let text = format!("{} of {id} {} for you.", many(held, "order"), if held == 1 { "waits" } else { "wait" });
+        findings.push((Level::Problem, text));
+    }
+    if let Some(success) = one.last_day.success().filter(|success| *success < TARGET && one.last_day.missing() > held) {
+        let text = format!(
+            "{} % of the events of {id} reached the ledger within the last 24 hours; {} did not.",
+            percent(success),
+            one.last_day.missing()
+        );
+        findings.push((Level::Problem, text));
+    }
+    if let Some(seconds) = age(one.oldest_waiting.as_deref(), now).filter(|seconds| *seconds > LONG) {
+        let text = format!("The oldest order of {id} that is to be sent has waited for {}.", span(seconds));
+        findings.push((Level::Problem, text));
+    }
+    if let Some(left) = one.left().filter(|left| *left > 0) {
+        let text = format!("The last comparison of {id} left {} between both sides.", many(left, "difference"));
+        findings.push((Level::Problem, text));
+    }
+}
+
+fn sentence(figures: &Figures, level: Level, findings: &[(Level, String)]) -> String {
+    if level == Level::Problem {
+        let count = findings.iter().filter(|(level, _)| *level == Level::Problem).count();
+        return match i64::try_from(count) {
+            Ok(1) => "One thing needs you.".into(),
+            _ => format!("{count} things need you."),
+        };
+    }
+    if figures.connections.is_empty() {
+        return "No connection is configured yet.".into();
+    }
+    let mut day = Rates::default();
+    figures.connections.iter().for_each(|one| day.add(&one.last_day));
+    let events = match day.events - day.on_their_way {
+        0 => "no event came within the last 24 hours".to_owned(),
+        1 => "the one event of the last 24 hours is in the ledger".to_owned(),
+        count => format!("all {count} events of the last 24 hours are in the ledger"),
+    };
+    let compared = figures.connections.iter().all(|one| one.left() == Some(0));
+    let drift = if compared { ", and both sides agreed when they were last compared" } else { "" };
+    format!("All is well: {events}{drift}.")
+}
+
+/// "1 order", "3 orders".
+pub(super) fn many(count: i64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// Ten-thousandths as per cent: `99.5`, `100`.
+pub(super) fn percent(ten_thousandths: i64) -> String {
+    rust_decimal::Decimal::new(ten_thousandths, 2).normalize().to_string()
+}
+
+fn span(seconds: i64) -> String {
+    match seconds {
+        0..7_200 => many(seconds / 60, "minute"),
+        7_200..172_800 => many(seconds / 3_600, "hour"),
+        _ => many(seconds / 86_400, "day"),
+    }
+}
