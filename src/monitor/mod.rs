@@ -7,6 +7,7 @@ mod figures;
 mod latency;
 mod metrics;
 mod rates;
+mod search;
 mod verdict;
 
 pub use days::{KEPT_DAYS, keep_days};
@@ -14,6 +15,7 @@ pub use figures::{Alert, Drift, Figures, Held, Ledger, OfConnection, OfDay, Told
 pub use latency::Latency;
 pub use metrics::metrics;
 pub use rates::{Rates, TARGET};
+pub use search::{Found, Listed, Place, Search, search};
 pub use verdict::{Level, Verdict, verdict};
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::days::keep_days;
 use super::figures::{alerts_statement, drift_statement, held_statement};
 use super::rates::statement;
 use super::{Figures, Level, Told, gather, metrics, verdict};
+use super::{Place, Search, search};
 use crate::journal::migrate;
 use crate::platform::native::SqliteJournal;
 use crate::platform::time::{iso, parse_iso};
@@ -156,17 +157,66 @@ fn metrics_have_bounded_labels_and_every_sample_its_family() {
 #[test]
 fn no_figure_reads_a_whole_table() {
     let journal = journal();
-    let all: [Statement; 4] = [
+    let of = |text: &str, state: &str| Search { text: text.into(), state: state.into(), ..Search::default() };
+    let place = Place { updated_at: iso(noon()), order_id: "1".into() };
+    let searches = [
+        of("", ""),
+        of("", "held"),
+        of("#1001", ""),
+        of("12.50", "synced"),
+        of("S-1001", ""),
+        Search { after: Some(place.clone()), ..of("", "") },
+        Search { after: Some(place), ..of("", "held") },
+        Search { reason: "tax_unmapped".into(), ..of("", "held") },
+    ];
+    let mut all: Vec<Statement> = vec![
         statement(noon() - Duration::days(1), noon(), noon()),
         held_statement(),
         drift_statement("main"),
         alerts_statement(),
     ];
+    all.extend(searches.iter().map(super::search::statement));
     for one in all {
         let plan = Statement { sql: format!("EXPLAIN QUERY PLAN {}", one.sql), params: one.params };
         for row in done(journal.query(plan)).unwrap() {
             let detail = row.text("detail").unwrap();
-            assert!(!detail.starts_with("SCAN") || detail.contains("recent"), "{detail}: {}", one.sql);
+            let in_order = detail == "SCAN orders USING INDEX orders_by_change";
+            assert!(!detail.starts_with("SCAN") || detail == "SCAN recent" || in_order, "{detail}: {}", one.sql);
+            // What is sorted is small: what is waited for, and what was looked for by name.
+            let sorts = detail.contains("TEMP B-TREE FOR ORDER BY");
+            assert!(!sorts || !one.sql.contains("LIMIT 51") || one.sql.contains("UNION"), "{detail}: {}", one.sql);
         }
     }
+}
+
+#[test]
+fn an_order_is_found_by_whatever_a_person_has_of_it() {
+    let journal = journal();
+    (1_000..1_060).for_each(|seq| order(&journal, seq, if seq == 1_003 { "held" } else { "synced" }, None));
+    exec(
+        &journal,
+        "INSERT INTO documents (connection, order_id, document_key, kind, ledger_id, number, currency, expected_total,
+             ledger_total, proof, state, posted_at, source, seq)
+         VALUES ('main', '1007', 'sale', 'invoice', 'L1', 'S-1007', 'EUR', '1234.50', '1234.50', 'exact', 'posted', ?1, 'm', 1)",
+        &[iso(noon()).into()],
+    );
+    let names = |wanted: &Search| {
+        let listed = done(search(&journal, wanted)).unwrap();
+        (listed.orders.iter().map(|one| one.name.clone()).collect::<Vec<_>>(), listed.more)
+    };
+    let by = |text: &str| names(&Search { text: text.into(), ..Search::default() }).0;
+    for text in ["#1007", "1007", " 1007 ", "S-1007", "1,234.5", "1234.50"] {
+        assert_eq!(by(text), ["#1007"], "{text}");
+    }
+    assert_eq!(by("#105").len(), 10);
+    assert!(by("'; DROP TABLE orders; --").is_empty());
+    assert_eq!(names(&Search { state: "held".into(), ..Search::default() }).0, ["#1003"]);
+    // Page by page, each order once.
+    let (first, more) = names(&Search::default());
+    assert!(first.len() == 50 && more && first[0] == "#1059", "{first:?}");
+    let place = Place { updated_at: iso(noon()), order_id: "1010".into() };
+    let (second, more) = names(&Search { after: Some(place), ..Search::default() });
+    assert_eq!((second.len(), second[0].as_str(), more), (10, "#1009", false));
+    let found = done(search(&journal, &Search { text: "1007".into(), ..Search::default() })).unwrap();
+    assert_eq!(found.orders[0].total.as_deref(), Some("1234.50 EUR"));
 }

@@ -1,0 +1,160 @@
+//! Orders as the journal knows them, found by whatever a person has of one: its name, its id, a document's number, an
+//! amount. Every way goes through an index.
+
+use serde::Serialize;
+
+use crate::platform::{Journal, JournalError, Row, SqlError, Statement, Value};
+
+/// Orders on one page.
+pub const PAGE: usize = 50;
+
+/// What is looked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Search {
+    /// A name (or its beginning), an id, a document's number, an amount; empty: everything.
+    pub text: String,
+    /// Only orders that stand so: `pending`, `synced`, `retrying`, `held`, `ignored`.
+    pub state: String,
+    /// Only orders that are held, or are ignored, for this reason.
+    pub reason: String,
+    /// Only orders after this one in the list.
+    pub after: Option<Place>,
+}
+
+/// A place in the list, which begins with what changed last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// When the order changed.
+    pub updated_at: String,
+    /// Its id.
+    pub order_id: String,
+}
+
+/// One order of the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Found {
+    /// Its connection.
+    pub connection: String,
+    /// Shopify's id.
+    pub order_id: String,
+    /// Its name, or its id where it is not known.
+    pub name: String,
+    /// Where it stands.
+    pub state: String,
+    /// Why, where a rule or a problem says so.
+    pub reason: Option<String>,
+    /// What to do about it.
+    pub remedy: Option<String>,
+    /// When it was first heard of.
+    pub first_seen_at: String,
+    /// When it changed last.
+    pub updated_at: String,
+    /// What its sale came to in the ledger, with its currency.
+    pub total: Option<String>,
+}
+
+/// A page of the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Listed {
+    /// What changed last comes first.
+    pub orders: Vec<Found>,
+    /// True if there are more.
+    pub more: bool,
+}
+
+/// Looks for orders.
+pub async fn search(journal: &dyn Journal, wanted: &Search) -> Result<Listed, JournalError> {
+    let rows = journal.query(statement(wanted)).await?;
+    let found = rows.iter().map(read).collect::<Result<Vec<_>, SqlError>>();
+    let mut orders = found.map_err(|error| JournalError(error.0))?;
+    let more = orders.len() > PAGE;
+    orders.truncate(PAGE);
+    Ok(Listed { orders, more })
+}
+
+/// The statement behind [`search`].
+pub fn statement(wanted: &Search) -> Statement {
+    let (mut conditions, mut params): (Vec<String>, Vec<Value>) = (Vec::new(), Vec::new());
+    let text = wanted.text.trim();
+    if !text.is_empty() {
+        conditions.push(by_text(text, &mut params));
+    }
+    for (column, value) in [("state", &wanted.state), ("reason", &wanted.reason)] {
+        if !value.is_empty() {
+            params.push(value.as_str().into());
+            conditions.push(format!("{column} = ?{}", params.len()));
+        }
+    }
+    if let Some(place) = &wanted.after {
+        params.extend([Value::from(place.updated_at.as_str()), place.order_id.as_str().into()]);
+        conditions.push(format!("(updated_at, order_id) < (?{}, ?{})", params.len() - 1, params.len()));
+    }
+    let conditions = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
+    let sql = format!(
+        "SELECT connection, order_id, name, state, reason, remedy, first_seen_at, updated_at,
+             (SELECT expected_total || ' ' || currency FROM documents
+              WHERE documents.connection = orders.connection AND documents.order_id = orders.order_id
+                  AND document_key = 'sale') AS total
+         FROM orders WHERE {conditions} ORDER BY updated_at DESC, order_id DESC LIMIT {}",
+        PAGE + 1
+    );
+    Statement { sql, params }
+}
+
+/// Orders whose name begins so, with or without its sign; of that id; with a document of that number or amount.
+fn by_text(text: &str, params: &mut Vec<Value>) -> String {
+    let mut ways = Vec::new();
+    let bare = text.trim_start_matches('#');
+    for name in [format!("#{bare}"), bare.to_owned(), text.to_owned()] {
+        params.extend([Value::from(name.as_str()), format!("{name}\u{10ffff}").into()]);
+        let (from, to) = (params.len() - 1, params.len());
+        ways.push(format!("SELECT rowid FROM orders WHERE name >= ?{from} AND name < ?{to}"));
+    }
+    params.push(bare.into());
+    ways.push(format!("SELECT rowid FROM orders WHERE order_id = ?{}", params.len()));
+    let mut by_document = |column: &str, value: &str| {
+        params.push(value.into());
+        ways.push(format!(
+            "SELECT found.rowid FROM documents JOIN orders AS found ON found.connection = documents.connection
+                 AND found.order_id = documents.order_id WHERE documents.{column} = ?{}",
+            params.len()
+        ));
+    };
+    by_document("number", text);
+    for amount in amounts(text) {
+        by_document("expected_total", &amount);
+    }
+    format!("rowid IN ({})", ways.join(" UNION "))
+}
+
+/// How an amount may stand in the journal: as it was written, and with the decimals of most currencies.
+fn amounts(text: &str) -> Vec<String> {
+    let bare = text.replace([',', ' '], "");
+    let Ok(amount) = bare.parse::<rust_decimal::Decimal>() else { return Vec::new() };
+    let mut all: Vec<String> = vec![amount.normalize().to_string()];
+    for decimals in [0, 2, 3] {
+        let mut scaled = amount.normalize();
+        if scaled.scale() <= decimals {
+            scaled.rescale(decimals);
+            all.push(scaled.to_string());
+        }
+    }
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn read(row: &Row) -> Result<Found, SqlError> {
+    let order_id = row.text("order_id")?;
+    Ok(Found {
+        connection: row.text("connection")?,
+        name: row.text_or_null("name")?.filter(|name| !name.is_empty()).unwrap_or_else(|| order_id.clone()),
+        order_id,
+        state: row.text("state")?,
+        reason: row.text_or_null("reason")?,
+        remedy: row.text_or_null("remedy")?,
+        first_seen_at: row.text("first_seen_at")?,
+        updated_at: row.text("updated_at")?,
+        total: row.text_or_null("total")?,
+    })
+}
