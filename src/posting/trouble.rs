@@ -72,14 +72,16 @@ impl Desk<'_> {
             Outcome::Stale => {
                 self.came_through()?;
                 if let Subject::Write(logged) = subject {
-                    let is_new = logged.operation == Operation::Create;
-                    let open = if is_new { Open::LookBefore } else { Open::LookExisting };
-                    writes::reopen(self.sql, logged.id, open)?;
+                    writes::reopen(self.sql, logged.id, Open::LookBefore)?;
                 }
                 self.retry(call, "somebody changes the document at the same time").map(Followed::End)
             }
             Outcome::Wait { why, .. } | Outcome::Unknown(why) if self.scope == Scope::Part => {
-                self.left_out(subject)?;
+                // What an earlier try did may still be on its way: then it is looked for in a while.
+                match subject {
+                    Subject::Write(_) if call.again => self.in_doubt(subject, true)?,
+                    _ => self.left_out(subject)?,
+                }
                 self.retry(call, &why).map(Followed::End)
             }
             Outcome::Wait { retry_after, guess, why } => {
@@ -201,7 +203,7 @@ impl Desk<'_> {
         }
     }
 
-    fn retry(&self, call: &Call, why: &str) -> Result<Ending, SqlError> {
+    pub(super) fn retry(&self, call: &Call, why: &str) -> Result<Ending, SqlError> {
         let Some(row) = orders::load(self.sql, &call.order)? else { return Ok(Ending::Retry(self.now)) };
         if row.retrying_since.is_some_and(|since| self.now - since > GIVE_UP) {
             let text = format!("tried for {} days; last: {why}", GIVE_UP.num_days());

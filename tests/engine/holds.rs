@@ -39,6 +39,30 @@ fn broken_settings_hold_the_order_and_lose_nothing() {
     assert_eq!(bench.state(&story.order_id()).0, "synced");
 }
 
+/// QuickBooks lets people use a number twice ("use it anyway"); then it takes no change of either document.
+#[test]
+fn an_edit_of_a_document_whose_number_somebody_used_again_is_held_and_keeps_nobody_waiting() {
+    let bench = Bench::new(Company::QuickBooksUs);
+    let mut story = Story::read("edited_while_unpaid");
+    let edits = story.deliveries.split_off(1);
+    bench.tell(&story);
+    bench.run();
+    let id = story.order_id();
+    let number = bench.rows("SELECT json_extract(posted, '$.number') AS number FROM documents")[0]["number"].clone();
+    let sale = json!({"kind": "Invoice", "number": number, "currency": "USD", "total": "12.00", "reference": "",
+                      "note": "by hand", "date": "2026-11-02"});
+    bench.set_up("plant_sale", &sale);
+    edits.iter().for_each(|(topic, body)| bench.deliver(topic, body));
+    bench.tell(&Story::read("simple"));
+    bench.run_for(chrono::Duration::minutes(30));
+    assert_eq!(bench.state(&id), ("held".into(), "number_taken".into()));
+    let said = &bench.journal("SELECT remedy FROM needs_attention")[0]["remedy"];
+    assert!(said.contains("12.00") && said.contains(&number), "{said}");
+    assert_eq!(bench.state(&Story::read("simple").order_id()).0, "synced");
+    let tries = bench.journal("SELECT COUNT(*) AS n FROM attempts WHERE operation = 'update'")[0]["n"].clone();
+    assert_eq!(tries, "1");
+}
+
 #[test]
 fn a_number_that_somebody_else_used_is_a_hold_and_nothing_is_overwritten() {
     for company in [Company::QuickBooksUs, Company::XeroUk] {

@@ -82,3 +82,27 @@ fn of_a_transaction_that_pays_two_documents_each_payment_is_found_by_what_it_pay
         }
     }
 }
+
+/// The first request may be on its way still when the second is answered without a word about it.
+#[test]
+fn what_an_answer_leaves_out_when_it_is_asked_again_is_looked_for_once_nothing_can_be_on_its_way() {
+    // Xero's answers leave nothing out in silence.
+    for company in [Company::QuickBooksUs, Company::QuickBooksUk] {
+        let bench = told_up_to_the_last_payment(company);
+        bench.clock.advance(Duration::minutes(1));
+        bench.fail(Fault::next(FaultKind::RefusedConnection).on("POST", "/batch"));
+        bench.fail(Fault::next(FaultKind::SilentNoop).on("POST", "/batch"));
+        pay(&bench);
+        let attempts = bench.journal(
+            "SELECT operation, outcome, at FROM attempts WHERE document_key LIKE 'payment%' ORDER BY at, operation",
+        );
+        let at = |row: &std::collections::BTreeMap<String, String>| {
+            row["at"].parse::<chrono::DateTime<chrono::Utc>>().unwrap()
+        };
+        let sent =
+            attempts.iter().filter(|row| row["operation"] == "create" && row["outcome"] == "unknown").map(at).max();
+        let look = attempts.iter().filter(|row| row["operation"] == "look_up").map(at).min();
+        let (Some(sent), Some(look)) = (sent, look) else { panic!("{company:?}: {attempts:#?}") };
+        assert!(look - sent >= Duration::seconds(60), "{company:?}: sent {sent}, looked for {look}: {attempts:#?}");
+    }
+}

@@ -86,8 +86,18 @@ impl Desk<'_> {
             }
             (_, false) => {
                 documents::refresh(self.sql, &call.order, &logged.document.key, now)?;
-                close(Closed::Absent)?;
-                Ok(Followed::Go)
+                if logged.open != Open::LookExisting {
+                    close(Closed::Absent)?;
+                    return Ok(Followed::Go);
+                }
+                // The ledger takes no change for something else of that number.
+                let others: Vec<Posted> = found.iter().filter(|one| one.ledger_id != now.ledger_id).cloned().collect();
+                if others.is_empty() {
+                    close(Closed::Absent)?;
+                    return self.retry(call, "the ledger says that the number is taken").map(Followed::End);
+                }
+                close(Closed::Refused)?;
+                Ok(Followed::End(Ending::Held(number_taken(&logged.document, &others))))
             }
         }
     }
