@@ -109,7 +109,7 @@ pub(super) fn sum(case: &Case<'_>, mode: TaxMode, lines: &[Line]) -> Decimal {
     lines.iter().map(|line| line.amount(case.currency) + on_top(line)).sum()
 }
 
-/// The doubtful lines under which everything comes to the order's total: the usual ones, else the first set that fits.
+/// The doubtful lines under which everything comes to the order's total: the usual ones, else the set that fits.
 fn fitting(case: &Case<'_>, mode: TaxMode, lines: &[Line], doubtful: Vec<Doubtful>) -> Result<Vec<Line>, Hold> {
     let certain = sum(case, mode, lines);
     let usual: u32 = doubtful.iter().enumerate().map(|(at, one)| u32::from(one.usual) << at).sum();
@@ -119,9 +119,14 @@ fn fitting(case: &Case<'_>, mode: TaxMode, lines: &[Line], doubtful: Vec<Doubtfu
     };
     let difference = |set: u32| case.total - certain - sum(case, mode, &taken(set));
     let sets = 1u32.checked_shl(u32::try_from(doubtful.len()).unwrap_or(32)).unwrap_or(1).min(1 << 10);
-    let exact = std::iter::once(usual).chain(0..sets).find(|set| difference(*set).is_zero());
-    let chosen = exact.unwrap_or(usual);
-    if difference(chosen).abs() > conversion_bound(case) {
+    let all = || std::iter::once(usual).chain(0..sets);
+    let bound = conversion_bound(case);
+    let fits = |set: &u32| difference(*set).abs() <= bound;
+    // Converted one by one, what belongs to the total may miss it by some cents.
+    let nearest = || all().filter(fits).min_by_key(|set| difference(*set).abs());
+    let exact = all().find(|set| difference(*set).is_zero());
+    let chosen = exact.or_else(|| Some(usual).filter(fits)).or_else(nearest).unwrap_or(usual);
+    if !fits(&chosen) {
         let show = |amount| case.currency.show(amount);
         let text = format!(
             "lines, delivery and tax come to {}, the order's total is {} (difference {})",

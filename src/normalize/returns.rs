@@ -13,7 +13,7 @@ use super::{Case, duties, missing};
 use crate::books::document::LineRole;
 use crate::books::hold::Hold;
 use crate::shopify::money::{Id, Side};
-use crate::shopify::order::{LineItem, TaxLine};
+use crate::shopify::order::{LineItem, ShippingLine, TaxLine};
 use crate::shopify::{Refund, Transaction};
 
 /// Something taken back of one line.
@@ -65,20 +65,20 @@ pub(super) struct Returns<'a> {
     pub gone: Vec<Gone<'a>>,
 }
 
-/// Units that an edit took away without leaving a refund.
-pub(super) struct Gone<'a> {
-    item: &'a LineItem,
-    quantity: Decimal,
-    /// Units of it that refunds took back.
-    before: Decimal,
+/// What an edit took away without leaving a refund.
+pub(super) enum Gone<'a> {
+    /// Units of a line, of which refunds took others back before.
+    Units { item: &'a LineItem, quantity: Decimal, before: Decimal },
+    /// A delivery, by its place among the order's.
+    Delivery(usize),
 }
 
-impl Returns<'_> {
+impl<'a> Returns<'a> {
     /// What the order comes to once everything that was taken off without being paid back is off it, buyer's currency.
     /// Shopify's own figure, where its snapshot knows of all refunds; else worked out from them. It is above the order's
     /// total only where more is outstanding than that leaves: refunds gave back what was `received` beyond it, and an edit
     /// came after them.
-    pub fn left(&self, case: &Case<'_>, received: Decimal) -> Result<Decimal, Hold> {
+    pub fn left(&self, case: &Case<'a>, received: Decimal) -> Result<Decimal, Hold> {
         let whole = case.presentment_total;
         let mut all = self.paid.iter().chain(&self.unpaid);
         let known = |one: &Returned<'_>| case.input.state.snapshot_refunds.contains(&one.refund.id);
@@ -99,7 +99,7 @@ impl Returns<'_> {
     }
 
     /// What was taken off without being paid back by the same refund, buyer's currency.
-    pub fn unpaid_value(&self, case: &Case<'_>) -> Result<Decimal, Hold> {
+    pub fn unpaid_value(&self, case: &Case<'a>) -> Result<Decimal, Hold> {
         let mut value: Decimal = self.paid.iter().chain(&self.unpaid).map(Returned::unpaid).sum();
         for gone in &self.gone {
             value += gone.taken(case, Side::Presentment)?.with_tax;
@@ -170,7 +170,36 @@ pub(super) fn returns<'a>(case: &Case<'a>) -> Result<Returns<'a>, Hold> {
     }
     paid.sort_by(|one, other| age(one.refund).cmp(&age(other.refund)));
     unpaid.sort_by(|one, other| age(one.refund).cmp(&age(other.refund)));
-    Ok(Returns { paid, unpaid, gone: gone(case) })
+    let mut all = Returns { paid, unpaid, gone: gone(case) };
+    all.gone.extend(removed_deliveries(case, &all)?);
+    Ok(all)
+}
+
+/// Deliveries that an edit removed and that the order's total still has: its present total then misses just them, beyond
+/// everything else that was taken off.
+fn removed_deliveries<'a>(case: &Case<'a>, all: &Returns<'a>) -> Result<Vec<Gone<'a>>, Hold> {
+    let refunds = || all.paid.iter().chain(&all.unpaid);
+    let named = |line: &ShippingLine| {
+        let mut named = refunds().flat_map(|one| &one.refund.refund_shipping_lines);
+        named.any(|one| one.shipping_line_id.is_some() && one.shipping_line_id == line.id)
+    };
+    let lines = case.order.shipping_lines.iter().enumerate();
+    let removed: Vec<usize> = lines.filter(|(_, one)| one.is_removed && !named(one)).map(|(index, _)| index).collect();
+    let current = case.order.current_total(Side::Presentment).filter(|_| !removed.is_empty());
+    let Some(current) = current else { return Ok(Vec::new()) };
+    let mut rest = case.presentment_total - current - case.order.cash_rounding(Side::Presentment);
+    for one in &all.gone {
+        rest -= one.taken(case, Side::Presentment)?.with_tax;
+    }
+    // A refund that names no lines takes nothing, or is the one that pays for the delivery.
+    let known = || refunds().filter(|one| case.input.state.snapshot_refunds.contains(&one.refund.id));
+    let taken = [known().map(|one| one.takes).sum::<Decimal>(), known().map(|one| one.value).sum()];
+    let mut value = Decimal::ZERO;
+    for index in &removed {
+        value += shipping::whole(case, *index, Side::Presentment)?.with_tax;
+    }
+    let still_there = !value.is_zero() && taken.iter().any(|taken| rest - taken == value);
+    Ok(if still_there { removed.into_iter().map(Gone::Delivery).collect() } else { Vec::new() })
 }
 
 /// A refund under one reading. Amounts in the buyer's currency.
@@ -352,23 +381,27 @@ fn gone<'a>(case: &Case<'a>) -> Vec<Gone<'a>> {
     let left = |item: &'a LineItem| {
         let before = refunded(item);
         let quantity = item.quantity.0 - item.current_quantity?.0 - before;
-        (quantity > Decimal::ZERO).then_some(Gone { item, quantity, before })
+        (quantity > Decimal::ZERO).then_some(Gone::Units { item, quantity, before })
     };
     case.order.line_items.iter().filter_map(left).collect()
 }
 
 impl<'a> Gone<'a> {
     /// As something taken back.
-    pub fn taken(&self, case: &Case<'_>, side: Side) -> Result<Taken<'a>, Hold> {
-        let (subtotal, tax) = share_of(case, self.item, self.before, self.quantity, side)?;
+    pub fn taken(&self, case: &Case<'a>, side: Side) -> Result<Taken<'a>, Hold> {
+        let (item, quantity, before) = match self {
+            Gone::Units { item, quantity, before } => (*item, *quantity, *before),
+            Gone::Delivery(index) => return shipping::whole(case, *index, side),
+        };
+        let (subtotal, tax) = share_of(case, item, before, quantity, side)?;
         Ok(Taken {
-            source: format!("line:{}", self.item.id.0),
-            role: role_of(self.item),
-            name: self.item.title().to_owned(),
-            quantity: self.quantity,
+            source: format!("line:{}", item.id.0),
+            role: role_of(item),
+            name: item.title().to_owned(),
+            quantity,
             with_tax: if case.order.taxes_included { subtotal } else { subtotal + tax },
             tax,
-            taxes: &self.item.tax_lines,
+            taxes: &item.tax_lines,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use super::currency::conversion_bound;
+use super::currency::{buyers_cent, conversion_bound};
 use super::lines::account;
 use super::owed::LOWERED;
 use super::rounding::bound;
@@ -86,8 +86,8 @@ pub(super) fn line_taxes(case: &Case<'_>, role: LineRole, lines: &[TaxLine]) -> 
         }
     }
     let amount: Decimal = own.iter().map(|(_, amount)| *amount).sum();
-    let charged: Vec<&TaxLine> = own.iter().map(|(line, _)| *line).filter(|line| !rate(line).is_zero()).collect();
     let borne: Vec<&TaxLine> = own.iter().filter(|(_, amount)| !amount.is_zero()).map(|(line, _)| *line).collect();
+    let charged = charged(case, &own);
     let own = if borne.is_empty() {
         match lines.iter().find_map(|line| zero_code(case, line)) {
             Some(zero_rated) => LineTax::none(zero_rated),
@@ -109,6 +109,17 @@ pub(super) fn line_taxes(case: &Case<'_>, role: LineRole, lines: &[TaxLine]) -> 
         LineTax { amount, rate, rates: if several { rates } else { Vec::new() }, code: code.to_owned() }
     };
     Ok(LineTaxes { own, marketplace })
+}
+
+/// The taxes that a line bears: those that come to something, and those that come to nothing because what they are of is so
+/// little. A tax of 0.00 on more than that is one that the buyer or the goods are exempt from.
+fn charged<'a>(case: &Case<'_>, own: &[(&'a TaxLine, Decimal)]) -> Vec<&'a TaxLine> {
+    let half = case.minor_unit().max(buyers_cent(case)) / Decimal::TWO;
+    let taxed = own.iter().filter(|(line, amount)| !amount.is_zero() && !rate(line).is_zero());
+    let at_least = taxed.map(|(line, amount)| (amount.abs() - half).max(Decimal::ZERO) / rate(line)).max();
+    let is_little = |line: &TaxLine| at_least.is_none_or(|base| base * rate(line) <= half);
+    let bears = |(line, amount): &&(&TaxLine, Decimal)| !rate(line).is_zero() && (!amount.is_zero() || is_little(line));
+    own.iter().filter(bears).map(|(line, _)| *line).collect()
 }
 
 /// A line that bears no tax.

@@ -83,3 +83,18 @@ fn a_second_invoice_for_the_same_order_is_a_duplicate() {
         assert_eq!(view.before.unwrap().drift(), 1, "{company:?}: {:?}", in_short(&view));
     }
 }
+
+#[test]
+fn an_invoice_that_somebody_deleted_needs_no_voiding_when_its_order_is_cancelled() {
+    for company in [Company::QuickBooksUs, Company::QuickBooksUk] {
+        let mut story = Story::read("cancelled_unpaid");
+        let (topic, cancelled) = story.deliveries.pop().unwrap();
+        let bench = told(company, &story);
+        remove_invoice(&bench, company, &id_of(&bench, "sale"));
+        bench.deliver(&topic, &cancelled);
+        bench.run();
+        let rows = bench.rows("SELECT state, coalesce(remedy, '') AS remedy FROM orders");
+        assert_eq!((rows[0]["state"].as_str(), rows[0]["remedy"].as_str()), ("synced", ""), "{company:?}");
+        assert_eq!(bench.rows("SELECT state FROM documents")[0]["state"], "voided");
+    }
+}

@@ -129,7 +129,13 @@ pub fn created_party(response: &Response) -> Outcome<String> {
 pub fn written(write: &Write<'_>, response: &Response) -> Outcome<Posted> {
     let value = match body(response, true) {
         Ok(value) => value,
-        Err(failure) => return failed(*failure),
+        Err(failure) => {
+            return write.existing.filter(|_| is_gone(write, &failure)).map_or_else(
+                || failed(*failure),
+                // Somebody deleted it: what was to be taken out of the books is out of them.
+                |old| Outcome::Done(Posted { void: true, ..old.clone() }),
+            );
+        }
     };
     let kind = write.document.kind();
     let found = value.get(entity(kind)).filter(|found| !text(found, "Id").is_empty());
@@ -144,6 +150,11 @@ pub fn written(write: &Write<'_>, response: &Response) -> Outcome<Posted> {
         (Operation::Create | Operation::Update, Some(posted)) if !deleted => Outcome::Done(posted),
         _ => failed(nothing_said(response, true)),
     }
+}
+
+/// True if the ledger knows nothing of a document that is to be voided: a void names nothing else.
+fn is_gone(write: &Write<'_>, failure: &Failure) -> bool {
+    write.operation == Operation::Void && matches!(failure, Outcome::Settings(refusal, _) if refusal.code == "610")
 }
 
 fn gone(found: &Value) -> Posted {

@@ -30,15 +30,7 @@ pub(super) fn taken<'a>(
         let wanted = line.and_then(|line| line.shipping_line_id.as_ref());
         wanted.and_then(|id| lines.iter().position(|one| one.id.as_ref() == Some(id))).unwrap_or(0)
     };
-    let entry = |index: usize, with_tax: Decimal, tax: Decimal| Taken {
-        source: shipping_source(case.order, index),
-        role: LineRole::Shipping,
-        name: "Shipping".to_owned(),
-        quantity: Decimal::ONE,
-        with_tax,
-        tax,
-        taxes: lines.get(index).map_or(&[][..], |line| &line.tax_lines),
-    };
+    let entry = |index: usize, with_tax: Decimal, tax: Decimal| entry(case, index, with_tax, tax);
     if !amount.is_zero() {
         let named = place(refund.refund_shipping_lines.first());
         let shares = delivery_shares(case, named, amount, tax, side)?;
@@ -66,6 +58,28 @@ pub(super) fn taken<'a>(
         }
     }
     Ok(all)
+}
+
+/// A whole delivery.
+pub(super) fn whole<'a>(case: &Case<'a>, index: usize, side: Side) -> Result<Taken<'a>, Hold> {
+    let Some(line) = case.order.shipping_lines.get(index) else {
+        return Ok(entry(case, index, Decimal::ZERO, Decimal::ZERO));
+    };
+    let (charged, tax) = figures(case, line, side)?;
+    let with_tax = if case.order.taxes_included { charged } else { charged + tax };
+    Ok(entry(case, index, with_tax, tax))
+}
+
+fn entry<'a>(case: &Case<'a>, index: usize, with_tax: Decimal, tax: Decimal) -> Taken<'a> {
+    Taken {
+        source: shipping_source(case.order, index),
+        role: LineRole::Shipping,
+        name: "Shipping".to_owned(),
+        quantity: Decimal::ONE,
+        with_tax,
+        tax,
+        taxes: case.order.shipping_lines.get(index).map_or(&[][..], |line| &line.tax_lines),
+    }
 }
 
 /// Which deliveries a sum given back is of, with how much of it and of its tax: the one named, where the tax is its own;
