@@ -25,6 +25,7 @@ use super::obstacles;
 use super::orders::{self, OrderRef};
 use super::schema::{meta, set_meta};
 use super::shop::{Calls, NoAnswer, SHOPIFY_CALLS};
+use super::silence;
 use super::tokens::{self, Refused};
 use crate::books::calendar::Calendar;
 use crate::books::hold::HoldReason;
@@ -364,6 +365,7 @@ impl Books<'_> {
                 orders::release_held(sql, &connection.id, HoldReason::TaxUnmapped, now)?;
             }
             if checked.problems.is_empty() {
+                silence::expect(sql, now, &connection.id)?;
                 alerts::close(sql, now, &connection.id, HoldReason::PreflightFailed.code())?;
                 orders::release_held(sql, &connection.id, HoldReason::PreflightFailed, now)?;
             } else {

@@ -23,7 +23,7 @@ fn add_a_second_shop(bench: &mut Bench) {
     bench.variables.insert("CONNECTION_SECOND".into(), second);
 }
 
-fn page(bench: &Bench) -> String {
+pub fn page(bench: &Bench) -> String {
     let views = bench.open().standing().unwrap().into_iter().map(Ok).collect();
     render(&ConnectPage::new(views, "https://till.example", bench.clock.now()))
 }
