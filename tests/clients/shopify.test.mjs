@@ -134,10 +134,11 @@ describe("Shopify", { concurrency: false }, () => {
     assert.deepEqual(gone.webhookSubscriptionDelete.userErrors, []);
   });
 
-  test("the shop says its currencies, and what this app may read", async () => {
+  test("the shop says its currencies and time zone, and what this app may read", async () => {
     const { shop, currentAppInstallation } = await ask("shop.graphql", "Shop", {});
     assert.match(shop.currencyCode, /^[A-Z]{3}$/);
     assert.ok(shop.enabledPresentmentCurrencies.includes(shop.currencyCode));
+    assert.match(shop.ianaTimezone, /^[A-Z][a-z]+\/[A-Za-z_]+$/);
     assert.ok(currentAppInstallation.accessScopes.some(({ handle }) => handle === "read_orders"));
   });
 

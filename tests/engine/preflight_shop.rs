@@ -3,7 +3,7 @@
 use sandbox::shopify::PERMANENT_TOKEN;
 use sandbox::{Fault, FaultKind};
 use serde_json::Value;
-use tillproof::ledgers::preflight::Mark;
+use tillproof::ledgers::preflight::{Finding, Mark};
 
 use super::preflight::{about, bench, only_problem, report};
 use crate::support::{Bench, Company};
@@ -84,6 +84,25 @@ fn the_buyers_currencies_are_held_against_the_ledgers_where_they_are_booked() {
     assert_eq!(found("presentment", &["GBP"]).unwrap().0, Mark::Ok);
     let (mark, text) = found("presentment", &["GBP", "XPF"]).unwrap();
     assert!(mark == Mark::Note && text.contains("XPF too") && !text.contains("GBP"), "{text}");
+}
+
+#[test]
+fn a_shop_whose_days_are_not_the_companys_is_told_which_ones_count() {
+    let found = |zone: &str| {
+        let bench = with_a_shop(Company::XeroUk, |_| {});
+        bench.world.borrow_mut().shopify.time_zone = zone.into();
+        about(&report(&bench), "time zone").clone()
+    };
+    assert_eq!(found("Europe/London").mark, Mark::Ok);
+    assert_eq!(found("Europe/Jersey").mark, Mark::Ok, "another name for the same days");
+    // In winter there is no difference.
+    for zone in ["America/New_York", "Africa/Abidjan"] {
+        let Finding { mark, found, fix, .. } = found(zone);
+        assert!(mark == Mark::Note && found.contains("Europe/London") && found.contains(zone), "{found}");
+        assert!(fix.contains("another day"), "{fix}");
+    }
+    let unasked = report(&bench(Company::XeroUk, |_| {}));
+    assert_eq!(about(&unasked, "time zone").mark, Mark::Ok);
 }
 
 #[test]

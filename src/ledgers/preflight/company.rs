@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
+use chrono::{Months, NaiveDate};
 use rust_decimal::Decimal;
 
-use super::{Finding, Known, names, percent};
+use super::{Finding, Known, ShopSide, names, percent};
+use crate::books::calendar::Calendar;
 use crate::books::document::LineRole;
 use crate::books::rules::LedgerName;
 use crate::config::{
@@ -160,16 +161,36 @@ pub fn currency(settings: &Settings, survey: &Survey, known: &Known) -> Vec<Find
     findings
 }
 
-/// In which time zone documents are dated.
-pub fn time_zone(survey: &Survey) -> Finding {
-    match &survey.time_zone {
-        Some(zone) => Finding::ok("time zone", format!("{zone}: the dates of documents are days there")),
-        None => Finding::note(
+/// In which time zone documents are dated, and whether the shop counts other days.
+pub fn time_zone(survey: &Survey, known: &Known) -> Finding {
+    let Some(zone) = &survey.time_zone else {
+        return Finding::note(
             "time zone",
             "the ledger does not state one",
             "Documents are dated by the shop's own time, as Shopify writes it.",
+        );
+    };
+    let days = format!("{zone}: the dates of documents are days there");
+    let shops = match &known.shop {
+        ShopSide::Answered(facts) => facts.time_zone.as_deref(),
+        _ => None,
+    };
+    match shops.filter(|shops| !counts_the_same_days(zone, shops, known.today)) {
+        None => Finding::ok("time zone", days),
+        Some(shops) => Finding::note(
+            "time zone",
+            format!("{days}, and the shop's time zone is {shops}"),
+            "What is sold near midnight is dated on another day than in Shopify's reports. Set one time zone in both \
+             where the days have to agree.",
         ),
     }
+}
+
+/// True if days begin alike in both time zones, the year round.
+fn counts_the_same_days(one: &str, other: &str, today: NaiveDate) -> bool {
+    let (one, other) = (Calendar::new(Some(one), None), Calendar::new(Some(other), None));
+    let mut days = (0..12).filter_map(|months| today.checked_add_months(Months::new(months)));
+    days.all(|day| one.begin_of(day) == other.begin_of(day))
 }
 
 /// Whether orders fall into a closed period.

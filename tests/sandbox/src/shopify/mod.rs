@@ -44,6 +44,8 @@ pub struct Shop {
     ids: Ids,
     /// The shop's offset from UTC today.
     pub offset_minutes: i32,
+    /// Its time zone, by the tz database.
+    pub time_zone: String,
     /// The shop's currency, and those that buyers may pay in.
     pub currency: String,
     pub sells_in: Vec<String>,
@@ -68,6 +70,7 @@ impl Default for Shop {
             tokens: HashMap::new(),
             ids: Ids::starting_at(9_000_000),
             offset_minutes: 0,
+            time_zone: "Europe/London".into(),
             currency: "USD".into(),
             sells_in: vec!["USD".into()],
             scopes: SCOPES.map(str::to_owned).to_vec(),
@@ -162,7 +165,7 @@ impl Shop {
         match field {
             "shop" => Ok(json!({
                 "myshopifyDomain": DOMAIN, "currencyCode": self.currency,
-                "enabledPresentmentCurrencies": self.sells_in, "timezoneOffsetMinutes": self.offset_minutes,
+                "enabledPresentmentCurrencies": self.sells_in, "timezoneOffsetMinutes": self.offset_minutes, "ianaTimezone": self.time_zone,
             })),
             "currentAppInstallation" => {
                 let scopes: Vec<Value> = self.scopes.iter().map(|one| json!({ "handle": one })).collect();
