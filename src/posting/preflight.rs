@@ -379,7 +379,8 @@ impl Books<'_> {
 /// The ledger's ids of what this connection posted.
 fn own(sql: &dyn Sql, connection: &Connection) -> Result<BTreeSet<String>, SqlError> {
     let statement = "SELECT json_extract(posted, '$.ledger_id') AS id FROM documents
-         WHERE connection = ? AND kind IN ('invoice', 'sales_receipt') ORDER BY posted_at LIMIT 1000";
+         WHERE connection = ? AND kind IN ('invoice', 'sales_receipt', 'credit_note', 'refund_receipt')
+         ORDER BY posted_at LIMIT 1000";
     let rows = sql.exec(statement, &[connection.id.as_str().into()])?;
     rows.iter().map(|row| row.text("id")).collect()
 }

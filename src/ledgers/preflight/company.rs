@@ -12,7 +12,7 @@ use crate::books::rules::LedgerName;
 use crate::config::{
     ClosedPeriod, CurrencySide, ExchangeRate, Named, NamedKind, Settings, TaxBooking, TaxEntry, code_key,
 };
-use crate::ledgers::survey::{Numbered, Survey};
+use crate::ledgers::survey::{LOOKED_THROUGH, Numbered, Survey};
 
 /// The rates of the codes that `taxes` names, by key.
 pub fn code_rates(settings: &Settings, survey: &Survey) -> BTreeMap<String, Decimal> {
@@ -215,9 +215,6 @@ pub fn closed_period(settings: &Settings, survey: &Survey) -> Finding {
     )
 }
 
-/// As many numbers as Xero gives on a page: if none of so many begins as ours do, another one still may.
-const LOOKED_THROUGH: usize = 100;
-
 /// Numbers that begin as ours do and are not ours. Before the first document that is a reason to choose another prefix;
 /// afterwards somebody chose a number by hand, and the one order that wants it will say so.
 pub fn numbers(settings: &Settings, survey: &Survey, known: &Known) -> Finding {
@@ -232,19 +229,23 @@ pub fn numbers(settings: &Settings, survey: &Survey, known: &Known) -> Finding {
         let more = if all.len() > shown.len() { " and others" } else { "" };
         format!("{}{more}", shown.join(", "))
     };
-    if foreign.is_empty() && earlier.is_empty() && survey.numbered.len() >= LOOKED_THROUGH {
-        let found = format!("the first {LOOKED_THROUGH} documents that mention \"{prefix}\" do not begin with it");
-        let fix = "There are more than were looked through. Choose a prefix that no other number contains.";
-        return Finding::note("number_prefix", found, fix);
-    }
+    let limits = match survey.not_looked_through.as_slice() {
+        [] => String::new(),
+        kinds => format!("; of the {} only the first {LOOKED_THROUGH} were looked through", kinds.join(" and the ")),
+    };
     if foreign.is_empty() && earlier.is_empty() {
-        return Finding::ok("number_prefix", format!("no other document's number begins with \"{prefix}\""));
+        let found = format!("no other document's number begins with \"{prefix}\"{limits}");
+        if limits.is_empty() || !known.own_documents.is_empty() {
+            return Finding::ok("number_prefix", found);
+        }
+        return Finding::note("number_prefix", found, "To be sure, choose a prefix that no other number contains.");
     }
     if foreign.is_empty() {
         let fix = "They name Shopify orders: each is looked at before its order is posted, and kept if it is right.";
-        return Finding::note("number_prefix", format!("documents of an earlier connection: {}", list(&earlier)), fix);
+        let found = format!("documents of an earlier connection: {}{limits}", list(&earlier));
+        return Finding::note("number_prefix", found, fix);
     }
-    let found = format!("numbers are taken: {}", list(&foreign));
+    let found = format!("numbers are taken: {}{limits}", list(&foreign));
     let fix = "Choose another number_prefix, so that no order meets a document of somebody else.";
     if known.own_documents.is_empty() {
         Finding::problem("number_prefix", found, fix)
