@@ -17,7 +17,7 @@ pub use choices::{
     TaxAmounts, TaxBooking, ZeroTotal,
 };
 pub use names::{Named, NamedKind, code_key};
-pub use secrets::{AdminAccess, left_secrets, variable, variable_for, webhook_secrets};
+pub use secrets::{AdminAccess, left_secrets, missing_webhook_secret, variable, variable_for, webhook_secrets};
 pub use settings::{Lines, Settings};
 pub use taxes::{IncludedTax, Rate, TaxEntry};
 

@@ -16,17 +16,42 @@ pub fn variable_for<'a>(variables: &'a Variables, name: &str, connection: &str) 
     variable(variables, &suffixed).or_else(|| variable(variables, name))
 }
 
+/// What Shopify may sign with.
+const SIGNING: [&str; 2] = ["SHOPIFY_WEBHOOK_SECRETS", "SHOPIFY_CLIENT_SECRET"];
+
 /// The secrets that Shopify may have signed this connection's deliveries with. With several shops only the suffixed
 /// name counts, so that nobody who knows one shop's secret can speak for another.
 pub fn webhook_secrets(variables: &Variables, all: &[Connection], connection: &Connection) -> Vec<String> {
     let several_shops = all.iter().any(|other| other.shop != connection.shop);
-    let mut secrets = Vec::new();
-    for name in ["SHOPIFY_WEBHOOK_SECRETS", "SHOPIFY_CLIENT_SECRET"] {
-        let found = shop_variable(variables, name, &connection.id, several_shops);
-        let listed = found.unwrap_or("").split(',').map(str::trim).filter(|one| !one.is_empty());
-        secrets.extend(listed.map(str::to_owned));
+    signing_secrets(variables, &connection.id, several_shops).map(str::to_owned).collect()
+}
+
+fn signing_secrets<'a>(
+    variables: &'a Variables,
+    connection: &str,
+    several_shops: bool,
+) -> impl Iterator<Item = &'a str> {
+    let found = SIGNING.into_iter().filter_map(move |name| shop_variable(variables, name, connection, several_shops));
+    found.flat_map(|list| list.split(',').map(str::trim).filter(|one| !one.is_empty()))
+}
+
+/// The secret without which none of a connection's deliveries can be verified, if so: all of them are refused.
+pub fn missing_webhook_secret(variables: &Variables, connection: &str, several_shops: bool) -> Option<ConfigError> {
+    if signing_secrets(variables, connection, several_shops).next().is_some() {
+        return None;
     }
-    secrets
+    let suffix = if several_shops { format!("_{}", connection.to_ascii_uppercase()) } else { String::new() };
+    let key = format!("{}{suffix}", SIGNING[0]);
+    let of_one_shop: Vec<&str> = SIGNING.into_iter().filter(|name| variable(variables, name).is_some()).collect();
+    let why = match of_one_shop.as_slice() {
+        [] => String::new(),
+        set => format!(" What is set without a connection's id ({}) counts for none of several shops.", set.join(", ")),
+    };
+    let problem = format!(
+        "is missing, so that every delivery of this shop is refused: nobody can verify it.{why} Set it with: npx \
+         wrangler secret put {key}"
+    );
+    Some(ConfigError::new(key, problem))
 }
 
 /// A value of a connection's shop: `NAME_<ID>`, and `NAME` where there is one shop only.
@@ -111,8 +136,7 @@ fn named_for<'a>(variables: &'a Variables, name: &str, connection: &str) -> Opti
 /// at all, the ones without an id too, for any of them.
 pub fn left_secrets(variables: &Variables, all: &[Connection]) -> Vec<(Option<String>, String)> {
     let of = |name: &str| -> Option<Option<String>> {
-        let rest =
-            ["SHOPIFY_WEBHOOK_SECRETS", "SHOPIFY_CLIENT_SECRET"].iter().find_map(|one| name.strip_prefix(one))?;
+        let rest = SIGNING.iter().find_map(|one| name.strip_prefix(one))?;
         match rest.strip_prefix('_').map(str::to_ascii_lowercase) {
             Some(id) if all.iter().all(|one| one.id != id) => Some(Some(id)),
             None if rest.is_empty() && all.is_empty() => Some(None),

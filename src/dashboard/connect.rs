@@ -116,6 +116,8 @@ fn ledger_title(ledger: &str) -> &'static str {
 fn card(view: ConnectionView, origin: &str, now: DateTime<Utc>) -> Card {
     let (words, mark) = match (state(view.standing), &view.report) {
         (("Connected", _), Some(report)) if !report.passed => ("Connected, not posting", "problem"),
+        // Its settings can be read: what is wrong is that its shop's deliveries are refused.
+        (("Connected", _), _) if !view.problems.is_empty() => ("Connected, hears nothing", "problem"),
         (state, _) => state,
     };
     let title = ledger_title(&view.ledger);

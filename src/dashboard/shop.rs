@@ -40,8 +40,14 @@ pub fn shop_problems(shop: &ShopStatus) -> Vec<String> {
         format!("The app was removed from the shop at {since}: nothing is taken in until it is installed again.")
     }));
     problems.extend(shop.pause_reason.as_ref().map(|why| format!("Shopify’s Admin API is not asked for now: {why}.")));
-    problems.extend(shop.deliveries.silent_since.as_ref().map(|since| {
-        format!("Nothing was heard from the shop since {since}, which is unusually long: check its webhooks.")
+    problems.extend(shop.deliveries.silent_since.as_ref().map(|since| match shop.deliveries.last_delivery {
+        Some(_) => {
+            format!("Nothing was heard from the shop since {since}, which is unusually long: check its webhooks.")
+        }
+        None => format!(
+            "Nothing ever came from the shop, and the connection is ready since {since}: check that its webhooks \
+                 exist, lead to /webhooks/shopify here and are signed with the secret that is set."
+        ),
     }));
     problems
 }

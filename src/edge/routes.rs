@@ -67,7 +67,9 @@ async fn webhook(mut request: Request, env: &Env, context: &Context) -> Result<R
         }
         Admission::NotConfigured => {
             refusals::count(env, context, &shop, "no_secret");
-            problem(503, "no_secret", "set SHOPIFY_WEBHOOK_SECRETS so that this shop's deliveries can be verified")
+            let told = "set SHOPIFY_WEBHOOK_SECRETS (with several shops, with the connection's id behind it) so that this \
+                        shop's deliveries can be verified; /connect names it";
+            problem(503, "no_secret", told)
         }
     }
 }

@@ -258,6 +258,10 @@ pub trait Ledger: LedgerRules {
     }
     /// What is asked of the company before anything is posted to it.
     fn survey(&self, settings: &Settings) -> Vec<WireRequest>;
+    /// How many of the elements that the ledger counts one of these questions has.
+    fn survey_elements(&self, _question: &WireRequest) -> usize {
+        1
+    }
     /// The company as it is set up, from the answers in the questions' order.
     fn read_survey(&self, settings: &Settings, answers: &[Response]) -> Outcome<survey::Survey>;
 

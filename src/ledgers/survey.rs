@@ -6,6 +6,9 @@ use rust_decimal::Decimal;
 use super::preflight::Finding;
 use crate::books::money::Currency;
 
+/// So many documents of a kind are looked through for numbers that begin as ours do, the oldest first: a page of Xero's.
+pub const LOOKED_THROUGH: usize = 100;
+
 /// What a company is set up with.
 #[derive(Debug, Clone, Default)]
 pub struct Survey {
@@ -29,6 +32,8 @@ pub struct Survey {
     pub tax_codes: Vec<TaxCode>,
     /// Documents whose number begins as ours do.
     pub numbered: Vec<Numbered>,
+    /// The kinds of documents, in the plural, of which there may be more than [`LOOKED_THROUGH`].
+    pub not_looked_through: Vec<&'static str>,
     /// What only this ledger has to be looked at for.
     pub findings: Vec<Finding>,
 }

@@ -54,6 +54,7 @@ mod subscriptions;
 mod tokens;
 mod trouble;
 mod turn;
+mod unverified;
 mod view;
 mod writes;
 

@@ -25,6 +25,7 @@ use super::obstacles;
 use super::orders::{self, OrderRef};
 use super::schema::{meta, set_meta};
 use super::shop::{Calls, NoAnswer, SHOPIFY_CALLS};
+use super::silence;
 use super::tokens::{self, Refused};
 use crate::books::calendar::Calendar;
 use crate::books::hold::HoldReason;
@@ -364,6 +365,7 @@ impl Books<'_> {
                 orders::release_held(sql, &connection.id, HoldReason::TaxUnmapped, now)?;
             }
             if checked.problems.is_empty() {
+                silence::expect(sql, now, &connection.id)?;
                 alerts::close(sql, now, &connection.id, HoldReason::PreflightFailed.code())?;
                 orders::release_held(sql, &connection.id, HoldReason::PreflightFailed, now)?;
             } else {
@@ -377,7 +379,8 @@ impl Books<'_> {
 /// The ledger's ids of what this connection posted.
 fn own(sql: &dyn Sql, connection: &Connection) -> Result<BTreeSet<String>, SqlError> {
     let statement = "SELECT json_extract(posted, '$.ledger_id') AS id FROM documents
-         WHERE connection = ? AND kind IN ('invoice', 'sales_receipt') ORDER BY posted_at LIMIT 1000";
+         WHERE connection = ? AND kind IN ('invoice', 'sales_receipt', 'credit_note', 'refund_receipt')
+         ORDER BY posted_at LIMIT 1000";
     let rows = sql.exec(statement, &[connection.id.as_str().into()])?;
     rows.iter().map(|row| row.text("id")).collect()
 }

@@ -1,6 +1,7 @@
 //! Notices when a shop falls silent: no delivery for several times the longest pause that usually ends on that day of
-//! the week, so that a shop that rests at weekends is missed on a Tuesday already. Then the subscriptions are checked, the orders that changed meanwhile are fetched, and somebody is told, once. The next delivery
-//! ends it.
+//! the week, so that a shop that rests at weekends is missed on a Tuesday already; or none at all in a week after its
+//! connection was ready. Then the subscriptions are checked, the orders that changed meanwhile are fetched, and somebody is
+//! told, once. The next delivery ends it.
 
 use chrono::{DateTime, Datelike, Duration, NaiveDate, Utc, Weekday};
 use serde::{Deserialize, Serialize};
@@ -125,6 +126,23 @@ pub fn heard(sql: &dyn Sql, now: DateTime<Utc>, connection: &str) -> Result<(), 
     Ok(())
 }
 
+/// The connection was found right: from then on deliveries are expected.
+pub fn expect(sql: &dyn Sql, now: DateTime<Utc>, connection: &str) -> Result<(), SqlError> {
+    match read::<DateTime<Utc>>(sql, "expected", connection)? {
+        Some(_) => Ok(()),
+        None => write(sql, "expected", connection, &now),
+    }
+}
+
+/// Since when the shop is silent, if it is.
+fn silent_since(sql: &dyn Sql, now: DateTime<Utc>, connection: &str) -> Result<Option<DateTime<Utc>>, SqlError> {
+    if let Some(pulse) = read::<Pulse>(sql, "pulse", connection)? {
+        return Ok(pulse.is_silent(now).then_some(pulse.last));
+    }
+    let expected: Option<DateTime<Utc>> = read(sql, "expected", connection)?;
+    Ok(expected.filter(|since| now - *since > NOT_KNOWN_YET))
+}
+
 /// When the last delivery came, if one did.
 pub fn last_heard(sql: &dyn Sql, connection: &str) -> Result<Option<DateTime<Utc>>, SqlError> {
     Ok(read::<Pulse>(sql, "pulse", connection)?.map(|pulse| pulse.last))
@@ -157,7 +175,7 @@ impl Books<'_> {
         if stopped::since(sql, &connection.id)?.is_some() {
             return Ok(false);
         }
-        let silent = read::<Pulse>(sql, "pulse", &connection.id)?.is_some_and(|pulse| pulse.is_silent(now));
+        let silent = silent_since(sql, now, &connection.id)?.is_some();
         let again = read::<Silence>(sql, "silence", &connection.id)?.and_then(|one| parse_iso(&one.look_again));
         Ok(silent && again.is_none_or(|again| now >= again))
     }
@@ -166,25 +184,34 @@ impl Books<'_> {
     pub(super) fn note_silence(&self, connection: &Connection, now: DateTime<Utc>) -> Result<(), SqlError> {
         let can_ask = self.admin_access(connection)?.is_some();
         transaction(self.platform.sql, |sql| {
-            let Some(pulse) = read::<Pulse>(sql, "pulse", &connection.id)? else { return Ok(()) };
-            let silence = Silence { since: iso(pulse.last), look_again: iso(now + AGAIN) };
+            let Some(since) = silent_since(sql, now, &connection.id)? else { return Ok(()) };
+            let silence = Silence { since: iso(since), look_again: iso(now + AGAIN) };
             write(sql, "silence", &connection.id, &silence)?;
             if can_ask {
-                catch_up_since(sql, &connection.id, pulse.last)?;
+                catch_up_since(sql, &connection.id, since)?;
             }
             self.ask_for_check(&connection.id)?;
-            let usual = match pulse.usual(now.weekday()) {
-                Some(usual) => format!("the longest usual pause is {} minutes", usual.num_minutes()),
-                None => "what is usual there is not known yet".to_owned(),
-            };
             let what = if can_ask {
                 "The orders that changed since then are fetched; look at the webhook subscriptions in /api/status."
             } else {
                 "Check the webhooks in Shopify. With SHOPIFY_CLIENT_ID and SHOPIFY_CLIENT_SECRET (or SHOPIFY_ACCESS_TOKEN) \
                  what was missed is fetched by itself."
             };
-            let shop = &connection.shop;
-            let message = format!("No delivery from {shop} since {}; {usual}. {what}", silence.since);
+            let pulse: Option<Pulse> = read(sql, "pulse", &connection.id)?;
+            let (shop, since) = (&connection.shop, silence.since);
+            let told = match pulse.map(|pulse| pulse.usual(now.weekday())) {
+                None => format!(
+                    "No delivery ever came from {shop}, and its connection is ready since {since}. Where it sold anything, \
+                     its webhooks do not exist, do not lead to this Worker's /webhooks/shopify, or are signed with \
+                     another secret than the one that is set"
+                ),
+                Some(Some(usual)) => {
+                    let minutes = usual.num_minutes();
+                    format!("No delivery from {shop} since {since}; the longest usual pause is {minutes} minutes")
+                }
+                Some(None) => format!("No delivery from {shop} since {since}; what is usual there is not known yet"),
+            };
+            let message = format!("{told}. {what}");
             alerts::open(sql, now, &connection.id, ALERT, &message)
         })
     }

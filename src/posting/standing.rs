@@ -48,7 +48,7 @@ pub struct ConnectionView {
     pub books: String,
     /// Where it stands.
     pub standing: Standing,
-    /// What is wrong with its settings.
+    /// What is wrong with its settings and its shop's secrets.
     pub problems: Vec<String>,
     /// The secrets without which it cannot be connected.
     pub missing: Vec<String>,
@@ -130,7 +130,7 @@ impl Books<'_> {
             ledger: ledger.map(|ledger| ledger.as_str().to_owned()).unwrap_or_default(),
             books: self.id.to_owned(),
             standing,
-            problems: connection.settings.as_ref().err().into_iter().flatten().map(ToString::to_string).collect(),
+            problems: self.problems(connection),
             missing: ledger.map(|ledger| self.missing_secrets(ledger, &connection.id)).unwrap_or_default(),
             company: pinned.or(named.map(|id| Company { id, name: String::new() })),
             unconfirmed: waiting,

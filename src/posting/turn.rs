@@ -86,6 +86,7 @@ impl Books<'_> {
     pub async fn poke(&self) -> Result<(), SqlError> {
         let sql = self.platform.sql;
         self.notice_new_settings()?;
+        self.notice_missing_secrets()?;
         tokens::keep_alive(self).await?;
         self.let_unconfirmed_go().await?;
         if !self.platform.pulse.beats(self.platform.clock.now()) {

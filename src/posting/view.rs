@@ -44,7 +44,7 @@ pub struct ConnectionStatus {
     pub id: String,
     /// Its shop.
     pub shop: String,
-    /// What is wrong with its settings.
+    /// What is wrong with its settings and its shop's secrets.
     pub problems: Vec<String>,
     /// Orders by state.
     pub orders: std::collections::BTreeMap<String, i64>,
@@ -150,11 +150,10 @@ impl Books<'_> {
             &[id.into()],
         )?;
         let connection = self.connection(id);
-        let problems = connection.and_then(|one| one.settings.as_ref().err());
         Ok(ConnectionStatus {
             id: id.to_owned(),
             shop: connection.map(|one| one.shop.clone()).unwrap_or_default(),
-            problems: problems.into_iter().flatten().map(ToString::to_string).collect(),
+            problems: connection.map(|one| self.problems(one)).unwrap_or_default(),
             orders: count("SELECT state AS name, COUNT(*) AS n FROM orders WHERE connection = ? GROUP BY state")?,
             events: count("SELECT outcome AS name, COUNT(*) AS n FROM events WHERE connection = ? GROUP BY outcome")?,
             shopify: self.shop_status(id)?,

@@ -3,14 +3,22 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
-import { NoDeprecatedCustomRule, execute, parse, specifiedRules, validate } from "graphql";
-import { VERSION, schema } from "./schema.mjs";
+import { NoDeprecatedCustomRule, TypeInfo, execute, getNamedType, parse, specifiedRules, validate, visit, visitWithTypeInfo } from "graphql";
+import { VERSION, published, schema } from "./schema.mjs";
 import { start } from "./stage.mjs";
 
 const here = (path) => new URL(`../../${path}`, import.meta.url);
 const documents = Object.fromEntries(
   readdirSync(here("src/shopify/admin")).filter((name) => name.endsWith(".graphql")).map((name) => [name, readFileSync(here(`src/shopify/admin/${name}`), "utf8")]),
 );
+
+/** Every field that a document selects: the type that it belongs to, its name, and the type that it holds. */
+function selected(text) {
+  const [fields, info] = [[], new TypeInfo(schema)];
+  const enter = (node) => void fields.push([info.getParentType().name, node.name.value, getNamedType(info.getType()).name]);
+  visit(parse(text), visitWithTypeInfo(info, { Field: { enter } }));
+  return fields.filter(([, name]) => name !== "__typename");
+}
 
 /** Runs a query on an answer as if it were the shop: what the schema does not allow comes out as an error. */
 async function typed(text, operationName, variableValues, data) {
@@ -53,6 +61,30 @@ describe("Shopify", { concurrency: false }, () => {
       const problems = validate(schema, parse(text), [...specifiedRules, NoDeprecatedCustomRule]);
       assert.deepEqual(problems.map(String), [], name);
     }
+  });
+
+  test("the scopes of the example open everything that is asked for", () => {
+    const example = readFileSync(here("examples/shopify.app.toml"), "utf8");
+    const granted = /^scopes = "(.*)"$/m.exec(example)[1].split(",");
+    let guarded = 0;
+    for (const [of, name, holds] of Object.values(documents).flatMap(selected)) {
+      for (const access of [published(of).requiredAccess, published(of, name).requiredAccess, published(holds).requiredAccess]) {
+        // "`read_a` access scope or `read_b` access scope. Also: …": any of them will do. Some speak of the user only.
+        const any = [...(access ?? "").matchAll(/`([a-z_]+)` access scope/g)].map((found) => found[1]);
+        guarded += any.length && 1;
+        assert.ok(!any.length || any.some((scope) => granted.includes(scope)), `${of}.${name}: ${access}`);
+      }
+    }
+    assert.ok(guarded > 20, "the package still says what access is required");
+  });
+
+  test("the fields that may be missing are the protected ones", () => {
+    const source = readFileSync(here("src/shopify/admin/answer.rs"), "utf8");
+    const personal = [.../const PERSONAL: [^=]*= \[([^\]]*)\]/.exec(source)[1].matchAll(/"(\w+)"/g)].map((found) => found[1]);
+    const isProtected = ([of, name]) => published(of, name).isProtected;
+    const fields = Object.values(documents).flatMap(selected);
+    const names = (list) => [...new Set(list.map(([, name]) => name))].sort();
+    assert.deepEqual(personal.sort(), names(fields.filter(isProtected)));
   });
 
   test("the topics that are needed exist, and the compliance topics are not in the API", () => {
@@ -102,10 +134,11 @@ describe("Shopify", { concurrency: false }, () => {
     assert.deepEqual(gone.webhookSubscriptionDelete.userErrors, []);
   });
 
-  test("the shop says its currencies, and what this app may read", async () => {
+  test("the shop says its currencies and time zone, and what this app may read", async () => {
     const { shop, currentAppInstallation } = await ask("shop.graphql", "Shop", {});
     assert.match(shop.currencyCode, /^[A-Z]{3}$/);
     assert.ok(shop.enabledPresentmentCurrencies.includes(shop.currencyCode));
+    assert.match(shop.ianaTimezone, /^[A-Z][a-z]+\/[A-Za-z_]+$/);
     assert.ok(currentAppInstallation.accessScopes.some(({ handle }) => handle === "read_orders"));
   });
 

@@ -164,6 +164,41 @@ fn instants_are_in_the_shops_time_and_spelt_as_earlier_deliveries_spelt_them() {
     assert_eq!(fetched["processed_at"], "2026-07-02T22:30:00-04:00");
 }
 
+/// A shop that granted what the example of the app's configuration asks for.
+fn world_of_the_example() -> World {
+    let example = include_str!("../../examples/shopify.app.toml");
+    let scopes = example.lines().find_map(|line| line.strip_prefix("scopes = ")).unwrap();
+    let mut world = World::new();
+    world.shopify.scopes = scopes.trim_matches('"').split(',').map(str::to_owned).collect();
+    world
+}
+
+#[test]
+fn the_scopes_of_the_example_are_enough_to_fetch_an_order() {
+    let mut world = world_of_the_example();
+    let body = &Story::read("simple").deliveries[0].1;
+    world.shopify.happened("orders/create", body);
+    let fetched = fetch(&mut world, &body["id"].to_string()).unwrap();
+    assert_eq!(fetched["customer"]["id"], body["customer"]["id"]);
+    assert_eq!(fetched["line_items"][0]["product_id"].is_null(), body["line_items"][0]["product_id"].is_null());
+}
+
+#[test]
+fn personal_fields_that_the_app_was_not_approved_for_are_missing_and_nothing_else_is() {
+    let mut world = world_of_the_example();
+    let body = &Story::read("simple").deliveries[0].1;
+    world.shopify.happened("orders/create", body);
+    let whole = fetch(&mut world, &body["id"].to_string()).unwrap();
+    let personal = ["email", "firstName", "lastName", "emailAddress", "address1", "address2", "zip"];
+    world.shopify.unapproved = personal.map(str::to_owned).to_vec();
+    let mut fetched = fetch(&mut world, &body["id"].to_string()).unwrap();
+    assert!(!whole["customer"]["email"].is_null() && fetched["customer"]["email"].is_null());
+    assert_eq!(fetched["customer"]["id"], whole["customer"]["id"]);
+    for kept in ["total_price", "line_items", "transactions"] {
+        assert_eq!(fetched[kept].take(), whole[kept]);
+    }
+}
+
 #[test]
 fn an_order_that_shopify_does_not_show_is_gone() {
     let mut world = World::new();

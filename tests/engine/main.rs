@@ -36,6 +36,7 @@ mod shopify;
 mod siblings;
 mod stories;
 mod tokens;
+mod unverified;
 mod verdict;
 mod watch;
 

@@ -1,5 +1,6 @@
 //! Preflight: settings held against the ledger company as it is set up, natively, against the stand-ins.
 
+use super::connect::ledger;
 use crate::support::{Bench, Company, SandboxHttp, Story};
 use chrono::Duration;
 use futures_util::FutureExt;
@@ -247,6 +248,53 @@ fn numbers_that_somebody_elses_documents_have_are_a_problem_before_the_first_doc
         other.take_over_the_ledgers_of(&first);
         assert_eq!(about(&report(&other), "number_prefix").mark, Mark::Ok, "{company:?}");
     }
+}
+
+/// Somebody else's document, named by QuickBooks' word for its kind.
+fn plant(bench: &Bench, kind: &str, number: &str, note: &str) {
+    let sale = json!({ "kind": kind, "number": number, "total": "10", "note": note, "reference": note });
+    bench.set_up("plant_sale", &sale);
+}
+
+#[test]
+fn numbers_of_credit_notes_and_refund_receipts_are_taken_too() {
+    for company in Company::ALL {
+        let kinds: &[&str] = if ledger(company) == "xero" { &["CreditMemo"] } else { &["CreditMemo", "RefundReceipt"] };
+        for kind in kinds {
+            let bench = bench(company, |_| {});
+            plant(&bench, kind, "S-0815-R1", "by hand");
+            let found = only_problem(&report(&bench));
+            assert!(found.about == "number_prefix" && found.found.contains("S-0815-R1"), "{company:?}: {found:?}");
+        }
+        let own = bench(company, |_| {});
+        own.tell(&Story::read("partial_refund"));
+        own.run();
+        let found = about(&report(&own), "number_prefix").clone();
+        assert_eq!(found.mark, Mark::Ok, "{company:?}: our own are no obstacle: {found:?}");
+    }
+}
+
+#[test]
+fn where_more_numbers_begin_as_ours_do_than_were_looked_through_it_is_said() {
+    let said = "of the invoices only the first 100 were looked through";
+    for company in Company::ALL {
+        let earlier = bench(company, |_| {});
+        (0..100).for_each(|at| plant(&earlier, "Invoice", &format!("S-{at}"), &format!("Shopify order {at} (#{at})")));
+        let found = about(&report(&earlier), "number_prefix").clone();
+        assert!(found.mark == Mark::Note && found.found.contains("earlier connection"), "{company:?}: {found:?}");
+        assert!(found.found.contains(said), "{company:?}: {found:?}");
+    }
+    // Xero finds the prefix anywhere in a number.
+    let first = bench(Company::XeroUk, |_| {});
+    first.tell(&Story::read("simple"));
+    first.run();
+    (0..100).for_each(|at| plant(&first, "Invoice", &format!("X-S-{at}"), "by hand"));
+    let found = about(&report(&first), "number_prefix").clone();
+    assert!(found.mark == Mark::Ok && found.found.contains(said), "after the first document: {found:?}");
+    let second = bench(Company::XeroUk, |_| {});
+    (0..100).for_each(|at| plant(&second, "Invoice", &format!("X-S-{at}"), "by hand"));
+    let found = about(&report(&second), "number_prefix").clone();
+    assert!(found.mark == Mark::Note && found.found.contains(said) && found.fix.contains("prefix"), "{found:?}");
 }
 
 #[test]

@@ -177,6 +177,9 @@ fn with_an_own_account() -> Bench {
     (other["shop"], other["number_prefix"]) = ("second.myshopify.com".into(), "A-".into());
     // In the order of the settings it comes first, and it has no account of its own.
     bench.variables.insert("CONNECTION_ELSE".into(), other);
+    for connection in ["MAIN", "ELSE"] {
+        bench.variables.insert(format!("SHOPIFY_WEBHOOK_SECRETS_{connection}"), "of this shop".into());
+    }
     bench
 }
 

@@ -10,7 +10,9 @@ use sandbox::shopify::DOMAIN;
 use serde_json::json;
 use tillproof::platform::{Clock, Http, HttpError, Request, Response};
 
+use super::preflight::report;
 use super::shopify::{FETCHED, alerts, calls, connected, happened, shop_status};
+use super::unverified::page;
 use crate::support::{Bench, Company, SandboxHttp, Story};
 
 const HERE: &str = "https://till.example/webhooks/shopify";
@@ -282,6 +284,32 @@ fn without_access_a_silence_is_told_with_what_to_do() {
     assert_eq!(alerts(&bench, true), ["silence"]);
     let message = &bench.journal("SELECT message FROM alerts")[0]["message"];
     assert!(message.contains(DOMAIN) && message.contains("SHOPIFY_CLIENT_ID"), "{message}");
+}
+
+#[test]
+fn a_shop_that_was_never_heard_is_silent_a_week_after_its_connection_was_first_found_right() {
+    let bench = connected(Company::XeroUk, Company::XeroUk.settings());
+    report(&bench);
+    bench.clock.advance(Duration::days(6));
+    report(&bench);
+    cron(&bench);
+    assert!(alerts(&bench, true).is_empty() && page(&bench).contains("none yet"));
+    let mut missed = Story::read("simple");
+    missed.deliveries[0].1["updated_at"] = json!("2026-11-03T20:00:00Z");
+    happened(&bench, &missed);
+    bench.clock.advance(Duration::hours(25));
+    cron(&bench);
+    assert_eq!(alerts(&bench, true), ["silence"]);
+    let message = &bench.journal("SELECT message FROM alerts")[0]["message"];
+    assert!(message.starts_with(&format!("No delivery ever came from {DOMAIN}")), "{message}");
+    assert!(message.contains("since 2026-11-02T09:00:03") && message.contains("/webhooks/shopify"), "{message}");
+    let deliveries = &shop_status(&bench)["deliveries"];
+    assert!(deliveries["last_delivery"].is_null() && !deliveries["silent_since"].is_null(), "{deliveries}");
+    assert!(page(&bench).contains("Nothing ever came from the shop"), "{}", page(&bench));
+    assert_eq!(bench.state(&missed.order_id()).0, "synced", "what it did not tell is fetched");
+    bench.deliver("carts/update", &json!({"id": 1}));
+    bench.run();
+    assert!(alerts(&bench, true).is_empty());
 }
 
 #[test]

@@ -99,6 +99,7 @@ impl Bench {
         let text = |text: &str| Value::from(text);
         let variables = BTreeMap::from([
             ("CONNECTION_MAIN".to_owned(), settings),
+            ("SHOPIFY_WEBHOOK_SECRETS".to_owned(), text("sandbox-webhooks")),
             ("QUICKBOOKS_CLIENT_ID".to_owned(), text("sandbox-quickbooks")),
             ("QUICKBOOKS_CLIENT_SECRET".to_owned(), text("sandbox-quickbooks-secret")),
             ("XERO_CLIENT_ID".to_owned(), text("sandbox-xero")),

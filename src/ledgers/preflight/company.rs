@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
+use chrono::{Months, NaiveDate};
 use rust_decimal::Decimal;
 
-use super::{Finding, Known, names, percent};
+use super::{Finding, Known, ShopSide, names, percent};
+use crate::books::calendar::Calendar;
 use crate::books::document::LineRole;
 use crate::books::rules::LedgerName;
 use crate::config::{
     ClosedPeriod, CurrencySide, ExchangeRate, Named, NamedKind, Settings, TaxBooking, TaxEntry, code_key,
 };
-use crate::ledgers::survey::{Numbered, Survey};
+use crate::ledgers::survey::{LOOKED_THROUGH, Numbered, Survey};
 
 /// The rates of the codes that `taxes` names, by key.
 pub fn code_rates(settings: &Settings, survey: &Survey) -> BTreeMap<String, Decimal> {
@@ -160,16 +161,36 @@ pub fn currency(settings: &Settings, survey: &Survey, known: &Known) -> Vec<Find
     findings
 }
 
-/// In which time zone documents are dated.
-pub fn time_zone(survey: &Survey) -> Finding {
-    match &survey.time_zone {
-        Some(zone) => Finding::ok("time zone", format!("{zone}: the dates of documents are days there")),
-        None => Finding::note(
+/// In which time zone documents are dated, and whether the shop counts other days.
+pub fn time_zone(survey: &Survey, known: &Known) -> Finding {
+    let Some(zone) = &survey.time_zone else {
+        return Finding::note(
             "time zone",
             "the ledger does not state one",
             "Documents are dated by the shop's own time, as Shopify writes it.",
+        );
+    };
+    let days = format!("{zone}: the dates of documents are days there");
+    let shops = match &known.shop {
+        ShopSide::Answered(facts) => facts.time_zone.as_deref(),
+        _ => None,
+    };
+    match shops.filter(|shops| !counts_the_same_days(zone, shops, known.today)) {
+        None => Finding::ok("time zone", days),
+        Some(shops) => Finding::note(
+            "time zone",
+            format!("{days}, and the shop's time zone is {shops}"),
+            "What is sold near midnight is dated on another day than in Shopify's reports. Set one time zone in both \
+             where the days have to agree.",
         ),
     }
+}
+
+/// True if days begin alike in both time zones, the year round.
+fn counts_the_same_days(one: &str, other: &str, today: NaiveDate) -> bool {
+    let (one, other) = (Calendar::new(Some(one), None), Calendar::new(Some(other), None));
+    let mut days = (0..12).filter_map(|months| today.checked_add_months(Months::new(months)));
+    days.all(|day| one.begin_of(day) == other.begin_of(day))
 }
 
 /// Whether orders fall into a closed period.
@@ -194,9 +215,6 @@ pub fn closed_period(settings: &Settings, survey: &Survey) -> Finding {
     )
 }
 
-/// As many numbers as Xero gives on a page: if none of so many begins as ours do, another one still may.
-const LOOKED_THROUGH: usize = 100;
-
 /// Numbers that begin as ours do and are not ours. Before the first document that is a reason to choose another prefix;
 /// afterwards somebody chose a number by hand, and the one order that wants it will say so.
 pub fn numbers(settings: &Settings, survey: &Survey, known: &Known) -> Finding {
@@ -211,19 +229,23 @@ pub fn numbers(settings: &Settings, survey: &Survey, known: &Known) -> Finding {
         let more = if all.len() > shown.len() { " and others" } else { "" };
         format!("{}{more}", shown.join(", "))
     };
-    if foreign.is_empty() && earlier.is_empty() && survey.numbered.len() >= LOOKED_THROUGH {
-        let found = format!("the first {LOOKED_THROUGH} documents that mention \"{prefix}\" do not begin with it");
-        let fix = "There are more than were looked through. Choose a prefix that no other number contains.";
-        return Finding::note("number_prefix", found, fix);
-    }
+    let limits = match survey.not_looked_through.as_slice() {
+        [] => String::new(),
+        kinds => format!("; of the {} only the first {LOOKED_THROUGH} were looked through", kinds.join(" and the ")),
+    };
     if foreign.is_empty() && earlier.is_empty() {
-        return Finding::ok("number_prefix", format!("no other document's number begins with \"{prefix}\""));
+        let found = format!("no other document's number begins with \"{prefix}\"{limits}");
+        if limits.is_empty() || !known.own_documents.is_empty() {
+            return Finding::ok("number_prefix", found);
+        }
+        return Finding::note("number_prefix", found, "To be sure, choose a prefix that no other number contains.");
     }
     if foreign.is_empty() {
         let fix = "They name Shopify orders: each is looked at before its order is posted, and kept if it is right.";
-        return Finding::note("number_prefix", format!("documents of an earlier connection: {}", list(&earlier)), fix);
+        let found = format!("documents of an earlier connection: {}{limits}", list(&earlier));
+        return Finding::note("number_prefix", found, fix);
     }
-    let found = format!("numbers are taken: {}", list(&foreign));
+    let found = format!("numbers are taken: {}{limits}", list(&foreign));
     let fix = "Choose another number_prefix, so that no order meets a document of somebody else.";
     if known.own_documents.is_empty() {
         Finding::problem("number_prefix", found, fix)

@@ -138,7 +138,7 @@ pub fn examine(settings: &Settings, survey: &Survey, known: &Known) -> Examined 
     findings.extend(company::unset_lines(settings));
     findings.extend(company::currency(settings, survey, known));
     findings.extend(shop::shop(settings, survey, known));
-    findings.push(company::time_zone(survey));
+    findings.push(company::time_zone(survey, known));
     findings.push(company::closed_period(settings, survey));
     findings.push(company::numbers(settings, survey, known));
     findings.extend(survey.findings.iter().cloned());

@@ -34,16 +34,28 @@ pub fn shop(settings: &Settings, survey: &Survey, known: &Known) -> Vec<Finding>
     }
 }
 
+/// What an order is asked for, and the scope that shows it; Shopify refuses the whole order where one is missing.
+const SCOPES: [(&str, &str); 4] = [
+    ("read_orders", "orders"),
+    ("read_customers", "the customers of orders"),
+    ("read_products", "whether a line is a product, which tells a tip from goods"),
+    ("read_payment_terms", "when an invoice is due"),
+];
+
 fn scopes(settings: &Settings, known: &Known, facts: &ShopFacts) -> Vec<Finding> {
-    let granted = |scope: &str| facts.scopes.iter().any(|one| one == scope);
+    // Whoever may write may read.
+    let granted = |scope: &str| {
+        let writes = scope.replacen("read_", "write_", 1);
+        facts.scopes.iter().any(|one| one == scope || *one == writes)
+    };
     let grant = |scope: &str| {
         format!("Add `{scope}` to the app's scopes in Shopify, release the version and let the shop accept it.")
     };
-    // Whoever may write orders may read them.
-    if !granted("read_orders") && !granted("write_orders") {
-        let found = "the app may not read orders: what no delivery brought cannot be fetched";
-        return vec![Finding::note("scope read_orders", found, grant("read_orders"))];
-    }
+    let missing = SCOPES.iter().filter(|(scope, _)| !granted(scope)).map(|(scope, what)| {
+        let found = format!("the app may not read {what}: an order that no delivery brought cannot be fetched");
+        Finding::note(format!("scope {scope}"), found, grant(scope))
+    });
+    let mut findings: Vec<Finding> = missing.collect();
     if !granted("read_all_orders") && settings.start_date < known.today - SHOWN {
         let found = format!(
             "start_date is {}, and orders older than {} days are not shown to the app",
@@ -51,9 +63,12 @@ fn scopes(settings: &Settings, known: &Known, facts: &ShopFacts) -> Vec<Finding>
             SHOWN.num_days()
         );
         let fix = format!("{} Shopify has to approve this one.", grant("read_all_orders"));
-        return vec![Finding::note("scope read_all_orders", found, fix)];
+        findings.push(Finding::note("scope read_all_orders", found, fix));
     }
-    vec![Finding::ok("scopes", "the app may read every order that the books need")]
+    if findings.is_empty() {
+        findings.push(Finding::ok("scopes", "the app may read every order that the books need"));
+    }
+    findings
 }
 
 /// Buyers' currencies matter where those are booked.

@@ -37,9 +37,25 @@ pub fn group(request: &WireRequest) -> Option<Group> {
 
 /// All of them as one batch.
 pub fn pack(path: &str, requests: &[&WireRequest], key: &str) -> WireRequest {
-    let items: Vec<Value> = requests.iter().enumerate().map(|(place, request)| item(place, request)).collect();
-    let path = format!("{path}?minorversion=75&requestid={key}");
-    WireRequest::post(path, json!({ "BatchItemRequest": items }).to_string())
+    WireRequest::post(format!("{path}?minorversion=75&requestid={key}"), items(requests.iter().copied()))
+}
+
+/// Questions as one batch, asked anew whenever it is sent: it has no idempotency key, under which an old answer would be
+/// given again.
+pub fn pack_questions(path: &str, questions: &[WireRequest]) -> WireRequest {
+    WireRequest::post(format!("{path}?minorversion=75"), items(questions.iter()))
+}
+
+/// How many operations and questions a request carries.
+pub fn elements(request: &WireRequest) -> usize {
+    let body: Option<Value> = request.body.as_deref().and_then(|body| serde_json::from_str(body).ok());
+    let items = body.as_ref().and_then(|body| body.get("BatchItemRequest")?.as_array());
+    items.map_or(1, Vec::len)
+}
+
+fn items<'a>(requests: impl Iterator<Item = &'a WireRequest>) -> String {
+    let items: Vec<Value> = requests.enumerate().map(|(place, request)| item(place, request)).collect();
+    json!({ "BatchItemRequest": items }).to_string()
 }
 
 fn id(place: usize) -> String {
@@ -91,15 +107,24 @@ fn decode(text: &str) -> String {
 
 /// For each request the item that carries its `bId`. An empty list, a silent no-op, says nothing of anybody.
 pub fn unpack(requests: &[(usize, &WireRequest)], response: &Response) -> Option<Vec<Response>> {
+    answers(requests.iter().map(|(place, _)| *place), response)
+}
+
+/// The answers to as many questions; one that is no batch's is everybody's.
+pub fn unpack_questions(count: usize, response: &Response) -> Vec<Response> {
+    answers(0..count, response).unwrap_or_else(|| vec![response.clone(); count])
+}
+
+fn answers(places: impl Iterator<Item = usize>, response: &Response) -> Option<Vec<Response>> {
     let body: Value = serde_json::from_str(&response.body).ok()?;
     let items = body.get("BatchItemResponse")?.as_array()?;
-    let answer = |(place, _): &(usize, &WireRequest)| {
-        let found = items.iter().find(|item| item.get("bId").and_then(Value::as_str) == Some(&id(*place)));
+    let answer = |place: usize| {
+        let found = items.iter().find(|item| item.get("bId").and_then(Value::as_str) == Some(&id(place)));
         let Some(found) = found else { return nothing_said(response) };
         let refused = found.get("Fault").or_else(|| found.get("fault")).is_some_and(|fault| !fault.is_null());
         Response { status: if refused { 400 } else { 200 }, headers: response.headers.clone(), body: found.to_string() }
     };
-    Some(requests.iter().map(answer).collect())
+    Some(places.map(answer).collect())
 }
 
 #[cfg(test)]

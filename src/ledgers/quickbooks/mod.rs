@@ -192,6 +192,10 @@ impl Ledger for QuickBooks {
         survey::questions(self, settings)
     }
 
+    fn survey_elements(&self, question: &WireRequest) -> usize {
+        batch::elements(question)
+    }
+
     fn read_survey(&self, settings: &Settings, answers: &[Response]) -> Outcome<Survey> {
         survey::read(settings, answers, self.tax)
             .map_or_else(|failure| failure.map(|never| match never {}), Outcome::Done)

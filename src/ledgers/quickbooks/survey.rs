@@ -8,16 +8,24 @@ use serde_json::Value;
 
 use super::query::quote;
 use super::read::{rows, text};
-use super::{QuickBooks, documents::TaxCodes};
+use super::{QuickBooks, batch, documents::TaxCodes};
 use crate::books::money::parse_amount;
 use crate::config::{NamedKind, Settings, TaxBooking};
 use crate::ledgers::preflight::Finding;
-use crate::ledgers::survey::{Account, Item, Numbered, Survey, TaxCode};
+use crate::ledgers::survey::{Account, Item, LOOKED_THROUGH, Numbered, Survey, TaxCode};
 use crate::ledgers::{Failure, WireRequest};
 use crate::platform::Response;
 
 /// Account types that a payment may go to (§1.6): everything else is refused, with a misleading message.
 const TAKE_PAYMENTS: [&str; 2] = ["Bank", "Other Current Asset"];
+
+/// The kinds of documents that carry our numbers, and what they are called.
+const NUMBERED: [(&str, &str); 4] = [
+    ("Invoice", "invoices"),
+    ("SalesReceipt", "sales receipts"),
+    ("CreditMemo", "credit memos"),
+    ("RefundReceipt", "refund receipts"),
+];
 
 /// The questions. Inactive entries are asked for too: to say of a name that it is inactive helps more than that it is
 /// missing.
@@ -34,21 +42,23 @@ pub fn questions(ledger: &QuickBooks, settings: &Settings) -> Vec<WireRequest> {
     };
     let numbered = |entity: &str| {
         let pattern = quote(&format!("{}%", settings.number_prefix));
-        format!("select * from {entity} where DocNumber like {pattern} orderby MetaData.CreateTime maxresults 20")
+        format!(
+            "select * from {entity} where DocNumber like {pattern} orderby MetaData.CreateTime maxresults {LOOKED_THROUGH}"
+        )
     };
-    let mut queries = vec![
+    let set_up = [
         "select * from CompanyInfo".to_owned(),
         "select * from Preferences".to_owned(),
         format!("select * from Account where {any} maxresults 1000"),
         format!("select * from TaxCode where {any} maxresults 1000"),
         format!("select * from TaxRate where {any} maxresults 1000"),
         "select * from Item where Type = 'Service' orderby Name maxresults 200".to_owned(),
-        numbered("Invoice"),
-        numbered("SalesReceipt"),
     ];
-    queries.extend(among("Id", &ids, |id| id));
-    queries.extend(among("Name", &names, leaf));
-    queries.iter().map(|query| ledger.select(query)).collect()
+    let named = [among("Id", &ids, |id| id), among("Name", &names, leaf)];
+    let questions = set_up.iter().chain(named.iter().flatten()).map(|query| ledger.select(query));
+    // In one request: QuickBooks takes ten a second.
+    let numbers = NUMBERED.map(|(entity, _)| ledger.select(&numbered(entity)));
+    questions.chain([batch::pack_questions(&ledger.path("batch"), &numbers)]).collect()
 }
 
 /// An item inside another is called "Parent:Child"; its own name is the last part.
@@ -59,9 +69,12 @@ fn leaf(name: &str) -> &str {
 /// The company, from the answers to the questions in their order.
 pub fn read(settings: &Settings, answers: &[Response], tax: TaxCodes) -> Result<Survey, Box<Failure>> {
     let mut by_entity: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
-    let entities = ["CompanyInfo", "Preferences", "Account", "TaxCode", "TaxRate", "Item", "Invoice", "SalesReceipt"];
-    for (at, answer) in answers.iter().enumerate() {
-        let entity = entities.get(at).copied().unwrap_or("Item");
+    let set_up = ["CompanyInfo", "Preferences", "Account", "TaxCode", "TaxRate", "Item"];
+    let (numbers, answers) = answers
+        .split_last()
+        .map_or((Vec::new(), answers), |(last, before)| (batch::unpack_questions(NUMBERED.len(), last), before));
+    let set_up = answers.iter().enumerate().map(|(at, answer)| (set_up.get(at).copied().unwrap_or("Item"), answer));
+    for (entity, answer) in set_up.chain(NUMBERED.map(|(entity, _)| entity).into_iter().zip(&numbers)) {
         by_entity.entry(entity).or_default().extend(rows(answer, entity)?);
     }
     let all = |entity: &str| by_entity.get(entity).map(Vec::as_slice).unwrap_or_default();
@@ -72,7 +85,8 @@ pub fn read(settings: &Settings, answers: &[Response], tax: TaxCodes) -> Result<
     let mut items: Vec<Item> = all("Item").iter().map(item).collect();
     items.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
     items.dedup_by(|one, other| one.id == other.id);
-    let numbered = all("Invoice").iter().chain(all("SalesReceipt"));
+    let numbered = NUMBERED.iter().flat_map(|(entity, _)| all(entity));
+    let is_cut = |entity: &str| all(entity).len() >= LOOKED_THROUGH;
     Ok(Survey {
         name: text(company, "CompanyName"),
         home: at("/CurrencyPrefs/HomeCurrency/value").and_then(Value::as_str).and_then(|code| code.parse().ok()),
@@ -85,6 +99,7 @@ pub fn read(settings: &Settings, answers: &[Response], tax: TaxCodes) -> Result<
         items,
         tax_codes: all("TaxCode").iter().map(|row| tax_code(row, all("TaxRate"))).collect(),
         numbered: numbered.map(document).collect(),
+        not_looked_through: NUMBERED.iter().filter(|(entity, _)| is_cut(entity)).map(|(_, kind)| *kind).collect(),
         findings: findings(settings, company, preferences, tax),
     })
 }

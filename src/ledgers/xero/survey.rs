@@ -8,7 +8,7 @@ use super::{documents, get, zones};
 use crate::books::money::parse_amount;
 use crate::config::Settings;
 use crate::ledgers::preflight::Finding;
-use crate::ledgers::survey::{Account, Numbered, Survey, TaxCode};
+use crate::ledgers::survey::{Account, LOOKED_THROUGH, Numbered, Survey, TaxCode};
 use crate::ledgers::{Failure, WireRequest};
 use crate::platform::Response;
 
@@ -17,14 +17,17 @@ const NOT_OVER_THE_API: [&str; 2] = ["AVALARA", "USSALESTAX"];
 
 /// The questions.
 pub fn questions(settings: &Settings) -> Vec<WireRequest> {
-    let prefix = documents::encode(&settings.number_prefix);
+    let (prefix, notes) = (documents::encode(&settings.number_prefix), documents::encode("Type==\"ACCRECCREDIT\""));
+    let page = format!("page=1&pageSize={LOOKED_THROUGH}&order=Date");
     vec![
         get("Organisation"),
         get("Organisation/Actions"),
         get("Accounts"),
         get("TaxRates"),
         get("Currencies"),
-        get(&format!("Invoices?searchTerm={prefix}&summaryOnly=true&page=1&pageSize=100&order=Date")),
+        get(&format!("Invoices?searchTerm={prefix}&summaryOnly=true&{page}")),
+        // These cannot be searched.
+        get(&format!("CreditNotes?where={notes}&{page}")),
     ]
 }
 
@@ -37,6 +40,8 @@ pub fn read(answers: &[Response]) -> Result<Survey, Box<Failure>> {
     let organisation = organisations.first().unwrap_or(&Value::Null);
     let actions = list(1, "Actions")?;
     let currencies = list(4, "Currencies")?;
+    let (invoices, notes) = (list(5, "Invoices")?, list(6, "CreditNotes")?);
+    let is_cut = |(rows, kind): (&Vec<Value>, &'static str)| (rows.len() >= LOOKED_THROUGH).then_some(kind);
     let locks = ["PeriodLockDate", "EndOfYearLockDate"].map(|key| date(organisation.get(key)));
     Ok(Survey {
         name: text(organisation, "Name"),
@@ -48,7 +53,11 @@ pub fn read(answers: &[Response]) -> Result<Survey, Box<Failure>> {
         accounts: list(2, "Accounts")?.iter().map(account).collect(),
         items: Vec::new(),
         tax_codes: list(3, "TaxRates")?.iter().map(tax_code).collect(),
-        numbered: list(5, "Invoices")?.iter().filter_map(document).collect(),
+        numbered: invoices.iter().filter_map(invoice).chain(notes.iter().filter_map(credit_note)).collect(),
+        not_looked_through: [(&invoices, "invoices"), (&notes, "credit notes")]
+            .into_iter()
+            .filter_map(is_cut)
+            .collect(),
         findings: findings(organisation, &actions),
     })
 }
@@ -96,12 +105,19 @@ fn tax_code(row: &Value) -> TaxCode {
     }
 }
 
-/// An invoice whose number is in use; what was deleted as a draft gives its number free again.
-fn document(row: &Value) -> Option<Numbered> {
-    let is_sale = text(row, "Type") == "ACCREC" && text(row, "Status") != "DELETED";
-    is_sale.then(|| Numbered {
-        id: text(row, "InvoiceID"),
-        number: text(row, "InvoiceNumber"),
+fn invoice(row: &Value) -> Option<Numbered> {
+    (text(row, "Type") == "ACCREC").then(|| document(row, "InvoiceID", "InvoiceNumber"))?
+}
+
+fn credit_note(row: &Value) -> Option<Numbered> {
+    document(row, "CreditNoteID", "CreditNoteNumber")
+}
+
+/// A document whose number is in use; what was deleted as a draft gives its number free again.
+fn document(row: &Value, id: &str, number: &str) -> Option<Numbered> {
+    (text(row, "Status") != "DELETED").then(|| Numbered {
+        id: text(row, id),
+        number: text(row, number),
         names_an_order: text(row, "Reference").contains("Shopify order "),
     })
 }

@@ -51,8 +51,8 @@ impl Books<'_> {
         let questions = ledger.survey(settings);
         let mut answers: Vec<Response> = Vec::new();
         for question in &questions {
-            let sent_at = self.platform.clock.now();
-            if !budget::take(&self.platform, ledger.limits(), sent_at, Cost::of(1))? {
+            let (sent_at, cost) = (self.platform.clock.now(), Cost::of(ledger.survey_elements(question)));
+            if !budget::take(&self.platform, ledger.limits(), sent_at, cost)? {
                 // Other calls took the room; in a moment there is some again.
                 return Err(Refused::Busy);
             }
@@ -62,7 +62,7 @@ impl Books<'_> {
             if let Some(left) = header(&result, "x-daylimit-remaining") {
                 budget::day_left(self.platform.sql, received_at, left)?;
             }
-            let call = (sent_at, received_at, Cost::of(1));
+            let call = (sent_at, received_at, cost);
             budget::answered(&self.platform, ledger.limits(), call, header(&result, "x-minlimit-remaining"))?;
             let answer = result.map_err(|error| Refused::Later(format!("the company was not read: {error}")))?;
             let is_over = matches!(answer.status, 401 | 403 | 429);

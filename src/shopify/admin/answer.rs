@@ -36,8 +36,13 @@ pub struct Token {
 /// Where Shopify does not say how long to wait: the smallest budget is whole again after 20 seconds.
 const THROTTLED: Duration = Duration::seconds(20);
 
+/// The fields of a person that need Shopify's approval (protected customer data, level 2). An app without it is not told
+/// them by the webhooks either.
+pub const PERSONAL: [&str; 7] = ["email", "emailAddress", "firstName", "lastName", "address1", "address2", "zip"];
+
 /// Reads the data of an answer, and keeps `budget` up to date. A query is all or nothing: data with errors beside it (a
-/// field that the app may not see) is refused too, because a missing amount must not read as none.
+/// field that the app may not see) is refused too, because a missing amount must not read as none. Only a person's name,
+/// e-mail or address may be missing: no sum hangs on them.
 pub fn read(response: &Response, operation: &str, budget: &mut Budget, now: DateTime<Utc>) -> Result<Value, Trouble> {
     match response.status {
         200 => {}
@@ -58,13 +63,19 @@ pub fn read(response: &Response, operation: &str, budget: &mut Budget, now: Date
     if errors.iter().any(|error| code(error) == "THROTTLED") {
         return Err(Trouble::Throttled(budget.wait(operation, now).max(Duration::seconds(1))));
     }
-    if let Some(error) = errors.first() {
+    if let Some(error) = errors.iter().find(|error| code(error) != "ACCESS_DENIED" || !is_personal(error)) {
         return Err(refused(&code(error), error["message"].as_str().unwrap_or_default()));
     }
     match body.get("data") {
         Some(data) if data.is_object() => Ok(data.clone()),
         _ => Err(Trouble::Later("Shopify's answer holds no data".into())),
     }
+}
+
+/// True for an error about a personal field alone.
+fn is_personal(error: &Value) -> bool {
+    let field = error["path"].as_array().and_then(|path| path.last()?.as_str());
+    field.is_some_and(|field| PERSONAL.contains(&field))
 }
 
 /// Messages of GraphQL errors speak of fields and scopes, never of customers.
@@ -120,6 +131,14 @@ mod tests {
         Response { status, headers: Vec::new(), body: body.to_string() }
     }
 
+    /// What becomes of data of which the field at `path` is denied.
+    fn denied(path: &[&str], code: &str) -> Result<Value, Trouble> {
+        let message = format!("Access denied for {} field.", path.last().unwrap_or(&"no"));
+        let error = json!({"message": message, "path": path, "extensions": {"code": code}});
+        let body = json!({"data": {"order": {"email": null}}, "errors": [error]});
+        read(&answer(200, body), "Order", &mut Budget::default(), at())
+    }
+
     #[test]
     fn a_throttled_answer_says_how_long_the_bucket_takes_to_hold_the_query() {
         let body = json!({
@@ -134,10 +153,23 @@ mod tests {
 
     #[test]
     fn data_beside_errors_is_no_data() {
-        let body = json!({"data": {"order": {"email": null}}, "errors": [{"message": "Access denied for email field.",
-            "extensions": {"code": "ACCESS_DENIED"}}]});
-        let trouble = read(&answer(200, body), "Order", &mut Budget::default(), at()).unwrap_err();
-        assert!(matches!(trouble, Trouble::Person(text) if text.contains("Access denied for email field")));
+        let trouble = denied(&["order", "customer"], "ACCESS_DENIED").unwrap_err();
+        assert!(matches!(trouble, Trouble::Person(text) if text.contains("Access denied for customer field")));
+    }
+
+    #[test]
+    fn a_persons_name_email_and_address_may_be_missing() {
+        for path in
+            [["order", "email"].as_slice(), &["order", "customer", "firstName"], &["order", "billingAddress", "zip"]]
+        {
+            assert!(denied(path, "ACCESS_DENIED").is_ok(), "{path:?}");
+            assert!(denied(path, "INTERNAL_SERVER_ERROR").is_err(), "it is not known what else failed");
+        }
+        for path in
+            [[].as_slice(), &["order"], &["order", "billingAddress"], &["order", "billingAddress", "countryCodeV2"]]
+        {
+            assert!(denied(path, "ACCESS_DENIED").is_err(), "{path:?}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What a shop says of itself: its currencies, and what it lets this app see.
+//! What a shop says of itself: its currencies and time zone, and what it lets this app see.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,6 +13,9 @@ pub struct ShopFacts {
     pub currency: Currency,
     /// Every currency that buyers may pay in.
     pub sells_in: Vec<Currency>,
+    /// Its time zone, by the tz database.
+    #[serde(default)]
+    pub time_zone: Option<String>,
     /// The scopes that were granted to the app.
     pub scopes: Vec<String>,
 }
@@ -26,6 +29,7 @@ pub fn shop_facts(data: &Value) -> Result<ShopFacts, Trouble> {
     Ok(ShopFacts {
         currency: currency(&data["shop"]["currencyCode"]).ok_or_else(unreadable)?,
         sells_in: list(&data["shop"]["enabledPresentmentCurrencies"]).iter().filter_map(currency).collect(),
+        time_zone: data["shop"]["ianaTimezone"].as_str().map(str::to_owned),
         scopes: list(&data["currentAppInstallation"]["accessScopes"]).iter().filter_map(handle).collect(),
     })
 }

@@ -121,7 +121,7 @@ pub fn count_orders_made(from: &str, to: &str) -> Question {
     about("OrdersCount", json!({ "filter": made_within(from, to) }))
 }
 
-/// The shop's currencies, and the scopes that it granted.
+/// The shop's currencies and time zone, and the scopes that it granted.
 pub fn shop() -> Question {
     Question { document: SHOP, operation: "Shop", variables: json!({}) }
 }

@@ -6,6 +6,8 @@ use graphql_parser::query::{
 };
 use serde_json::{Map, Value, json};
 
+use super::access::Access;
+
 /// A value, or a GraphQL error.
 pub type Resolved = Result<Value, Value>;
 
@@ -98,13 +100,13 @@ impl<'a> Operation<'a> {
             .sum()
     }
 
-    /// Runs it; `root` resolves the fields of the query or the mutation.
-    pub fn run(&self, root: &mut dyn FnMut(&str, &Map<String, Value>) -> Resolved) -> Resolved {
+    /// Runs it; `root` resolves the fields of the query or the mutation. What `access` does not open is null.
+    pub fn run(&self, access: &mut Access, root: &mut dyn FnMut(&str, &Map<String, Value>) -> Resolved) -> Resolved {
         let mut data = Map::new();
         for field in self.fields(&self.selection, None) {
             let arguments = self.arguments(field);
-            let value = root(field.name, &arguments)?;
-            data.insert(field.alias.unwrap_or(field.name).to_owned(), self.pick(field, value)?);
+            let picked = self.see(access, field, &mut || root(field.name, &arguments))?;
+            data.insert(field.alias.unwrap_or(field.name).to_owned(), picked);
         }
         Ok(Value::Object(data))
     }
@@ -150,26 +152,35 @@ impl<'a> Operation<'a> {
         }
     }
 
-    fn pick(&self, field: &Field<'a, &'a str>, value: Value) -> Resolved {
+    /// One field, if it may be seen.
+    fn see(&self, access: &mut Access, field: &Field<'a, &'a str>, value: &mut dyn FnMut() -> Resolved) -> Resolved {
+        access.within(json!(field.alias.unwrap_or(field.name)), |access| {
+            let is_plain = field.selection_set.items.is_empty();
+            if access.may_see(field.name, is_plain) { self.pick(access, field, value()?) } else { Ok(Value::Null) }
+        })
+    }
+
+    fn pick(&self, access: &mut Access, field: &Field<'a, &'a str>, value: Value) -> Resolved {
         let arguments = self.arguments(field);
         match value {
-            Value::Object(object) if object.contains_key(NODES) => self.page(field, &arguments, &object[NODES]),
+            Value::Object(object) if object.contains_key(NODES) => self.page(access, field, &arguments, &object[NODES]),
             Value::Array(list) => {
                 let first = arguments.get("first").and_then(Value::as_u64).unwrap_or(u64::MAX);
                 let most = usize::try_from(first).unwrap_or(usize::MAX);
                 list.into_iter()
                     .take(most)
-                    .map(|one| self.pick(field, one))
+                    .enumerate()
+                    .map(|(place, one)| access.within(json!(place), |access| self.pick(access, field, one)))
                     .collect::<Result<Vec<_>, _>>()
                     .map(Value::Array)
             }
-            Value::Object(object) => self.object(field, &object),
+            Value::Object(object) => self.object(access, field, &object),
             scalar if field.selection_set.items.is_empty() || scalar.is_null() => Ok(scalar),
             _ => Err(refusal(&format!("Selections can't be made on scalars (field '{}')", field.name))),
         }
     }
 
-    fn object(&self, field: &Field<'a, &'a str>, object: &Map<String, Value>) -> Resolved {
+    fn object(&self, access: &mut Access, field: &Field<'a, &'a str>, object: &Map<String, Value>) -> Resolved {
         if field.selection_set.items.is_empty() {
             return Err(refusal(&format!("Field must have selections (field '{}')", field.name)));
         }
@@ -177,13 +188,20 @@ impl<'a> Operation<'a> {
         let mut picked = Map::new();
         for inner in self.fields(&field.selection_set, kind) {
             let value = object.get(inner.name).ok_or_else(|| undefined(inner.name, field.name))?;
-            picked.insert(inner.alias.unwrap_or(inner.name).to_owned(), self.pick(inner, value.clone())?);
+            let picked_value = self.see(access, inner, &mut || Ok(value.clone()))?;
+            picked.insert(inner.alias.unwrap_or(inner.name).to_owned(), picked_value);
         }
         Ok(Value::Object(picked))
     }
 
     /// A page of a connection. Its cursor is the number of nodes before it.
-    fn page(&self, field: &Field<'a, &'a str>, arguments: &Map<String, Value>, nodes: &Value) -> Resolved {
+    fn page(
+        &self,
+        access: &mut Access,
+        field: &Field<'a, &'a str>,
+        arguments: &Map<String, Value>,
+        nodes: &Value,
+    ) -> Resolved {
         let nodes = nodes.as_array().map(Vec::as_slice).unwrap_or_default();
         let first = arguments
             .get("first")
@@ -205,6 +223,6 @@ impl<'a> Operation<'a> {
         let cursor = if page.is_empty() { Value::Null } else { json!(format!("after-{end}")) };
         let info = json!({ "hasNextPage": end < nodes.len(), "hasPreviousPage": start > 0, "endCursor": cursor, "startCursor": null });
         let whole = json!({ "nodes": page, "edges": edges, "pageInfo": info });
-        self.object(field, whole.as_object().unwrap_or(&Map::new()))
+        self.object(access, field, whole.as_object().unwrap_or(&Map::new()))
     }
 }

@@ -3,6 +3,7 @@
 //! Fields and arguments that it does not know are refused, so that no query passes here that it could not answer; that the
 //! answers have the published schema's types is checked in `tests/clients`.
 
+mod access;
 mod bucket;
 mod graph;
 mod orders;
@@ -28,6 +29,9 @@ pub const CLIENT: (&str, &str) = ("sandbox-shopify", "sandbox-shopify-secret");
 pub const PERMANENT_TOKEN: &str = "shpat_sandbox";
 /// The versions that are answered; an older one falls forward to the first.
 const VERSIONS: [&str; 4] = ["2026-01", "2026-04", "2026-07", "2026-10"];
+/// The scopes of an app that may see all that orders hold.
+pub const SCOPES: [&str; 5] =
+    ["read_orders", "read_all_orders", "read_customers", "read_products", "read_payment_terms"];
 const TOKEN_SECONDS: i64 = 86_399;
 
 /// One shop.
@@ -40,11 +44,15 @@ pub struct Shop {
     ids: Ids,
     /// The shop's offset from UTC today.
     pub offset_minutes: i32,
+    /// Its time zone, by the tz database.
+    pub time_zone: String,
     /// The shop's currency, and those that buyers may pay in.
     pub currency: String,
     pub sells_in: Vec<String>,
     /// The scopes that the app was granted.
     pub scopes: Vec<String>,
+    /// Personal fields that the app was not approved for, by their names in the schema.
+    pub unapproved: Vec<String>,
     /// Tokens given so far.
     pub tokens_given: u64,
     /// Orders that the app may not see, as those older than 60 days without `read_all_orders`.
@@ -62,9 +70,11 @@ impl Default for Shop {
             tokens: HashMap::new(),
             ids: Ids::starting_at(9_000_000),
             offset_minutes: 0,
+            time_zone: "Europe/London".into(),
             currency: "USD".into(),
             sells_in: vec!["USD".into()],
-            scopes: vec!["read_orders".into(), "read_all_orders".into()],
+            scopes: SCOPES.map(str::to_owned).to_vec(),
+            unapproved: Vec::new(),
             tokens_given: 0,
             hidden: Vec::new(),
             most_listed: 25_000,
@@ -100,7 +110,7 @@ impl Shop {
         let token = self.ids.token("shpua");
         self.tokens.insert(token.clone(), now + Duration::seconds(TOKEN_SECONDS));
         self.tokens_given += 1;
-        Reply::json(200, &json!({ "access_token": token, "scope": "read_orders", "expires_in": TOKEN_SECONDS }))
+        Reply::json(200, &json!({ "access_token": token, "scope": self.scopes.join(","), "expires_in": TOKEN_SECONDS }))
     }
 
     /// Ends every token that was given.
@@ -133,9 +143,11 @@ impl Shop {
                 &json!({ "errors": [problem], "extensions": { "cost": self.bucket.report(cost, None) } }),
             );
         }
-        let answered = operation.run(&mut |field, arguments| self.resolve(now, version, field, arguments));
+        let mut access = access::Access::new(&self.scopes, &self.unapproved);
+        let answered = operation.run(&mut access, &mut |field, arguments| self.resolve(now, version, field, arguments));
         let mut answer = match answered {
-            Ok(data) => json!({ "data": data }),
+            Ok(data) if access.denied.is_empty() => json!({ "data": data }),
+            Ok(data) => json!({ "data": data, "errors": access.denied }),
             Err(problem) => json!({ "errors": [problem] }),
         };
         answer["extensions"] = json!({ "cost": self.bucket.report(cost, Some(cost)) });
@@ -153,7 +165,7 @@ impl Shop {
         match field {
             "shop" => Ok(json!({
                 "myshopifyDomain": DOMAIN, "currencyCode": self.currency,
-                "enabledPresentmentCurrencies": self.sells_in, "timezoneOffsetMinutes": self.offset_minutes,
+                "enabledPresentmentCurrencies": self.sells_in, "timezoneOffsetMinutes": self.offset_minutes, "ianaTimezone": self.time_zone,
             })),
             "currentAppInstallation" => {
                 let scopes: Vec<Value> = self.scopes.iter().map(|one| json!({ "handle": one })).collect();

@@ -38,6 +38,28 @@ fn tokens_come_for_the_apps_own_credentials_and_last_a_day() {
 }
 
 #[test]
+fn a_field_without_its_scope_is_null_with_an_error_beside_the_data() {
+    let mut bench = Bench::new();
+    let order = json!({"id": 1, "name": "#1", "customer": {"id": 2, "first_name": "A"}, "total_price": "1.00", "currency": "USD"});
+    bench.world.shopify.happened("orders/create", &order);
+    let query = "{ order(id: \"gid://shopify/Order/1\") { name customer { firstName } } }";
+    assert_eq!(answer(&mut bench, query)["data"]["order"]["customer"]["firstName"], "A");
+    bench.world.shopify.unapproved = vec!["firstName".into()];
+    let unapproved = answer(&mut bench, query);
+    assert_eq!(unapproved["data"]["order"]["customer"], json!({ "firstName": null }));
+    assert_eq!(unapproved["errors"][0]["path"], json!(["order", "customer", "firstName"]));
+    bench.world.shopify.scopes = vec!["read_orders".into()];
+    let denied = answer(&mut bench, query);
+    assert_eq!(denied["data"]["order"], json!({ "name": "#1", "customer": null }));
+    let error = &denied["errors"][0];
+    assert_eq!(
+        (&error["path"], &error["extensions"]["code"]),
+        (&json!(["order", "customer"]), &json!("ACCESS_DENIED"))
+    );
+    assert!(error["message"].as_str().unwrap().contains("`read_customers` access scope"), "{error}");
+}
+
+#[test]
 fn a_query_that_the_bucket_does_not_hold_is_throttled_in_a_200() {
     let mut bench = Bench::new();
     bench.world.shopify.bucket.resize(150, 10);
