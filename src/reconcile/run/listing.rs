@@ -1,6 +1,6 @@
 //! Both sides, listed: Shopify's orders of the window, and the ledger's documents.
 
-use chrono::{Duration, Utc};
+use chrono::{Duration, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::tables::{Run, Stage};
@@ -23,6 +23,8 @@ const FETCHES: i64 = 6;
 const UNCLEAR: Duration = Duration::minutes(1);
 /// A document is dated in the company's time zone, an order made in UTC.
 const A_DAY: Duration = Duration::days(1);
+/// How long before the window an audit begins to list documents: as far back as Shopify shows orders without a special scope.
+const LOOK_BACK: Duration = Duration::days(60);
 /// The shortest number that may be an order's id or name.
 const SHORTEST_WORD: usize = 1;
 
@@ -222,6 +224,12 @@ impl Place {
     }
 }
 
+/// The first day of which documents are listed. An order that was changed in the window may have been sold, and entered by
+/// another integration, long before; one of ours is known by its id wherever it lies.
+pub fn first_day(run: &Run) -> NaiveDate {
+    (run.from - if run.is_audit() { LOOK_BACK } else { A_DAY }).date_naive()
+}
+
 /// Lists pages of the ledger's documents: those dated in the window, and those that were changed since it began.
 pub async fn ledger(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Piece {
     let sql = books.platform.sql;
@@ -236,7 +244,7 @@ pub async fn ledger(books: &Books<'_>, connection: &Connection, run: &mut Run) -
         let span = if place.changed {
             Span::ChangedSince(run.from)
         } else {
-            Span::Dated((run.from - A_DAY).date_naive(), (run.to + A_DAY).date_naive())
+            Span::Dated(first_day(run), (run.to + A_DAY).date_naive())
         };
         let page = ask(books, connection, ledger.as_ref(), kind, &span, place.page).await?;
         let next = place.next(page.more);
