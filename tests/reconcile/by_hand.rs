@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::bookkeeper::{change_invoice, enter_sale, id_of, redate_invoice, remove_invoice};
+use crate::bookkeeper::{change_invoice, enter_sale, id_of, redate_invoice, redate_refund_receipt, remove_invoice};
 use crate::support::reconcile::in_short;
 use crate::support::{Company, Story};
 use crate::told;
@@ -81,5 +81,26 @@ fn a_second_invoice_for_the_same_order_is_a_duplicate() {
         let view = bench.compare(&json!({}));
         assert_eq!(view.before.unwrap().duplicate, 1, "{company:?}: {:?}", in_short(&view));
         assert_eq!(view.before.unwrap().drift(), 1, "{company:?}: {:?}", in_short(&view));
+    }
+}
+
+#[test]
+fn a_refund_receipt_that_somebody_changed_waits_for_a_person_and_is_not_deleted() {
+    for company in [Company::QuickBooksUs, Company::QuickBooksUk] {
+        let story = Story::read("partial_refund");
+        let bench = told(company, &story);
+        let key =
+            bench.rows("SELECT document_key FROM documents WHERE kind = 'refund_receipt'")[0]["document_key"].clone();
+        let count = bench.ledger(company).len();
+        redate_refund_receipt(&bench, company, &id_of(&bench, &key), "2026-11-20");
+        let view = bench.compare(&json!({}));
+        let [finding] = &view.findings[..] else { panic!("{company:?}: {:?}", in_short(&view)) };
+        assert_eq!((finding.finding.class.as_str(), finding.finding.repair.as_str()), ("wrong", "ask"), "{company:?}");
+        // Nor if the plan were to say so.
+        bench.rows("UPDATE run_findings SET finding = json_set(finding, '$.repair', 'correct')");
+        let view = bench.approve(&view.id);
+        assert_eq!(view.after.unwrap().wrong, 1, "{company:?}");
+        assert_eq!(bench.state(&story.order_id()), ("held".into(), "changed_in_ledger".into()), "{company:?}");
+        assert_eq!(bench.ledger(company).len(), count, "{company:?}: {:?}", bench.ledger(company));
     }
 }
