@@ -3,8 +3,9 @@
 
 use chrono::Duration;
 
-use super::listing::keep;
-use super::tables::{Run, Stage};
+use super::phases::Stage;
+use super::shop::keep;
+use super::tables::Run;
 use super::{Kind, Next, Phase, Piece};
 use crate::books::document::{DocumentKey, DocumentKind};
 use crate::books::listed::Listed;

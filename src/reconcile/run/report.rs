@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::tables::{Counts, Kind, Run};
+use super::phases::Kind;
+use super::tables::{Counts, Run};
 use super::{Next, Phase, Piece, schedule};
 use crate::journal::{self, DiscrepancyRecord, ReconciliationRecord, Record};
 use crate::platform::time::iso;
