@@ -300,6 +300,15 @@ pub trait Ledger: LedgerRules {
     /// What that page holds, voided ones and drafts included.
     fn read_list(&self, kind: DocumentKind, span: &Span, response: &Response) -> Outcome<ListedPage>;
 
+    /// The question which documents of a kind were deleted since then; `None` where a list shows those too.
+    fn list_deleted(&self, _kind: DocumentKind, _since: DateTime<Utc>, _now: DateTime<Utc>) -> Option<WireRequest> {
+        None
+    }
+    /// Which those are.
+    fn read_deleted(&self, _kind: DocumentKind, _response: &Response) -> Outcome<Deleted> {
+        Outcome::Done(Deleted::default())
+    }
+
     /// Which other requests this one may travel with; `None` if it goes alone.
     fn group(&self, request: &WireRequest) -> Option<Group>;
     /// Several requests of one group as one. `key` is the whole's own idempotency key.
@@ -340,6 +349,15 @@ pub struct ListedPage {
     /// What it holds.
     pub documents: Vec<Listed>,
     /// True if there may be another page behind it.
+    pub more: bool,
+}
+
+/// Documents that were deleted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Deleted {
+    /// The ledger's ids of them.
+    pub ids: Vec<String>,
+    /// True if there may be more of them: of a shorter time the ledger tells all.
     pub more: bool,
 }
 

@@ -1,5 +1,6 @@
 //! What somebody did in the ledger to what we posted is recognised and said, and what can be put right is.
 
+use chrono::Duration;
 use serde_json::json;
 
 use crate::bookkeeper::{change_invoice, enter_sale, id_of, redate_invoice, redate_refund_receipt, remove_invoice};
@@ -102,5 +103,18 @@ fn a_refund_receipt_that_somebody_changed_waits_for_a_person_and_is_not_deleted(
         assert_eq!(view.after.unwrap().wrong, 1, "{company:?}");
         assert_eq!(bench.state(&story.order_id()), ("held".into(), "changed_in_ledger".into()), "{company:?}");
         assert_eq!(bench.ledger(company).len(), count, "{company:?}: {:?}", bench.ledger(company));
+    }
+}
+
+#[test]
+fn an_older_document_that_somebody_removed_in_the_window_is_missing() {
+    for company in Company::ALL {
+        let bench = told(company, &unpaid());
+        bench.clock.advance(Duration::days(20));
+        remove_invoice(&bench, company, &id_of(&bench, "sale"));
+        let view = bench.compare(&json!({"from": "2026-11-20"}));
+        let [finding] = &view.findings[..] else { panic!("{company:?}: {:?}", in_short(&view)) };
+        assert_eq!(finding.finding.class.as_str(), "missing", "{company:?}");
+        assert!(finding.finding.cause.contains("by hand"), "{finding:?}");
     }
 }
