@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::bookkeeper::{change_invoice, enter_sale, id_of, redate_invoice, redate_refund_receipt, remove_invoice};
 use crate::support::reconcile::in_short;
-use crate::support::{Company, Story};
+use crate::support::{Bench, Company, Story, connected};
 use crate::told;
 
 fn unpaid() -> Story {
@@ -82,6 +82,9 @@ fn a_second_invoice_for_the_same_order_is_a_duplicate() {
         let view = bench.compare(&json!({}));
         assert_eq!(view.before.unwrap().duplicate, 1, "{company:?}: {:?}", in_short(&view));
         assert_eq!(view.before.unwrap().drift(), 1, "{company:?}: {:?}", in_short(&view));
+        // To approve the plan does nothing about it: it is still there, and is said to be.
+        let view = bench.approve(&view.id);
+        assert_eq!((view.after.unwrap().duplicate, view.after.unwrap().drift()), (1, 1), "{company:?}");
     }
 }
 
@@ -116,5 +119,27 @@ fn an_older_document_that_somebody_removed_in_the_window_is_missing() {
         let [finding] = &view.findings[..] else { panic!("{company:?}: {:?}", in_short(&view)) };
         assert_eq!(finding.finding.class.as_str(), "missing", "{company:?}");
         assert!(finding.finding.cause.contains("by hand"), "{finding:?}");
+    }
+}
+
+#[test]
+fn a_document_for_an_order_that_nobody_knows_is_unexpected_before_the_repair_and_after_it() {
+    for company in Company::ALL {
+        let asked: [fn(Company) -> Bench; 2] =
+            [|company| Bench::with(company, company.settings()), |company| connected(company, company.settings())];
+        for bench in asked.map(|bench| bench(company)) {
+            bench.tell(&unpaid());
+            bench.run();
+            let order = "Shopify order 5600000777777 (#7777)";
+            enter_sale(
+                &bench,
+                &json!({"kind": "Invoice", "number": "S-7777", "currency": "USD", "total": "360.00", "reference": order,
+                        "note": order, "date": "2026-11-02"}),
+            );
+            let view = bench.compare(&json!({}));
+            assert_eq!(view.before.unwrap().unexpected, 1, "{company:?}: {:?}", in_short(&view));
+            let view = bench.approve(&view.id);
+            assert_eq!(view.after.unwrap().unexpected, 1, "{company:?}");
+        }
     }
 }
