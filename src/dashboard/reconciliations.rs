@@ -112,7 +112,7 @@ fn in_words(counts: &Counts) -> String {
 
 fn verdict(run: &RunView) -> (&'static str, String) {
     match (run.state.as_str(), &run.before, &run.after) {
-        ("cancelled", ..) => ("idle", "cancelled".into()),
+        ("cancelled", ..) => ("idle", run.doing.clone()),
         ("done", _, Some(after)) if after.drift() == 0 => ("ok", "all repaired: no difference left".into()),
         ("done", _, Some(after)) => ("problem", format!("after the repair: {}", in_words(after))),
         ("done", Some(before), None) if before.drift() == 0 => ("ok", in_words(before)),
