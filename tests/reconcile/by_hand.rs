@@ -29,6 +29,11 @@ fn an_invoice_that_somebody_removed_is_missing_by_hand_and_a_person_says_whether
         assert!(view.may_be_approved && view.after.is_none());
         let view = bench.approve(&view.id);
         assert_eq!(view.after.unwrap().drift(), 1, "{company:?}: it waits for a person");
+        // What is left is named, and why.
+        let [left] = &view.left[..] else { panic!("{company:?}: {:?}", view.left) };
+        assert_eq!(left.finding.class.as_str(), "missing", "{company:?}");
+        let report = tillproof::reconcile::text(&view.report());
+        assert!(report.contains("What is left"), "{company:?}: {report}");
         assert_eq!(bench.state(&story.order_id()), ("held".into(), "removed_in_ledger".into()));
         bench.release(&story.order_id());
         bench.run();
