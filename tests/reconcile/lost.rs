@@ -102,6 +102,24 @@ fn the_page_of_a_run_that_was_cancelled_does_not_say_that_nothing_differs() {
 }
 
 #[test]
+fn every_difference_is_told_once_however_many_there_are() {
+    let bench = one_of_three(Company::XeroUk);
+    let id = bench.begin_comparison(&json!({}));
+    let numbers: Vec<usize> = (0..350).collect();
+    bench.rows(&format!(
+        "CREATE TRIGGER many AFTER UPDATE OF phase ON runs WHEN NEW.phase = 'publish' AND OLD.phase <> 'publish' BEGIN
+         INSERT INTO run_findings (run, round, order_id, n, name, class, finding)
+         SELECT run, round, order_id || '-' || (value / 7), value % 7, name, class, finding
+         FROM run_findings, json_each('{}') WHERE n = 0; END",
+        json!(numbers)
+    ));
+    bench.finish_comparison(&id);
+    let found: usize = bench.rows("SELECT COUNT(*) AS n FROM run_findings")[0]["n"].parse().unwrap();
+    assert!(found > 700, "{found}");
+    assert_eq!(bench.journal("SELECT 1 FROM discrepancies").len(), found);
+}
+
+#[test]
 fn outages_in_mid_run_change_nothing_of_what_is_found() {
     for company in Company::ALL {
         let calm = in_short(&one_of_three(company).compare(&json!({})));
