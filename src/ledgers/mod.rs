@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Duration, NaiveDate, Utc};
+use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,6 @@ use self::faults::Concerns;
 use crate::books::document::{Document, DocumentKey, DocumentKind, Party};
 use crate::books::foreign::ForeignSale;
 use crate::books::hold::HoldReason;
-use crate::books::listed::Listed;
 use crate::books::money::Currency;
 use crate::books::rules::{LedgerName, LedgerRules};
 use crate::config::{Settings, Variables};
@@ -242,6 +241,7 @@ pub struct Refusal {
     pub ledger_says: String,
 }
 
+pub use listing::{Deleted, ListedPage, MOST_NAMED, Span};
 pub use recovery::{Recovery, Tries};
 
 /// A ledger company as one connection sees it.
@@ -323,42 +323,6 @@ pub trait Ledger: LedgerRules {
 
     /// True if the ledger keeps a failure of its own (HTTP 500) under the idempotency key, and answers it again.
     fn keeps_failures(&self) -> bool;
-}
-
-/// Which documents are asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Span {
-    /// Those of an accounting date from the first to the second, both included.
-    Dated(NaiveDate, NaiveDate),
-    /// Those that were made or changed since then, voided ones included as far as the ledger tells of them.
-    ChangedSince(DateTime<Utc>),
-    /// Those of these ids, at most [`MOST_NAMED`].
-    Ids(Vec<String>),
-    /// Those of these numbers (of payments: these references), at most [`MOST_NAMED`].
-    Numbers(Vec<String>),
-}
-
-/// How many documents one question may name: 25 conditions on an id just fit into the 2,048 characters that an address may
-/// have behind its `?` (Xero).
-pub const MOST_NAMED: usize = 25;
-
-/// One page of a list.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ListedPage {
-    /// What it holds.
-    pub documents: Vec<Listed>,
-    /// True if there may be another page behind it.
-    pub more: bool,
-}
-
-/// Documents that were deleted.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Deleted {
-    /// The ledger's ids of them.
-    pub ids: Vec<String>,
-    /// True if there may be more of them: of a shorter time the ledger tells all.
-    pub more: bool,
 }
 
 /// Requests that may travel together as one.
