@@ -42,6 +42,11 @@ impl DocumentKind {
             DocumentKind::Application => "application",
         }
     }
+
+    /// True if a document of this kind is written anew where the ledger says something else; any other would be taken away.
+    pub fn may_be_corrected(self) -> bool {
+        matches!(self, DocumentKind::Invoice | DocumentKind::CreditNote)
+    }
 }
 
 /// Whether a document ought to count.

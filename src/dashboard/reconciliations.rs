@@ -112,7 +112,7 @@ fn in_words(counts: &Counts) -> String {
 
 fn verdict(run: &RunView) -> (&'static str, String) {
     match (run.state.as_str(), &run.before, &run.after) {
-        ("cancelled", ..) => ("idle", "cancelled".into()),
+        ("cancelled", ..) => ("idle", run.doing.clone()),
         ("done", _, Some(after)) if after.drift() == 0 => ("ok", "all repaired: no difference left".into()),
         ("done", _, Some(after)) => ("problem", format!("after the repair: {}", in_words(after))),
         ("done", Some(before), None) if before.drift() == 0 => ("ok", in_words(before)),
@@ -135,6 +135,13 @@ pub struct ReconciliationPage {
     first_found: Option<String>,
     is_under_way: bool,
     patterns: Vec<String>,
+    tables: Vec<Table>,
+}
+
+/// What differed at one look.
+struct Table {
+    id: &'static str,
+    title: &'static str,
     orders: Vec<OrderCard>,
 }
 
@@ -159,17 +166,12 @@ impl ReconciliationPage {
     /// The page at this moment.
     pub fn new(run: RunView, now: DateTime<Utc>) -> Self {
         let (mark, result) = verdict(&run);
-        let mut orders: Vec<OrderCard> = Vec::new();
-        for finding in &run.findings {
-            match orders.last_mut().filter(|order| order.order_id == finding.order_id) {
-                Some(order) => order.rows.push(row(finding)),
-                None => orders.push(OrderCard {
-                    order_id: finding.order_id.clone(),
-                    name: if finding.name.is_empty() { "No order of the shop".into() } else { finding.name.clone() },
-                    rows: vec![row(finding)],
-                }),
-            }
-        }
+        let title = if run.after.is_some() { "Order by order, before the repair" } else { "Order by order" };
+        let mut tables = vec![
+            Table { id: "left", title: "What is left", orders: by_order(&run.left, left) },
+            Table { id: "orders", title, orders: by_order(&run.findings, plan) },
+        ];
+        tables.retain(|table| !table.orders.is_empty());
         Self {
             path: "/reconciliations",
             what: kind(&run),
@@ -180,25 +182,52 @@ impl ReconciliationPage {
             first_found: run.after.and(run.before.as_ref()).map(in_words),
             is_under_way: matches!(run.state.as_str(), "running" | "waiting"),
             patterns: run.patterns.iter().map(|found| found.pattern.sentence.clone()).collect(),
-            orders,
+            tables,
             run,
         }
     }
 }
 
-fn row(view: &FindingView) -> Row {
-    let finding = &view.finding;
-    let by_hand = view.remedy.as_ref().map(|remedy| format!("by hand: {remedy}"));
-    let plan = match (view.done.as_deref(), finding.repair) {
+fn by_order(findings: &[FindingView], plan: impl Fn(&FindingView) -> &'static str) -> Vec<OrderCard> {
+    let mut orders: Vec<OrderCard> = Vec::new();
+    for finding in findings {
+        let row = row(finding, plan(finding));
+        match orders.last_mut().filter(|order| order.order_id == finding.order_id) {
+            Some(order) => order.rows.push(row),
+            None => orders.push(OrderCard {
+                order_id: finding.order_id.clone(),
+                name: if finding.name.is_empty() { "No order of the shop".into() } else { finding.name.clone() },
+                rows: vec![row],
+            }),
+        }
+    }
+    orders
+}
+
+/// What is to be done about a difference, or was given to somebody to do.
+fn plan(view: &FindingView) -> &'static str {
+    match (view.done.as_deref(), view.finding.repair) {
         (Some("handed_over"), _) => "given to the posting engine",
-        (_, Repair::Ask) if by_hand.is_some() => "",
         (Some("held"), _) => "waits for you: see the order",
         (None, Repair::Post) => "would be posted",
         (None, Repair::Update) => "would be brought up to date",
         (None, Repair::Correct) => "would be written again as it was",
         (None, Repair::Ask) => "would wait for you",
         (_, _) => "nothing: look at it in the ledger",
-    };
+    }
+}
+
+/// What becomes of a difference that the repair left.
+fn left(view: &FindingView) -> &'static str {
+    match view.finding.repair {
+        Repair::Post | Repair::Update | Repair::Correct => "not done yet: see the order",
+        Repair::Ask | Repair::None => "waits for you: see the order and the ledger",
+    }
+}
+
+fn row(view: &FindingView, plan: &str) -> Row {
+    let finding = &view.finding;
+    let by_hand = view.remedy.as_ref().map(|remedy| format!("by hand: {remedy}"));
     Row {
         class: finding.class.as_str(),
         document: finding.document(),

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Duration, NaiveDate, Utc};
+use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,6 @@ use self::faults::Concerns;
 use crate::books::document::{Document, DocumentKey, DocumentKind, Party};
 use crate::books::foreign::ForeignSale;
 use crate::books::hold::HoldReason;
-use crate::books::listed::Listed;
 use crate::books::money::Currency;
 use crate::books::rules::{LedgerName, LedgerRules};
 use crate::config::{Settings, Variables};
@@ -242,6 +241,7 @@ pub struct Refusal {
     pub ledger_says: String,
 }
 
+pub use listing::{Deleted, ListedPage, MOST_NAMED, Span};
 pub use recovery::{Recovery, Tries};
 
 /// A ledger company as one connection sees it.
@@ -304,6 +304,15 @@ pub trait Ledger: LedgerRules {
     /// What that page holds, voided ones and drafts included.
     fn read_list(&self, kind: DocumentKind, span: &Span, response: &Response) -> Outcome<ListedPage>;
 
+    /// The question which documents of a kind were deleted since then; `None` where a list shows those too.
+    fn list_deleted(&self, _kind: DocumentKind, _since: DateTime<Utc>, _now: DateTime<Utc>) -> Option<WireRequest> {
+        None
+    }
+    /// Which those are.
+    fn read_deleted(&self, _kind: DocumentKind, _response: &Response) -> Outcome<Deleted> {
+        Outcome::Done(Deleted::default())
+    }
+
     /// Which other requests this one may travel with; `None` if it goes alone.
     fn group(&self, request: &WireRequest) -> Option<Group>;
     /// Several requests of one group as one. `key` is the whole's own idempotency key.
@@ -318,33 +327,6 @@ pub trait Ledger: LedgerRules {
 
     /// True if the ledger keeps a failure of its own (HTTP 500) under the idempotency key, and answers it again.
     fn keeps_failures(&self) -> bool;
-}
-
-/// Which documents are asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Span {
-    /// Those of an accounting date from the first to the second, both included.
-    Dated(NaiveDate, NaiveDate),
-    /// Those that were made or changed since then, voided ones included as far as the ledger tells of them.
-    ChangedSince(DateTime<Utc>),
-    /// Those of these ids, at most [`MOST_NAMED`].
-    Ids(Vec<String>),
-    /// Those of these numbers (of payments: these references), at most [`MOST_NAMED`].
-    Numbers(Vec<String>),
-}
-
-/// How many documents one question may name: 25 conditions on an id just fit into the 2,048 characters that an address may
-/// have behind its `?` (Xero).
-pub const MOST_NAMED: usize = 25;
-
-/// One page of a list.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ListedPage {
-    /// What it holds.
-    pub documents: Vec<Listed>,
-    /// True if there may be another page behind it.
-    pub more: bool,
 }
 
 /// Requests that may travel together as one.

@@ -261,7 +261,7 @@ impl Books<'_> {
     }
 }
 
-/// Takes a page in: what the books do not know in that state is wanted, in the order of sale.
+/// Takes a page in: what the books do not know in that state is wanted, in the order of sale, and so is what a rule leaves out.
 fn take(
     sql: &dyn Sql,
     connection: &str,
@@ -275,18 +275,19 @@ fn take(
     let mut due = now;
     for one in page {
         let at = OrderRef { connection: connection.to_owned(), order_id: one.order_id.clone() };
-        let known = known::knows_snapshot(sql, &at, one.updated_at)?;
+        // What a rule left out is decided again: the start date may have moved since.
+        let skips = known::knows_snapshot(sql, &at, one.updated_at)? && !orders::is_ignored(sql, &at)?;
         let listed = sql.exec(
             "INSERT INTO backfill_orders (backfill, order_id, woken) VALUES (?, ?, ?) ON CONFLICT DO NOTHING
              RETURNING order_id",
-            &[job.number.into(), one.order_id.as_str().into(), Value::Int((!known).into())],
+            &[job.number.into(), one.order_id.as_str().into(), Value::Int((!skips).into())],
         )?;
         // Two slices meet at an instant, and what changes meanwhile may be listed twice.
         if listed.is_empty() {
             continue;
         }
         new += 1;
-        if known {
+        if skips {
             skipped += 1;
             continue;
         }

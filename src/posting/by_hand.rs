@@ -62,15 +62,15 @@ impl Books<'_> {
     }
 
     /// The ledger's document says something else than was written, and nothing settles it: it is written anew in full.
-    /// False if it is not ours, or something settles it.
+    /// False if it is not ours, something settles it, or a document of its kind is never written anew.
     pub fn correct(&self, at: &OrderRef, key: &DocumentKey) -> Result<bool, SqlError> {
         let now = self.platform.clock.now();
         transaction(self.platform.sql, |sql| {
             let posted = documents::posted(sql, at)?;
             let booked = documents::booked(&posted);
             let ours = posted.get(key).is_some_and(|record| record.state == documents::PostedState::Posted);
-            let is_plain = posted.get(key).is_some_and(|record| record.document.itemised().is_some());
-            if !ours || !is_plain || booked.is_settled(key) {
+            let may_be = posted.get(key).is_some_and(|record| record.document.kind().may_be_corrected());
+            if !ours || !may_be || booked.is_settled(key) {
                 return Ok(false);
             }
             documents::doubt(sql, at, key)?;

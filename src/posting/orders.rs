@@ -135,6 +135,12 @@ pub fn is_held(sql: &dyn Sql, at: &OrderRef, reason: HoldReason) -> Result<bool,
     Ok(!sql.exec(statement, &[connection, order_id, reason.code().into()])?.is_empty())
 }
 
+/// True if a rule leaves this order out.
+pub fn is_ignored(sql: &dyn Sql, at: &OrderRef) -> Result<bool, SqlError> {
+    let statement = "SELECT 1 AS found FROM orders WHERE connection = ? AND order_id = ? AND state = 'ignored'";
+    Ok(!sql.exec(statement, &at.params())?.is_empty())
+}
+
 /// When the next order is due, if any is; backfill not before `backfill_from`.
 pub fn next_due(sql: &dyn Sql, backfill_from: Option<DateTime<Utc>>) -> Result<Option<DateTime<Utc>>, SqlError> {
     let first = |priorities: &str| -> Result<Option<DateTime<Utc>>, SqlError> {

@@ -56,7 +56,7 @@ fn compare<'a>(document: &'a Document, record: &Record, settled: bool) -> Result
     let same_kind = record.document.kind() == document.kind();
     let may_change = !settled && document.kind() == DocumentKind::Invoice && same_kind;
     // A wrong total of a credit note is put right as well, but its content is not rewritten.
-    let may_correct = may_change || (!settled && document.kind() == DocumentKind::CreditNote && same_kind);
+    let may_correct = !settled && document.kind().may_be_corrected() && same_kind;
     match (document.standing, record.state) {
         // Somebody else's: whatever it says, it is not ours to change.
         (_, PostedState::Foreign) => Ok(None),

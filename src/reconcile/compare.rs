@@ -371,7 +371,7 @@ impl Values {
         let (cause, repair) = match case.kept_back() {
             Some("proof_differs") => (words::held("proof_differs"), Repair::Ask),
             _ if !is_ours => ("not posted by us, though it carries the order's number or names it".into(), Repair::Ask),
-            _ if field == Field::Currency => (words::by_hand(case.ledger), Repair::Ask),
+            _ if field == Field::Currency || !slot.may_be_corrected() => (words::by_hand(case.ledger), Repair::Ask),
             _ => (words::by_hand(case.ledger), Repair::Correct),
         };
         let class = Class::Wrong;

@@ -209,7 +209,7 @@ fn of_a_held_order_what_was_posted_is_compared_and_the_hold_is_the_cause() {
     assert_eq!(
         found(&held, &written, &ledger, None),
         [
-            format!("wrong payment:6700 total: 26.00 USD | 25.00 USD | {HAND} | correct"),
+            format!("wrong payment:6700 total: 26.00 USD | 25.00 USD | {HAND} | ask"),
             "stale - -: 26.00 USD | as it was posted last | held: tax_unmapped | ask".into()
         ]
     );

@@ -7,6 +7,9 @@ use crate::books::document::{DocumentKey, DocumentKind};
 /// What stands for a value that is about a person.
 pub use crate::normalize::PERSONAL;
 
+/// What the cause says of what may be missing only because it was sold before what the ledger was asked for.
+pub(super) const BEYOND: &str = "among what was listed, but it was sold before";
+
 /// What is wrong with a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -194,6 +197,9 @@ impl Finding {
         let is_credit = self.document_key.as_ref().is_some_and(|key| !key.is_sale());
         Some(match (self.class, self.field) {
             _ if self.repair != Repair::Ask => return None,
+            (Class::Missing, _) if self.cause.contains(BEYOND) => {
+                format!("look for {number} in {ledger} before anything is entered, or audit again from an earlier day")
+            }
             (Class::Missing, _) if is_credit => format!("enter the refund of {ours} for {number}"),
             (Class::Missing, _) => format!("enter it in {ledger}, or have what holds it put right and audit again"),
             (Class::Duplicate, _) => format!("void {number} ({theirs}): another document is for the same order"),

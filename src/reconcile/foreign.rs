@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::expectation::{Calls, Expectation, Expected};
-use super::finding::{Class, Field, Finding, Repair, title};
+use super::finding::{BEYOND, Class, Field, Finding, Repair, title};
 use super::matching::{By, Match, Wanted};
 use super::words;
 use crate::books::document::{DocumentKey, DocumentKind};
@@ -138,12 +138,14 @@ impl Wanted {
 }
 
 /// Every difference between what an order calls for and what another integration made of it. `matches` are those that
-/// [`assign`](super::matching::assign) found, `documents` are the order's own: each is looked for one by one.
+/// [`assign`](super::matching::assign) found, `documents` are the order's own: each is looked for one by one. Of what was
+/// sold before `since` not every document was listed.
 pub fn compare_foreign(
     order: &Expectation,
     matches: &[Match],
     documents: &[Listed],
     ledger: LedgerName,
+    since: NaiveDate,
 ) -> Vec<Finding> {
     let listed = |id: &(DocumentKind, String)| documents.iter().find(|one| one.kind == id.0 && one.ledger_id == id.1);
     let mut findings = Vec::new();
@@ -151,7 +153,7 @@ pub fn compare_foreign(
     let is_free = !matches.iter().any(|one| one.order_id == order.order_id);
     for side in sides(order) {
         let found = matches.iter().find(|one| one.order_id == order.order_id && one.key == side.key);
-        let audit = Audit { order, side: &side, by: found.map(|one| one.by), is_free, ledger };
+        let audit = Audit { order, side: &side, by: found.map(|one| one.by), is_free, ledger, since };
         match found.and_then(|one| listed(&one.document)) {
             None => findings.extend(audit.missing()),
             Some(listed) => findings.extend(audit.values(listed)),
@@ -169,6 +171,8 @@ struct Audit<'a> {
     /// True if no document is the order's.
     is_free: bool,
     ledger: LedgerName,
+    /// The first day of sales of which all documents were listed.
+    since: NaiveDate,
 }
 
 impl Audit<'_> {
@@ -196,8 +200,14 @@ impl Audit<'_> {
     fn missing(&self) -> Option<Finding> {
         let (kind, ledger) = (title(self.side.kind), self.ledger.title());
         let is_worth_one = self.side.totals.iter().any(|(_, total)| !total.is_zero());
-        let found = self.finding(None, Class::Missing, None, format!("no {kind} in {ledger} is for it"));
-        let is_whole = self.is_free && matches!(self.order.calls, Calls::Documents(_));
+        let mut cause = format!("no {kind} in {ledger} is for it");
+        // What may stand among the documents that were not listed is never posted: it would stand there twice.
+        let is_listed = self.order.date.is_some_and(|sold| sold >= self.since);
+        if !is_listed {
+            cause += &format!(" {BEYOND} {}", self.since);
+        }
+        let found = self.finding(None, Class::Missing, None, cause);
+        let is_whole = is_listed && self.is_free && matches!(self.order.calls, Calls::Documents(_));
         let repair = if is_whole { Repair::Post } else { Repair::Ask };
         let (shopify_value, ledger_value) = (self.total(), "nothing".into());
         (self.side.is_live && is_worth_one).then_some(Finding { shopify_value, ledger_value, repair, ..found })

@@ -18,8 +18,14 @@ fn theirs() -> Vec<Listed> {
 }
 
 fn audited(order: &Expectation, documents: &[Listed]) -> Vec<String> {
+    audited_since("2026-11-01", order, documents)
+}
+
+/// As if of what was sold before that day not every document had been listed.
+fn audited_since(since: &str, order: &Expectation, documents: &[Listed]) -> Vec<String> {
     let wanted = Wanted::all_of(order, &BTreeMap::new());
-    shown(&compare_foreign(order, &assign(&wanted, documents), documents, LedgerName::Xero))
+    let since = since.parse().unwrap();
+    shown(&compare_foreign(order, &assign(&wanted, documents), documents, LedgerName::Xero, since))
 }
 
 fn called() -> Expectation {
@@ -81,6 +87,17 @@ fn what_another_integration_did_wrong_is_named() {
         "wrong sale date: 2026-11-02 | 2026-11-04 | it is dated on another day (recognised by amount, currency and date: \
          0.90) | ask",
     );
+}
+
+#[test]
+fn what_was_sold_before_what_was_listed_is_not_posted_neither_the_sale_nor_its_refund() {
+    let missing = |since: &str| audited_since(since, &called(), &[]);
+    let ends = |found: &[String], with: &str| found.len() == 2 && found.iter().all(|one| one.ends_with(with));
+    assert!(ends(&missing("2026-11-02"), "is for it | post"), "{:?}", missing("2026-11-02"));
+    let says = "is for it among what was listed, but it was sold before 2026-11-03 | ask";
+    assert!(ends(&missing("2026-11-03"), says), "{:?}", missing("2026-11-03"));
+    // What was found is judged like any other.
+    assert_eq!(audited_since("2026-11-03", &called(), &theirs()), Vec::<String>::new());
 }
 
 #[test]

@@ -47,6 +47,9 @@ pub struct Report {
     pub drift_before: u64,
     /// How many were left after the repair, once it ran.
     pub drift_after: Option<u64>,
+    /// Those, order by order.
+    #[serde(default)]
+    pub left: Vec<OrderFindings>,
 }
 
 /// What is different about one order.
@@ -97,13 +100,17 @@ pub fn text(report: &Report) -> String {
     } else {
         differences(&mut out, report);
         patterns(&mut out, report);
-        list(&mut out, report);
+        list(&mut out, "Order by order", ledger, &report.orders, report.more_orders);
         plan(&mut out, report);
         remedies(&mut out, report);
     }
     match report.drift_after {
         Some(after) => line(&mut out, &format!("Drift: {} before the repair, {after} after it.", report.drift_before)),
         None => line(&mut out, &format!("Drift: {}.", report.drift_before)),
+    }
+    if !report.left.is_empty() {
+        line(&mut out, "");
+        list(&mut out, "What is left", ledger, &report.left, 0);
     }
     out
 }
@@ -127,11 +134,11 @@ fn patterns(out: &mut String, report: &Report) {
     line(out, "");
 }
 
-fn list(out: &mut String, report: &Report) {
-    line(out, "Order by order");
-    let head = ["order", "document", "difference", "Shopify", &report.ledger, "why"];
+fn list(out: &mut String, title: &str, ledger: &str, orders: &[OrderFindings], more: u64) {
+    line(out, title);
+    let head = ["order", "document", "difference", "Shopify", ledger, "why"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for order in &report.orders {
+    for order in orders {
         for (rank, one) in order.findings.iter().enumerate() {
             let name = [&order.name, &order.order_id].into_iter().find(|name| !name.is_empty());
             let name = name.map_or_else(|| "no order".to_owned(), Clone::clone);
@@ -147,11 +154,8 @@ fn list(out: &mut String, report: &Report) {
         }
     }
     table(out, &rows);
-    if report.more_orders > 0 {
-        line(
-            out,
-            &format!("  and {} more order{}", report.more_orders, if report.more_orders == 1 { "" } else { "s" }),
-        );
+    if more > 0 {
+        line(out, &format!("  and {more} more order{}", if more == 1 { "" } else { "s" }));
     }
     line(out, "");
 }
@@ -266,6 +270,7 @@ mod tests {
             plan: BTreeMap::new(),
             drift_before: 0,
             drift_after: None,
+            left: Vec::new(),
         }
     }
 
@@ -304,6 +309,8 @@ mod tests {
             sentence: "3 of 3 missing orders are with an emoji in a text; 1 % of all orders are.".into(),
         });
         report.drift_after = Some(1);
+        let held = vec![missing("S-1003", "held: tax_unmapped", Repair::Ask)];
+        report.left.push(OrderFindings { order_id: "3".into(), name: "#1003".into(), findings: held });
         let hold = HoldReason::TaxUnmapped;
         let says = format!(
             "\
@@ -332,6 +339,11 @@ What was to be done
   tax_unmapped: {} {}
 
 Drift: 5 before the repair, 1 after it.
+
+What is left
+  order  document  difference  Shopify    Xero     why
+  #1003  S-1003    missing     26.00 USD  nothing  held: tax_unmapped
+
 ",
             hold.meaning(),
             hold.remedy()

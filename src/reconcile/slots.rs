@@ -42,6 +42,11 @@ impl<'a> Slot<'a> {
         matches!(self.kind(), Invoice | SalesReceipt | CreditNote | RefundReceipt)
     }
 
+    /// True if it can be written again as it was: it is of such a kind, and still ought to be of it.
+    pub fn may_be_corrected(&self) -> bool {
+        self.kind().may_be_corrected() && self.now.is_none_or(|now| now.kind == self.kind())
+    }
+
     /// What every finding about it says.
     pub fn finding(&self) -> Finding {
         let posted = self.written.map(|one| one.ledger_id.clone()).filter(|id| !id.is_empty());

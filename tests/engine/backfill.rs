@@ -145,6 +145,36 @@ fn a_live_order_overtakes_a_pause_stops_the_listing_and_resuming_finishes() {
 }
 
 #[test]
+fn what_an_earlier_start_date_left_out_is_decided_again_when_it_moved_back() {
+    let bench = |start_date: &str, before: Option<Bench>| {
+        let mut settings = COMPANY.settings();
+        settings["start_date"] = json!(start_date);
+        let mut bench = connected(COMPANY, settings);
+        if let Some(before) = before {
+            (bench.sql, bench.journal, bench.world) = (before.sql, before.journal, before.world);
+            bench.clock.advance(before.clock.now() - bench.clock.now());
+        }
+        bench
+    };
+    let before = bench("2026-11-01", None);
+    for number in 1..=3 {
+        happened(&before, &sold(number, 0));
+        before.tell(&sold(number, 0));
+    }
+    before.run();
+    assert_eq!(before.rows("SELECT 1 FROM orders WHERE state = 'ignored'").len(), 3);
+    let bench = bench("2026-01-01", Some(before));
+    begin(&bench, FROM, TO).unwrap();
+    bench.run();
+    let end = progress(&bench, 1);
+    assert_eq!((end.state.as_str(), end.posted, end.skipped), ("done", 3, 0), "{end:?}");
+    // Once they are posted they are skipped.
+    begin(&bench, FROM, TO).unwrap();
+    bench.run();
+    assert_eq!((progress(&bench, 2).posted, progress(&bench, 2).skipped), (0, 3));
+}
+
+#[test]
 fn a_cancelled_backfill_lists_nothing_more_and_another_may_begin() {
     let bench = shop(5);
     begin(&bench, FROM, TO).unwrap();

@@ -52,3 +52,52 @@ fn an_audit_names_what_the_other_integration_lost_doubled_or_got_wrong_and_chang
         assert!(view.may_be_approved && bench.rows("SELECT 1 FROM orders").is_empty(), "{company:?}");
     }
 }
+
+/// An order of the shop that was made long ago and changed on the second of November.
+fn made(name: &str, day: &str) -> Story {
+    let mut story = Story::read(name);
+    for (_, body) in story.deliveries.iter_mut().filter(|(topic, _)| topic.starts_with("orders/")) {
+        for key in ["created_at", "processed_at"] {
+            if body[key].is_string() {
+                body[key] = json!(format!("{day}T10:15:30-05:00"));
+            }
+        }
+    }
+    story
+}
+
+#[test]
+fn an_order_that_was_sold_and_invoiced_before_the_window_and_changed_in_it_is_not_missing() {
+    for company in Company::ALL {
+        let story = made("simple", "2026-10-28");
+        let (name, currency, total) = total_of(&story);
+        let sale = json!({"kind": "Invoice", "number": name.trim_start_matches('#'), "currency": currency, "total": total,
+                          "open": "0", "date": "2026-10-28"});
+        let bench = taken_over(company, &[story], &[sale]);
+        let view = bench.compare(&json!({"audit": true, "from": "2026-11-01"}));
+        assert_eq!((in_short(&view), view.orders), (Vec::<String>::new(), 1), "{company:?}");
+        assert!(!view.may_be_approved, "{company:?}");
+    }
+}
+
+#[test]
+fn what_was_sold_before_the_first_listed_document_is_never_posted_by_an_audit() {
+    for company in Company::ALL {
+        for name in ["simple", "partial_refund"] {
+            let story = made(name, "2026-06-03");
+            let bench = taken_over(company, &[story], &[]);
+            // Until the refund was made.
+            bench.clock.advance(chrono::Duration::days(10));
+            let view = bench.compare(&json!({"audit": true, "from": "2026-11-01"}));
+            assert!(!view.findings.is_empty() && !view.may_be_approved, "{company:?}, {name}: {:?}", in_short(&view));
+            for one in &view.findings {
+                assert_eq!(one.finding.repair.as_str(), "ask", "{company:?}, {name}: {one:?}");
+                assert!(one.finding.cause.contains("sold before"), "{company:?}, {name}: {one:?}");
+                assert!(one.remedy.as_ref().unwrap().contains("earlier day"), "{company:?}, {name}: {one:?}");
+            }
+            // Where the window begins before the sale, it is known that nothing is there.
+            let view = bench.compare(&json!({"audit": true, "from": "2026-06-01"}));
+            assert!(view.may_be_approved, "{company:?}, {name}: {:?}", in_short(&view));
+        }
+    }
+}

@@ -70,6 +70,15 @@ pub fn change_invoice(bench: &Bench, company: Company, id: &str, fields: &Value)
     }
 }
 
+/// Moves a refund receipt of QuickBooks to another day.
+pub fn redate_refund_receipt(bench: &Bench, company: Company, id: &str, day: &str) {
+    let path = format!("/v3/company/{}/refundreceipt/{id}?minorversion=75", company.id());
+    let mut body = call(bench, company, "GET", &path, &Value::Null)["RefundReceipt"].clone();
+    body["TxnDate"] = json!(day);
+    let path = format!("/v3/company/{}/refundreceipt?minorversion=75", company.id());
+    call(bench, company, "POST", &path, &body);
+}
+
 /// Moves an invoice to another day.
 pub fn redate_invoice(bench: &Bench, company: Company, id: &str, day: &str) {
     let field = if is_xero(company) { "Date" } else { "TxnDate" };

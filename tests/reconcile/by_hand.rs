@@ -1,10 +1,11 @@
 //! What somebody did in the ledger to what we posted is recognised and said, and what can be put right is.
 
+use chrono::Duration;
 use serde_json::json;
 
-use crate::bookkeeper::{change_invoice, enter_sale, id_of, redate_invoice, remove_invoice};
+use crate::bookkeeper::{change_invoice, enter_sale, id_of, redate_invoice, redate_refund_receipt, remove_invoice};
 use crate::support::reconcile::in_short;
-use crate::support::{Company, Story};
+use crate::support::{Bench, Company, Story, connected};
 use crate::told;
 
 fn unpaid() -> Story {
@@ -28,6 +29,11 @@ fn an_invoice_that_somebody_removed_is_missing_by_hand_and_a_person_says_whether
         assert!(view.may_be_approved && view.after.is_none());
         let view = bench.approve(&view.id);
         assert_eq!(view.after.unwrap().drift(), 1, "{company:?}: it waits for a person");
+        // What is left is named, and why.
+        let [left] = &view.left[..] else { panic!("{company:?}: {:?}", view.left) };
+        assert_eq!(left.finding.class.as_str(), "missing", "{company:?}");
+        let report = tillproof::reconcile::text(&view.report());
+        assert!(report.contains("What is left"), "{company:?}: {report}");
         assert_eq!(bench.state(&story.order_id()), ("held".into(), "removed_in_ledger".into()));
         bench.release(&story.order_id());
         bench.run();
@@ -81,6 +87,65 @@ fn a_second_invoice_for_the_same_order_is_a_duplicate() {
         let view = bench.compare(&json!({}));
         assert_eq!(view.before.unwrap().duplicate, 1, "{company:?}: {:?}", in_short(&view));
         assert_eq!(view.before.unwrap().drift(), 1, "{company:?}: {:?}", in_short(&view));
+        // To approve the plan does nothing about it: it is still there, and is said to be.
+        let view = bench.approve(&view.id);
+        assert_eq!((view.after.unwrap().duplicate, view.after.unwrap().drift()), (1, 1), "{company:?}");
+    }
+}
+
+#[test]
+fn a_refund_receipt_that_somebody_changed_waits_for_a_person_and_is_not_deleted() {
+    for company in [Company::QuickBooksUs, Company::QuickBooksUk] {
+        let story = Story::read("partial_refund");
+        let bench = told(company, &story);
+        let key =
+            bench.rows("SELECT document_key FROM documents WHERE kind = 'refund_receipt'")[0]["document_key"].clone();
+        let count = bench.ledger(company).len();
+        redate_refund_receipt(&bench, company, &id_of(&bench, &key), "2026-11-20");
+        let view = bench.compare(&json!({}));
+        let [finding] = &view.findings[..] else { panic!("{company:?}: {:?}", in_short(&view)) };
+        assert_eq!((finding.finding.class.as_str(), finding.finding.repair.as_str()), ("wrong", "ask"), "{company:?}");
+        // Nor if the plan were to say so.
+        bench.rows("UPDATE run_findings SET finding = json_set(finding, '$.repair', 'correct')");
+        let view = bench.approve(&view.id);
+        assert_eq!(view.after.unwrap().wrong, 1, "{company:?}");
+        assert_eq!(bench.state(&story.order_id()), ("held".into(), "changed_in_ledger".into()), "{company:?}");
+        assert_eq!(bench.ledger(company).len(), count, "{company:?}: {:?}", bench.ledger(company));
+    }
+}
+
+#[test]
+fn an_older_document_that_somebody_removed_in_the_window_is_missing() {
+    for company in Company::ALL {
+        let bench = told(company, &unpaid());
+        bench.clock.advance(Duration::days(20));
+        remove_invoice(&bench, company, &id_of(&bench, "sale"));
+        let view = bench.compare(&json!({"from": "2026-11-20"}));
+        let [finding] = &view.findings[..] else { panic!("{company:?}: {:?}", in_short(&view)) };
+        assert_eq!(finding.finding.class.as_str(), "missing", "{company:?}");
+        assert!(finding.finding.cause.contains("by hand"), "{finding:?}");
+    }
+}
+
+#[test]
+fn a_document_for_an_order_that_nobody_knows_is_unexpected_before_the_repair_and_after_it() {
+    for company in Company::ALL {
+        let asked: [fn(Company) -> Bench; 2] =
+            [|company| Bench::with(company, company.settings()), |company| connected(company, company.settings())];
+        for bench in asked.map(|bench| bench(company)) {
+            bench.tell(&unpaid());
+            bench.run();
+            let order = "Shopify order 5600000777777 (#7777)";
+            enter_sale(
+                &bench,
+                &json!({"kind": "Invoice", "number": "S-7777", "currency": "USD", "total": "360.00", "reference": order,
+                        "note": order, "date": "2026-11-02"}),
+            );
+            let view = bench.compare(&json!({}));
+            assert_eq!(view.before.unwrap().unexpected, 1, "{company:?}: {:?}", in_short(&view));
+            let view = bench.approve(&view.id);
+            assert_eq!(view.after.unwrap().unexpected, 1, "{company:?}");
+        }
     }
 }
 

@@ -117,3 +117,24 @@ fn what_another_integration_never_posted_is_posted_by_approval_and_nothing_of_it
         assert_eq!(bench.compare(&json!({})).before.unwrap().drift(), 0, "{company:?}");
     }
 }
+
+#[test]
+fn what_was_found_is_told_although_finding_what_it_has_in_common_crashes_again_and_again() {
+    let company = Company::XeroUk;
+    let sales = trade::draw(0, 60, start(), country(company));
+    let books = careless::post(0, &sales);
+    let found = |prepare: &dyn Fn(&Bench)| {
+        let bench = taken_over(company, &sales, &books);
+        let id = bench.begin_comparison(&json!({"audit": true}));
+        prepare(&bench);
+        bench.finish_comparison(&id)
+    };
+    let calm = found(&|_| {});
+    assert!(!calm.patterns.is_empty());
+    // It begins twice and never ends.
+    let twice = "CREATE TRIGGER twice AFTER UPDATE OF phase ON runs WHEN NEW.phase = 'diagnose'
+                 BEGIN UPDATE runs SET marks = 2 WHERE id = NEW.id; END";
+    let crashed = found(&|bench| drop(bench.rows(twice)));
+    assert_eq!((crashed.state.as_str(), crashed.patterns.len()), ("done", 0), "{crashed:?}");
+    assert_eq!((crashed.before, crashed.orders), (calm.before, calm.orders));
+}

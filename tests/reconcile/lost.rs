@@ -1,9 +1,12 @@
 //! What was never delivered is found by asking Shopify, and posted by the ordinary engine.
 
+use askama::Template;
 use chrono::Duration;
 use sandbox::{Fault, FaultKind};
 use serde_json::json;
+use tillproof::dashboard::ReconciliationPage;
 use tillproof::platform::Clock;
+use tillproof::reconcile::run;
 
 use crate::support::reconcile::in_short;
 use crate::support::{Bench, Company, Story, connected, happened};
@@ -78,9 +81,42 @@ fn a_run_that_crashes_again_and_again_is_given_up_and_told_of() {
     let view = bench.finish_comparison(&id);
     assert!(view.doing.contains("crashed") && view.before.is_none(), "{view:?}");
     assert_eq!(bench.journal("SELECT kind FROM alerts WHERE resolved_at IS NULL")[0]["kind"], "reconciliation_crashed");
+    let page = page(view);
+    assert!(page.contains("it crashed while") && !page.contains("Nothing differs"), "{page}");
     // A piece that ends leaves no mark, and the next run begins as ever.
     assert_eq!(bench.compare(&json!({})).state, "done");
     assert_eq!(bench.rows("SELECT MAX(marks) AS marks FROM runs WHERE before IS NOT NULL")[0]["marks"], "0");
+}
+
+fn page(view: tillproof::reconcile::run::RunView) -> String {
+    ReconciliationPage::new(view, crate::support::start()).render().unwrap()
+}
+
+#[test]
+fn the_page_of_a_run_that_was_cancelled_does_not_say_that_nothing_differs() {
+    let bench = one_of_three(Company::XeroUk);
+    let id = bench.begin_comparison(&json!({}));
+    assert!(run::cancel(&bench.open(), &id).unwrap());
+    let page = page(bench.comparison(&id));
+    assert!(page.contains("it was cancelled") && !page.contains("Nothing differs"), "{page}");
+}
+
+#[test]
+fn every_difference_is_told_once_however_many_there_are() {
+    let bench = one_of_three(Company::XeroUk);
+    let id = bench.begin_comparison(&json!({}));
+    let numbers: Vec<usize> = (0..350).collect();
+    bench.rows(&format!(
+        "CREATE TRIGGER many AFTER UPDATE OF phase ON runs WHEN NEW.phase = 'publish' AND OLD.phase <> 'publish' BEGIN
+         INSERT INTO run_findings (run, round, order_id, n, name, class, finding)
+         SELECT run, round, order_id || '-' || (value / 7), value % 7, name, class, finding
+         FROM run_findings, json_each('{}') WHERE n = 0; END",
+        json!(numbers)
+    ));
+    bench.finish_comparison(&id);
+    let found: usize = bench.rows("SELECT COUNT(*) AS n FROM run_findings")[0]["n"].parse().unwrap();
+    assert!(found > 700, "{found}");
+    assert_eq!(bench.journal("SELECT 1 FROM discrepancies").len(), found);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! What a QuickBooks company holds, page by page (facts/quickbooks §1.10). Voided documents are listed, deleted ones are not.
+//! What a QuickBooks company holds, page by page (facts/quickbooks §1.10). Voided documents are listed, deleted ones
+//! are told of elsewhere (`deleted`).
 
 use rust_decimal::Decimal;
 use serde_json::Value;

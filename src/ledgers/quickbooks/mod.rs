@@ -4,8 +4,8 @@
 use chrono::{DateTime, Duration, Utc};
 
 use super::{
-    Counted, FoundParty, Group, Ledger, ListedPage, Outcome, Posted, RateLimit, Recovery, Reference, ReferenceKind,
-    Span, Tries, WireRequest, Write,
+    Counted, Deleted, FoundParty, Group, Ledger, ListedPage, Outcome, Posted, RateLimit, Recovery, Reference,
+    ReferenceKind, Span, Tries, WireRequest, Write,
 };
 use crate::books::computation::Computation;
 use crate::books::document::{Document, DocumentKind, Itemised, Line, Party, TaxMode};
@@ -20,6 +20,7 @@ use crate::platform::{Request, Response};
 
 mod arithmetic;
 mod batch;
+mod deleted;
 mod documents;
 #[cfg(test)]
 mod fault_tests;
@@ -270,6 +271,14 @@ impl Ledger for QuickBooks {
 
     fn read_list(&self, kind: DocumentKind, _span: &Span, response: &Response) -> Outcome<ListedPage> {
         listing::read(kind, response)
+    }
+
+    fn list_deleted(&self, kind: DocumentKind, since: DateTime<Utc>, now: DateTime<Utc>) -> Option<WireRequest> {
+        Some(self.get(&deleted::path(kind, since, now)))
+    }
+
+    fn read_deleted(&self, kind: DocumentKind, response: &Response) -> Outcome<Deleted> {
+        deleted::read(kind, response)
     }
 
     fn group(&self, request: &WireRequest) -> Option<Group> {

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 
 use super::cases::{add, record};
 use super::left::unexpected;
-use super::tables::{Run, Stage};
+use super::listing::first_day;
+use super::phases::Stage;
+use super::tables::Run;
 use super::{Next, Phase, Piece};
 use crate::books::document::DocumentKey;
 use crate::books::listed::Listed;
@@ -88,6 +90,11 @@ pub fn pair(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Piece 
         run.store(sql)
     })?;
     Ok(Next::More)
+}
+
+/// From when on the sales were made whose documents are listed, wherever the other integration dates them.
+fn sure_from(run: &Run) -> chrono::NaiveDate {
+    first_day(run) + chrono::Duration::days(DAYS)
 }
 
 /// What is left when every order has its documents. Whatever looks like those that were recognised, or repeats one of them to
@@ -225,7 +232,7 @@ fn judge(connection: &Connection, sql: &dyn Sql, run: &Run, orders: &[Expectatio
     let matches = assign(&wanted, &documents);
     matches.iter().try_for_each(|one| claim(sql, run, one))?;
     for order in orders {
-        let findings = compare_foreign(order, &matches, &documents, settings.ledger);
+        let findings = compare_foreign(order, &matches, &documents, settings.ledger, sure_from(run));
         record(sql, run, &order.order_id, &findings)?;
     }
     Ok(())

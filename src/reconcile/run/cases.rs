@@ -3,8 +3,9 @@
 
 use chrono::Duration;
 
-use super::listing::keep;
-use super::tables::{Run, Stage};
+use super::phases::Stage;
+use super::shop::keep;
+use super::tables::Run;
 use super::{Kind, Next, Phase, Piece};
 use crate::books::document::{DocumentKey, DocumentKind};
 use crate::books::listed::Listed;
@@ -77,8 +78,12 @@ struct Open {
     found: Vec<Listed>,
     hold: Option<String>,
     ledger: LedgerName,
+    /// The kinds that the ledger lists.
+    kinds: &'static [DocumentKind],
     /// True while the engine has something to do for it.
     is_moving: bool,
+    /// What was found of it before the repair, once that was made.
+    before: Vec<Finding>,
 }
 
 impl Open {
@@ -104,19 +109,40 @@ impl Open {
             found,
             hold: reason.filter(|_| state == "held"),
             ledger: ledger.ledger(),
+            kinds: ledger.listed_kinds(),
             is_moving: matches!(state.as_str(), "pending" | "retrying"),
+            before: before(sql, run, &order_id)?,
         })
     }
 
     fn findings(&self) -> Vec<Finding> {
-        differences(&Case {
+        let mut findings = differences(&Case {
             order: &self.expectation,
             written: &self.written,
             found: &self.found,
             hold: self.hold.as_deref(),
             ledger: self.ledger,
-        })
+        });
+        // Of an order that was never delivered nothing new is known: what was found stays while its document counts.
+        if self.expectation.date.is_none() && self.expectation.calls == Calls::Waiting && self.written.is_empty() {
+            let counts = |id: &String| self.found.iter().any(|listed| listed.ledger_id == *id && listed.counts());
+            findings.extend(self.before.iter().filter(|one| one.ledger_id.as_ref().is_none_or(counts)).cloned());
+        }
+        findings
     }
+}
+
+/// What was found of an order before the repair. An audit is made anew after it.
+fn before(sql: &dyn Sql, run: &Run, order_id: &str) -> Result<Vec<Finding>, SqlError> {
+    if run.round() == 1 || run.is_audit() {
+        return Ok(Vec::new());
+    }
+    let statement = "SELECT finding FROM run_findings WHERE run = ? AND round = 1 AND order_id = ? ORDER BY n";
+    let mut found = Vec::new();
+    for row in &sql.exec(statement, &[run.id.as_str().into(), order_id.into()])? {
+        found.extend(serde_json::from_str::<Finding>(&row.text("finding")?).ok());
+    }
+    Ok(found)
 }
 
 fn written(called: &Called, ledger: &dyn Ledger) -> Vec<Written> {
@@ -194,7 +220,8 @@ pub fn compare(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Pie
             // What somebody else posted is matched when all of ours is known.
             let at = OrderRef { connection: connection.id.clone(), order_id: order_id.clone() };
             let of_others = run.is_audit() && open.written.is_empty() && !books.is_taken_over(&at)?;
-            let fits = of_others || (open.findings().is_empty() && !open.is_moving);
+            // After the repair whatever did not fit is asked for once more: the lists may be gone by then.
+            let fits = of_others || (open.findings().is_empty() && open.before.is_empty() && !open.is_moving);
             if !fits {
                 want_lookups(sql, run, &open)?;
             }
@@ -228,6 +255,11 @@ fn want_lookups(sql: &dyn Sql, run: &Run, open: &Open) -> Result<(), SqlError> {
     }
     for one in &open.found {
         put(one.kind, true, &one.ledger_id)?;
+    }
+    // Of what was found before the repair and is none of ours the kind is not known any more.
+    let is_ours = |id: &&String| open.written.iter().any(|one| one.ledger_id == **id);
+    for id in open.before.iter().filter_map(|one| one.ledger_id.as_ref()).filter(|id| !is_ours(id)) {
+        open.kinds.iter().try_for_each(|kind| put(*kind, true, id))?;
     }
     let is_written = |key: &DocumentKey| open.written.iter().any(|one| one.stands && one.expected.key == *key);
     open.expectation

@@ -2,8 +2,9 @@
 //! audit, the documents of whoever filled the books.
 
 use super::cases::{record, set_stage};
-use super::listing::put_order;
-use super::tables::{Kind, Run, Stage};
+use super::phases::{Kind, Stage};
+use super::shop::put_order;
+use super::tables::Run;
 use super::{Next, Phase, Piece, audit};
 use crate::books::listed::Listed;
 use crate::config::Connection;

@@ -1,228 +1,80 @@
-//! Both sides, listed: Shopify's orders of the window, and the ledger's documents.
+//! The ledger's side: its documents, listed, and those that did not fit, looked up.
 
-use chrono::{Duration, Utc};
-use serde::{Deserialize, Serialize};
+use chrono::{DateTime, Duration, NaiveDate, Utc};
 
-use super::tables::{Run, Stage};
+use super::phases::Stage;
+use super::tables::Run;
 use super::{Next, Phase, Piece};
 use crate::books::document::DocumentKind;
 use crate::books::listed::Listed;
 use crate::config::Connection;
-use crate::ledgers::{Ledger, ListedPage, MOST_NAMED, Outcome, Span, WireRequest};
-use crate::platform::time::iso;
+use crate::ledgers::{Deleted, Ledger, ListedPage, MOST_NAMED, Outcome, Span};
 use crate::platform::{Sql, SqlError, Value, transaction};
-use crate::posting::{Books, Calls, NoReply};
-use crate::reconcile::expectation::Expectation;
-use crate::shopify::admin::{self, Summary};
+use crate::posting::{Books, NoReply};
 
-/// Questions to the ledger in a piece of work.
+/// Questions to the ledger, or to Shopify, in a piece of work.
 pub const QUESTIONS: usize = 4;
-/// Orders that a piece of work fetches: each takes two or three questions.
-const FETCHES: i64 = 6;
 /// How long a run waits after an answer that says nothing.
-const UNCLEAR: Duration = Duration::minutes(1);
+pub const UNCLEAR: Duration = Duration::minutes(1);
 /// A document is dated in the company's time zone, an order made in UTC.
 const A_DAY: Duration = Duration::days(1);
+/// How long before the window an audit begins to list documents: as far back as Shopify shows orders without a special scope.
+const LOOK_BACK: Duration = Duration::days(60);
+/// How often the time of which deleted documents are asked for is halved: a year comes down to a few hours.
+const HALVINGS: usize = 10;
 /// The shortest number that may be an order's id or name.
 const SHORTEST_WORD: usize = 1;
 
-/// Lists a page of Shopify's orders. Without an Admin API, the orders that were delivered have to do.
-pub async fn shop(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Piece {
-    let sql = books.platform.sql;
-    if !books.can_ask_shop(connection)? {
-        known_orders(sql, run)?;
-        return Ok(Next::Then(Phase::Ledger));
-    }
-    let calls = books.calls_beside();
-    for _ in 0..QUESTIONS {
-        let mut slice = Slice::read(&run.cursor);
-        let (since, after) = (slice.since.as_deref(), slice.after.as_deref());
-        let question = admin::orders_in_window(&iso(run.from), &iso(run.to), since, after);
-        let data = books.ask_the_shop(connection, &calls, &question).await?;
-        let (page, next) = admin::summaries(&data).map_err(|trouble| books.later(UNCLEAR, &trouble.to_string()))?;
-        let ends = slice.take(&page, next);
-        // Written down with the orders, so that a restart goes on behind them.
-        run.cursor = slice.text();
-        transaction(sql, |sql| {
-            page.iter().try_for_each(|one| listed(books, sql, connection, run, one))?;
-            run.store(sql)
-        })?;
-        if ends {
-            newest_only(sql, run)?;
-            return Ok(Next::Then(Phase::Fetch));
-        }
-    }
-    Ok(Next::More)
+/// What is asked of a kind of documents, one after the other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    /// Those dated in the window.
+    Dated,
+    /// Those changed since it began.
+    Changed,
+    /// Those deleted since, where the ledger does not list them as changed.
+    Deleted,
 }
 
-/// Where Shopify's list is read. It stops at 25,000 orders without a word: behind its end another one begins with the
-/// change that it ended with, until one holds nothing later.
-#[derive(Default, Serialize, Deserialize)]
-struct Slice {
-    since: Option<String>,
-    /// The latest change in it so far.
-    latest: Option<String>,
-    after: Option<String>,
-}
-
-impl Slice {
-    fn read(cursor: &str) -> Self {
-        serde_json::from_str(cursor).unwrap_or_default()
-    }
-
-    fn text(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
-    }
-
-    /// Takes a page in. True if nothing can come behind it.
-    fn take(&mut self, page: &[Summary], next: Option<String>) -> bool {
-        let latest = page.iter().map(|one| iso(one.updated_at.with_timezone(&Utc))).max();
-        self.latest = latest.max(self.latest.take());
-        self.after = next;
-        if self.after.is_some() {
-            return false;
-        }
-        let ends = self.latest <= self.since;
-        self.since.clone_from(&self.latest);
-        ends
-    }
-}
-
-fn listed(books: &Books<'_>, sql: &dyn Sql, connection: &Connection, run: &Run, one: &Summary) -> Result<(), SqlError> {
-    let known = books.knows(connection, one)?;
-    let stage = if known { Stage::Ready } else { Stage::Unfetched };
-    put_order(
-        sql,
-        run,
-        &one.order_id,
-        &one.name,
-        &one.created_at.to_rfc3339(),
-        if known { "known" } else { "fetched" },
-        stage,
-    )
-}
-
-/// An order of the run; one that changed while it was being listed is listed again.
-pub fn put_order(
-    sql: &dyn Sql,
-    run: &Run,
-    order_id: &str,
-    name: &str,
-    made_at: &str,
-    source: &str,
-    stage: Stage,
-) -> Result<(), SqlError> {
-    sql.exec(
-        "INSERT INTO run_orders (run, order_id, name, made_at, source, stage) VALUES (?, ?, ?, ?, ?, ?)
-         ON CONFLICT (run, order_id) DO UPDATE SET source = excluded.source, stage = excluded.stage, expectation = NULL",
-        &[run.id.as_str().into(), order_id.into(), name.into(), made_at.into(), source.into(), stage.into()],
-    )
-    .map(drop)
-}
-
-/// The orders that were heard of in the window.
-fn known_orders(sql: &dyn Sql, run: &Run) -> Result<(), SqlError> {
-    sql.exec(
-        "INSERT OR IGNORE INTO run_orders (run, order_id, name, made_at, source, stage)
-         SELECT ?1, order_id, coalesce(name, order_id), first_seen_at, 'known', ?2 FROM orders
-         WHERE connection = ?3 AND order_id NOT LIKE 'event:%' AND updated_at >= ?4 AND first_seen_at <= ?5",
-        &[
-            run.id.as_str().into(),
-            Stage::Ready.into(),
-            run.connection.as_str().into(),
-            iso(run.from).into(),
-            iso(run.to).into(),
-        ],
-    )
-    .map(drop)?;
-    newest_only(sql, run)
-}
-
-/// A sample is of the newest orders.
-fn newest_only(sql: &dyn Sql, run: &Run) -> Result<(), SqlError> {
-    let Some(sample) = run.sample else { return Ok(()) };
-    sql.exec(
-        "DELETE FROM run_orders WHERE run = ?1 AND order_id NOT IN
-         (SELECT order_id FROM run_orders WHERE run = ?1 ORDER BY made_at DESC, order_id DESC LIMIT ?2)",
-        &[run.id.as_str().into(), sample.into()],
-    )
-    .map(drop)
-}
-
-/// Fetches orders whose present state the engine does not know, and keeps what they call for.
-pub async fn fetch(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Piece {
-    let sql = books.platform.sql;
-    let rows = sql.exec(
-        "SELECT order_id, name FROM run_orders WHERE run = ? AND stage = ? ORDER BY order_id LIMIT ?",
-        &[run.id.as_str().into(), Stage::Unfetched.into(), FETCHES.into()],
-    )?;
-    if rows.is_empty() {
-        let after = if run.ledger_count == 0 && run.round() == 1 { Phase::Ledger } else { Phase::Compare };
-        return Ok(Next::Then(after));
-    }
-    let calls: Calls = books.calls_beside();
-    for row in &rows {
-        let order_id = row.text("order_id")?;
-        match books.look_up(connection, &calls, &order_id).await? {
-            Some(state) => {
-                let called = super::cases::called(books, connection, run, &order_id, Some(state))?;
-                let name = row.text("name")?;
-                let expectation = super::cases::expectation(books, connection, run, &order_id, &name, &called)?;
-                keep(sql, run, &order_id, &expectation, Stage::Ready)?;
-            }
-            // Shopify listed it a moment ago, or a document names it: it is gone, or was never there.
-            None => super::left::unknown(sql, run, &order_id)?,
-        }
-    }
-    Ok(Next::More)
-}
-
-/// Keeps what an order calls for.
-pub fn keep(sql: &dyn Sql, run: &Run, order_id: &str, expectation: &Expectation, stage: Stage) -> Result<(), SqlError> {
-    let text = |value: Result<String, serde_json::Error>| value.map_err(|error| SqlError(error.to_string()));
-    sql.exec(
-        "UPDATE run_orders SET expectation = ?3, features = ?4, stage = ?5 WHERE run = ?1 AND order_id = ?2",
-        &[
-            run.id.as_str().into(),
-            order_id.into(),
-            text(serde_json::to_string(expectation))?.into(),
-            text(serde_json::to_string(&expectation.features))?.into(),
-            stage.into(),
-        ],
-    )
-    .map(drop)
-}
-
-/// Which list is read next: kind, then dated or changed, then page. Kept as text in the run's cursor.
+/// Which list is read next: kind, sort, then page. Kept as text in the run's cursor.
 struct Place {
     kind: usize,
-    changed: bool,
+    sort: Sort,
     page: usize,
 }
 
 impl Place {
+    const SORTS: [Sort; 3] = [Sort::Dated, Sort::Changed, Sort::Deleted];
+
     fn read(cursor: &str) -> Self {
         let parts: Vec<usize> = cursor.split('/').filter_map(|part| part.parse().ok()).collect();
         match parts[..] {
-            [kind, changed, page] => Self { kind, changed: changed > 0, page },
-            _ => Self { kind: 0, changed: false, page: 1 },
+            [kind, sort, page] => Self { kind, sort: Self::SORTS.get(sort).copied().unwrap_or(Sort::Dated), page },
+            _ => Self { kind: 0, sort: Sort::Dated, page: 1 },
         }
     }
 
     fn text(&self) -> String {
-        format!("{}/{}/{}", self.kind, u8::from(self.changed), self.page)
+        format!("{}/{}/{}", self.kind, self.sort as usize, self.page)
     }
 
     fn next(self, more: bool) -> Self {
-        match (more, self.changed) {
+        match (more, self.sort) {
             (true, _) => Self { page: self.page + 1, ..self },
-            (false, false) => Self { changed: true, page: 1, ..self },
-            (false, true) => Self { kind: self.kind + 1, changed: false, page: 1 },
+            (false, Sort::Dated) => Self { sort: Sort::Changed, page: 1, ..self },
+            (false, Sort::Changed) => Self { sort: Sort::Deleted, page: 1, ..self },
+            (false, Sort::Deleted) => Self { kind: self.kind + 1, sort: Sort::Dated, page: 1 },
         }
     }
 }
 
-/// Lists pages of the ledger's documents: those dated in the window, and those that were changed since it began.
+/// The first day of which documents are listed. An order that was changed in the window may have been sold, and entered by
+/// another integration, long before; one of ours is known by its id wherever it lies.
+pub fn first_day(run: &Run) -> NaiveDate {
+    (run.from - if run.is_audit() { LOOK_BACK } else { A_DAY }).date_naive()
+}
+
+/// Lists pages of the ledger's documents: those dated in the window, and those that were changed or deleted since it began.
 pub async fn ledger(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Piece {
     let sql = books.platform.sql;
     let Ok(settings) = &connection.settings else { return Ok(Next::More) };
@@ -233,12 +85,20 @@ pub async fn ledger(books: &Books<'_>, connection: &Connection, run: &mut Run) -
             run.ledger_count = count(sql, run)?;
             return Ok(Next::Then(Phase::Compare));
         };
-        let span = if place.changed {
-            Span::ChangedSince(run.from)
-        } else {
-            Span::Dated((run.from - A_DAY).date_naive(), (run.to + A_DAY).date_naive())
+        let span = match place.sort {
+            Sort::Dated => Span::Dated(first_day(run), (run.to + A_DAY).date_naive()),
+            Sort::Changed => Span::ChangedSince(run.from),
+            Sort::Deleted => {
+                let gone = deleted(books, connection, ledger.as_ref(), kind, run, place.page).await?;
+                transaction(sql, |sql| {
+                    gone.ids.iter().try_for_each(|id| doubt(sql, run, kind, id))?;
+                    run.cursor = place.next(gone.more).text();
+                    run.store(sql)
+                })?;
+                continue;
+            }
         };
-        let page = ask(books, connection, ledger.as_ref(), kind, &span, place.page).await?;
+        let page = list(books, connection, ledger.as_ref(), kind, &span, place.page).await?;
         let next = place.next(page.more);
         transaction(sql, |sql| {
             page.documents.iter().try_for_each(|one| put_document(sql, run, one))?;
@@ -249,12 +109,64 @@ pub async fn ledger(books: &Books<'_>, connection: &Connection, run: &mut Run) -
     Ok(Next::More)
 }
 
+/// What was deleted since the window began. Where the ledger does not tell of all of it at once, the time that is asked for
+/// is halved from page to page: what was deleted last is what nobody was told of yet.
+async fn deleted(
+    books: &Books<'_>,
+    connection: &Connection,
+    ledger: &dyn Ledger,
+    kind: DocumentKind,
+    run: &Run,
+    page: usize,
+) -> Result<Deleted, NoReply> {
+    let now = books.platform.clock.now();
+    let Some(question) = ledger.list_deleted(kind, asked_since(run.from, now, page), now) else {
+        return Ok(Deleted::default());
+    };
+    let answer = books.ask_ledger(connection, ledger, &question).await?;
+    let found = match ledger.read_deleted(kind, &answer) {
+        // What the ledger will not tell is done without: the lists have told the most of it.
+        Outcome::Refused(_) => Deleted::default(),
+        other => told(books, other)?,
+    };
+    Ok(Deleted { more: found.more && page <= HALVINGS, ..found })
+}
+
+/// Since when, on that page.
+fn asked_since(from: DateTime<Utc>, now: DateTime<Utc>, page: usize) -> DateTime<Utc> {
+    now - (now - from) / (1 << page.saturating_sub(1).min(HALVINGS))
+}
+
+/// The order of ours that a deleted document was written for is compared.
+fn doubt(sql: &dyn Sql, run: &Run, kind: DocumentKind, ledger_id: &str) -> Result<(), SqlError> {
+    let owners = sql.exec(
+        "SELECT order_id FROM documents WHERE connection = ? AND kind = ? AND json_extract(posted, '$.ledger_id') = ?
+         AND state <> 'voided' LIMIT 1",
+        &[run.connection.as_str().into(), kind.as_str().into(), ledger_id.into()],
+    )?;
+    owners.first().map_or(Ok(()), |row| put_known(sql, run, &row.text("order_id")?))
+}
+
+/// An order that the engine knows is compared although it may not have changed itself. A sample is of the newest orders only.
+fn put_known(sql: &dyn Sql, run: &Run, order_id: &str) -> Result<(), SqlError> {
+    if run.sample.is_some() {
+        return Ok(());
+    }
+    sql.exec(
+        "INSERT OR IGNORE INTO run_orders (run, order_id, name, made_at, source, stage)
+         SELECT ?1, order_id, coalesce(name, order_id), first_seen_at, 'known', ?2 FROM orders
+         WHERE connection = ?3 AND order_id = ?4",
+        &[run.id.as_str().into(), Stage::Ready.into(), run.connection.as_str().into(), order_id.into()],
+    )
+    .map(drop)
+}
+
 fn count(sql: &dyn Sql, run: &Run) -> Result<i64, SqlError> {
     let rows = sql.exec("SELECT COUNT(*) AS n FROM run_documents WHERE run = ?", &[run.id.as_str().into()])?;
     rows.first().map_or(Ok(0), |row| row.int("n"))
 }
 
-async fn ask(
+async fn list(
     books: &Books<'_>,
     connection: &Connection,
     ledger: &dyn Ledger,
@@ -262,10 +174,14 @@ async fn ask(
     span: &Span,
     page: usize,
 ) -> Result<ListedPage, NoReply> {
-    let question: WireRequest = ledger.list(kind, span, page);
-    let answer = books.ask_ledger(connection, ledger, &question).await?;
-    match ledger.read_list(kind, span, &answer) {
-        Outcome::Done(page) => Ok(page),
+    let answer = books.ask_ledger(connection, ledger, &ledger.list(kind, span, page)).await?;
+    told(books, ledger.read_list(kind, span, &answer))
+}
+
+/// What the ledger told; where it did not, when it is asked again.
+fn told<T>(books: &Books<'_>, outcome: Outcome<T>) -> Result<T, NoReply> {
+    match outcome {
+        Outcome::Done(told) => Ok(told),
         Outcome::Wait { retry_after, guess, why } => Err(books.later(retry_after.unwrap_or(guess), &why)),
         Outcome::Refused(refusal) | Outcome::Settings(refusal, _) => Err(books.later(UNCLEAR * 5, &refusal.message)),
         Outcome::Reconnect(why) => {
@@ -317,18 +233,7 @@ fn put_document(sql: &dyn Sql, run: &Run, one: &Listed) -> Result<(), SqlError> 
             &[run.id.as_str().into(), word.into(), one.kind.as_str().into(), one.ledger_id.as_str().into()],
         )?;
     }
-    match order_id {
-        // The ledger's document changed although the order may not have: it is compared all the same.
-        Some(order_id) if run.sample.is_none() => sql
-            .exec(
-                "INSERT OR IGNORE INTO run_orders (run, order_id, name, made_at, source, stage)
-                 SELECT ?1, order_id, coalesce(name, order_id), first_seen_at, 'known', ?2 FROM orders
-                 WHERE connection = ?3 AND order_id = ?4",
-                &[run.id.as_str().into(), Stage::Ready.into(), run.connection.as_str().into(), order_id.into()],
-            )
-            .map(drop),
-        _ => Ok(()),
-    }
+    order_id.map_or(Ok(()), |order_id| put_known(sql, run, &order_id))
 }
 
 /// What a document's number and note look like: whoever wrote both wrote them alike.
@@ -394,7 +299,7 @@ pub async fn look_up(books: &Books<'_>, connection: &Connection, run: &mut Run) 
         let found = match listed {
             Some(kind) => {
                 let span = if by_id > 0 { Span::Ids(values.clone()) } else { Span::Numbers(values.clone()) };
-                ask(books, connection, ledger.as_ref(), kind, &span, 1).await?.documents
+                list(books, connection, ledger.as_ref(), kind, &span, 1).await?.documents
             }
             // What this ledger does not list cannot be looked up.
             None => Vec::new(),
@@ -417,4 +322,30 @@ pub async fn look_up(books: &Books<'_>, connection: &Connection, run: &mut Run) 
         })?;
     }
     Ok(Next::More)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_which_deleted_documents_are_asked_for_is_halved_from_page_to_page() {
+        let at = |text: &str| -> DateTime<Utc> { text.parse().unwrap() };
+        let (from, now) = (at("2026-11-01T00:00:00Z"), at("2026-11-09T00:00:00Z"));
+        assert_eq!(asked_since(from, now, 1), from);
+        assert_eq!(asked_since(from, now, 2), at("2026-11-05T00:00:00Z"));
+        assert_eq!(asked_since(from, now, 4), at("2026-11-08T00:00:00Z"));
+    }
+
+    #[test]
+    fn of_a_kind_those_dated_in_the_window_come_first_then_those_changed_and_those_deleted() {
+        let mut place = Place::read("");
+        let mut asked = Vec::new();
+        for more in [true, false, false, false] {
+            asked.push(place.text());
+            place = Place::read(&place.text()).next(more);
+        }
+        assert_eq!(asked, ["0/0/1", "0/0/2", "0/1/1", "0/2/1"]);
+        assert_eq!(place.text(), "1/0/1");
+    }
 }

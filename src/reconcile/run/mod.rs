@@ -15,17 +15,20 @@ mod audit;
 mod cases;
 mod left;
 mod listing;
+mod phases;
 mod repair;
 mod report;
 mod schedule;
+mod shop;
 mod start;
 mod tables;
 mod view;
 
+pub use phases::{Kind, Phase, Stage};
 pub use report::Found;
 pub use schedule::next_at;
 pub use start::{Asked, Refused, approve, cancel, start};
-pub use tables::{Counts, Kind, Phase, Run, Stage};
+pub use tables::{Counts, Run};
 pub use view::{FindingView, RunView};
 
 /// Pieces of work in one alarm: each asks at most [`listing::QUESTIONS`] questions.
@@ -187,8 +190,8 @@ fn give_up(books: &Books<'_>, mut run: Run) -> Result<(), SqlError> {
 
 async fn piece(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Piece {
     match run.phase {
-        Phase::Shop => listing::shop(books, connection, run).await,
-        Phase::Fetch => listing::fetch(books, connection, run).await,
+        Phase::Shop => shop::shop(books, connection, run).await,
+        Phase::Fetch => shop::fetch(books, connection, run).await,
         Phase::Ledger => listing::ledger(books, connection, run).await,
         Phase::Compare => cases::compare(books, connection, run),
         Phase::LookUp => listing::look_up(books, connection, run).await,

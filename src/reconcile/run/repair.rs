@@ -3,8 +3,9 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::listing::put_order;
-use super::tables::{Run, Stage};
+use super::phases::Stage;
+use super::shop::put_order;
+use super::tables::Run;
 use super::{Next, Phase, Piece};
 use crate::config::Connection;
 use crate::platform::SqlError;

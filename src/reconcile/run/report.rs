@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::tables::{Counts, Kind, Run};
-use super::{Next, Phase, Piece, schedule};
+use super::phases::Kind;
+use super::tables::{Counts, Run};
+use super::{MOST_MARKS, Next, Phase, Piece, schedule};
 use crate::journal::{self, DiscrepancyRecord, ReconciliationRecord, Record};
 use crate::platform::time::iso;
 use crate::platform::{Sql, SqlError, transaction};
@@ -45,7 +46,8 @@ fn counts(sql: &dyn Sql, run: &Run) -> Result<Counts, SqlError> {
     Ok(counts)
 }
 
-/// Counts, and finds what the orders with differences of each sort have in common. The orders are read page by page.
+/// Counts, and finds what the orders with differences of each sort have in common. The orders are read page by page. It is
+/// one piece of work, however many orders there are: where that never ends what was found is told without it.
 pub fn diagnose(books: &Books<'_>, run: &mut Run) -> Piece {
     let sql = books.platform.sql;
     if run.round() > 1 {
@@ -53,6 +55,9 @@ pub fn diagnose(books: &Books<'_>, run: &mut Run) -> Piece {
     }
     let rows = sql.exec("SELECT COUNT(*) AS n FROM run_orders WHERE run = ?", &[run.id.as_str().into()])?;
     run.shopify_count = rows.first().map_or(Ok(0), |row| row.int("n"))?;
+    if run.marks >= MOST_MARKS {
+        return Ok(Next::Then(Phase::Publish));
+    }
     let mut marks: BTreeMap<Group, Marks> = BTreeMap::new();
     each_order(sql, run, |features, groups| {
         groups.iter().for_each(|group| marks.entry(group.clone()).or_default().add(features));
@@ -163,19 +168,21 @@ pub fn publish(books: &Books<'_>, run: &mut Run) -> Piece {
     let sql = books.platform.sql;
     let round = run.round();
     if round == 1 {
-        let told: i64 = run.cursor.parse().unwrap_or(0);
+        let (order_id, n) = run.cursor.rsplit_once('/').unwrap_or_default();
+        let n: i64 = n.parse().unwrap_or(-1);
         let rows = sql.exec(
-            "SELECT order_id, finding FROM run_findings WHERE run = ? AND round = 1 ORDER BY order_id, n LIMIT ? OFFSET ?",
-            &[run.id.as_str().into(), RECORDS.into(), told.into()],
+            "SELECT order_id, n, finding FROM run_findings WHERE run = ? AND round = 1 AND (order_id, n) > (?, ?)
+             ORDER BY order_id, n LIMIT ?",
+            &[run.id.as_str().into(), order_id.into(), n.into(), RECORDS.into()],
         )?;
-        if !rows.is_empty() {
-            let more = told + i64::try_from(rows.len()).unwrap_or(RECORDS);
+        if let Some(last) = rows.last() {
+            let told = format!("{}/{}", last.text("order_id")?, last.int("n")?);
             transaction(sql, |sql| {
                 for row in &rows {
                     let Ok(finding) = serde_json::from_str(&row.text("finding")?) else { continue };
                     journal::append(sql, &discrepancy(run, row.text("order_id")?, &finding))?;
                 }
-                run.cursor = more.to_string();
+                run.cursor = told;
                 run.store(sql)
             })?;
             return Ok(Next::More);

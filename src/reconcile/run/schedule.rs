@@ -4,8 +4,9 @@
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::phases::Kind;
 use super::start::{LIGHT_WINDOW, REGULAR_WINDOW, Refused, Wish, begin};
-use super::tables::{Kind, Run};
+use super::tables::Run;
 use crate::config::{Connection, Reconcile};
 use crate::platform::SqlError;
 use crate::platform::time::{iso, parse_iso};

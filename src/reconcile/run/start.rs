@@ -3,7 +3,8 @@
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use serde::Deserialize;
 
-use super::tables::{self, Kind, Phase, Run};
+use super::phases::{Kind, Phase};
+use super::tables::{self, Run};
 use crate::config::Connection;
 use crate::platform::{SqlError, transaction};
 use crate::posting::Books;

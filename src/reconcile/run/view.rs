@@ -51,6 +51,9 @@ pub struct RunView {
     pub orders_that_differ: i64,
     /// The first thousand, by order.
     pub findings: Vec<FindingView>,
+    /// What was left after the repair; of those, too, the first thousand.
+    #[serde(default)]
+    pub left: Vec<FindingView>,
 }
 
 /// A finding with its order.
@@ -82,7 +85,8 @@ impl RunView {
         let settings = books.connections.iter().find(|one| one.id == run.connection).map(|one| &one.settings);
         let ledger =
             settings.and_then(|settings| settings.as_ref().ok()).map_or("the ledger", |one| one.ledger.title());
-        let findings = if whole { findings(sql, run, ledger)? } else { Vec::new() };
+        let found = if whole { findings(sql, run, ledger, 1)? } else { Vec::new() };
+        let left = if whole && run.after.is_some() { findings(sql, run, ledger, 2)? } else { Vec::new() };
         let differ = "SELECT COUNT(DISTINCT order_id) AS n FROM run_findings WHERE run = ? AND round = 1";
         let drift = run.before.map_or(0, |counts| counts.drift());
         Ok(Self {
@@ -117,16 +121,18 @@ impl RunView {
             plan: if whole { plan(sql, run)? } else { BTreeMap::new() },
             patterns: serde_json::from_str(&patterns).unwrap_or_default(),
             orders_that_differ: if whole { count(differ)? } else { 0 },
-            findings,
+            findings: found,
+            left,
         })
     }
 }
 
-fn findings(sql: &dyn Sql, run: &Run, ledger: &str) -> Result<Vec<FindingView>, SqlError> {
+/// What was found before the repair (round 1), or after it.
+fn findings(sql: &dyn Sql, run: &Run, ledger: &str, round: i64) -> Result<Vec<FindingView>, SqlError> {
     let rows = sql.exec(
         "SELECT order_id, coalesce(name, order_id) AS name, finding, repair FROM run_findings
-         WHERE run = ? AND round = 1 ORDER BY order_id = '', order_id, n LIMIT ?",
-        &[run.id.as_str().into(), SHOWN.into()],
+         WHERE run = ? AND round = ? ORDER BY order_id = '', order_id, n LIMIT ?",
+        &[run.id.as_str().into(), round.into(), SHOWN.into()],
     )?;
     let mut found = Vec::new();
     for row in &rows {
@@ -159,6 +165,21 @@ fn plan(sql: &dyn Sql, run: &Run) -> Result<BTreeMap<Repair, i64>, SqlError> {
     Ok(plan)
 }
 
+fn by_order(findings: &[FindingView]) -> Vec<OrderFindings> {
+    let mut orders: Vec<OrderFindings> = Vec::new();
+    for one in findings {
+        let finding = one.finding.clone();
+        match orders.last_mut().filter(|order| order.order_id == one.order_id) {
+            Some(order) => order.findings.push(finding),
+            None => {
+                let (order_id, name) = (one.order_id.clone(), one.name.clone());
+                orders.push(OrderFindings { order_id, name, findings: vec![finding] });
+            }
+        }
+    }
+    orders
+}
+
 impl RunView {
     /// True if another integration's books were audited.
     pub fn is_audit(&self) -> bool {
@@ -167,18 +188,7 @@ impl RunView {
 
     /// What it found, to be read.
     pub fn report(&self) -> Report {
-        let mut orders: Vec<OrderFindings> = Vec::new();
-        for one in &self.findings {
-            let finding = one.finding.clone();
-            match orders.last_mut().filter(|order| order.order_id == one.order_id) {
-                Some(order) => order.findings.push(finding),
-                None => orders.push(OrderFindings {
-                    order_id: one.order_id.clone(),
-                    name: one.name.clone(),
-                    findings: vec![finding],
-                }),
-            }
-        }
+        let orders = by_order(&self.findings);
         let before = self.before.unwrap_or_default();
         let count = |class: Class| match class {
             Class::Missing => before.missing,
@@ -206,6 +216,7 @@ impl RunView {
             plan: self.plan.iter().map(|(repair, count)| (*repair, whole(*count))).collect(),
             drift_before: whole(before.drift()),
             drift_after: self.after.map(|after| whole(after.drift())),
+            left: by_order(&self.left),
         }
     }
 }
