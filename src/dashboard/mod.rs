@@ -11,7 +11,7 @@ mod words;
 use askama::Template;
 
 pub use connect::{ConnectPage, Unreadable};
-pub use overview::{Books, OverviewPage};
+pub use overview::OverviewPage;
 pub use reconciliations::{OfConnection, ReconciliationPage, ReconciliationsPage};
 
 /// A page of the navigation.

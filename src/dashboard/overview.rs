@@ -1,92 +1,134 @@
-//! The first page: what each set of books has done and what waits.
+//! The first page: whether all is well, in one sentence, and the figures behind it.
 
 use askama::Template;
 use chrono::{DateTime, Utc};
 
-use super::words::{counts, distance};
-use crate::posting::{BooksStatus, ConnectionStatus};
+use super::words::distance;
+use crate::monitor::{Figures, Level, OfConnection, Rates, TARGET, Verdict, verdict};
 
 /// The overview.
 #[derive(Template)]
 #[template(path = "overview.html")]
 pub struct OverviewPage {
     path: &'static str,
-    books: Vec<Card>,
+    mark: &'static str,
+    sentence: String,
+    findings: Vec<(&'static str, String)>,
+    alerts: Vec<Alert>,
+    connections: Vec<Card>,
     version: &'static str,
 }
 
-/// One set of books, or why it cannot be asked.
-pub struct Books {
-    /// Their id.
-    pub id: String,
-    /// What they say of themselves.
-    pub status: Result<BooksStatus, String>,
+struct Alert {
+    at: String,
+    ago: String,
+    connection: String,
+    message: String,
 }
 
 struct Card {
     id: String,
-    unreachable: Option<String>,
-    reconnect: Option<String>,
-    pause: Option<String>,
-    connections: Vec<Row>,
-    journal: String,
+    shop: String,
+    spans: Vec<Span>,
+    waiting: String,
+    held: Vec<(String, i64, String)>,
+    drift: String,
 }
 
-struct Row {
-    id: String,
-    shop: String,
-    problems: Vec<String>,
-    orders: String,
-    events: String,
-    oldest: String,
+/// The events of a span of time.
+struct Span {
+    name: &'static str,
+    events: i64,
+    mark: &'static str,
+    success: String,
+    half: String,
+    most: String,
+    longest: String,
 }
 
 impl OverviewPage {
     /// The page at this moment.
-    pub fn new(books: Vec<Books>, now: DateTime<Utc>) -> Self {
-        let books = books.into_iter().map(|one| card(one, now)).collect();
-        Self { path: "/", books, version: env!("CARGO_PKG_VERSION") }
+    pub fn new(figures: &Figures, now: DateTime<Utc>) -> Self {
+        let Verdict { level, sentence, findings } = verdict(figures, now);
+        let alert = |one: &crate::monitor::Alert| Alert {
+            at: one.at.clone(),
+            ago: distance(&one.at, now),
+            connection: one.connection.clone(),
+            message: one.message.clone(),
+        };
+        Self {
+            path: "/",
+            mark: mark(level),
+            sentence,
+            findings: findings.into_iter().map(|(level, text)| (mark(level), text)).collect(),
+            alerts: figures.alerts.iter().map(alert).collect(),
+            connections: figures.connections.iter().map(|one| card(one, now)).collect(),
+            version: figures.version,
+        }
     }
 }
 
-fn card(books: Books, now: DateTime<Utc>) -> Card {
-    let status = match books.status {
-        Ok(status) => status,
-        Err(why) => {
-            return Card {
-                id: books.id,
-                unreachable: Some(why),
-                reconnect: None,
-                pause: None,
-                connections: Vec::new(),
-                journal: String::new(),
-            };
-        }
-    };
-    let pause = status.paused_until.map(|until| {
-        let why = status.pause_reason.unwrap_or_default();
-        format!("Nothing is sent for now ({why}); it goes on {}.", distance(&until, now))
-    });
+fn mark(level: Level) -> &'static str {
+    match level {
+        Level::Ok => "ok",
+        Level::Note => "note",
+        Level::Problem => "problem",
+    }
+}
+
+fn card(one: &OfConnection, now: DateTime<Utc>) -> Card {
+    let spans = [("24 hours", &one.last_day), ("7 days", &one.last_week), ("30 days", &one.last_month)];
     Card {
-        id: books.id,
-        unreachable: None,
-        reconnect: status.reconnect,
-        pause,
-        connections: status.connections.into_iter().map(|one| row(one, now)).collect(),
-        journal: match status.journal_backlog {
-            0 => String::new(),
-            count => format!("{count} records are on their way to the journal."),
+        id: one.id.clone(),
+        shop: one.shop.clone(),
+        spans: spans.into_iter().map(|(name, rates)| span(name, rates)).collect(),
+        waiting: match (&one.oldest_waiting, one.waiting) {
+            (Some(at), count) => format!("{count}, the oldest first heard of {}", distance(at, now)),
+            (None, _) => "none".into(),
+        },
+        held: one.held.iter().map(|held| (held.reason.clone(), held.orders, distance(&held.since, now))).collect(),
+        drift: match one.drift.last() {
+            None => "not compared yet".into(),
+            Some(last) => {
+                let ago = distance(&last.at, now);
+                match (last.found, last.left) {
+                    (0, _) => format!("no difference, {ago}"),
+                    (found, None) => format!("{found} found, {ago}"),
+                    (found, Some(left)) => format!("{found} found, {left} left after the repair, {ago}"),
+                }
+            }
         },
     }
 }
 
-fn row(connection: ConnectionStatus, now: DateTime<Utc>) -> Row {
-    Row {
-        id: connection.id,
-        shop: connection.shop,
-        problems: connection.problems,
-        orders: counts(&connection.orders),
-        events: counts(&connection.events),
-        oldest: connection.oldest_waiting.map_or_else(|| "nothing waits".into(), |at| distance(&at, now)),
+fn span(name: &'static str, rates: &Rates) -> Span {
+    let within = |percent| rates.latency.within(percent).map_or_else(|| "–".into(), duration);
+    Span {
+        name,
+        events: rates.events,
+        mark: match rates.success() {
+            None => "idle",
+            Some(success) if success < TARGET => "problem",
+            Some(_) => "ok",
+        },
+        success: rates.success().map_or_else(|| "–".into(), |success| format!("{} %", percent(success))),
+        half: within(50),
+        most: within(95),
+        longest: within(100),
+    }
+}
+
+/// Ten-thousandths as per cent.
+fn percent(ten_thousandths: i64) -> String {
+    rust_decimal::Decimal::new(ten_thousandths, 2).normalize().to_string()
+}
+
+/// Milliseconds in the unit that fits.
+fn duration(ms: i64) -> String {
+    match ms {
+        0..10_000 => format!("{} s", rust_decimal::Decimal::new((ms + 50) / 100, 1)),
+        10_000..120_000 => format!("{} s", ms / 1_000),
+        120_000..7_200_000 => format!("{} min", ms / 60_000),
+        _ => format!("{} h", ms / 3_600_000),
     }
 }

@@ -28,12 +28,6 @@ pub struct Fact {
     pub at: String,
 }
 
-/// "3 synced, 1 held", the most important last; "none" if there are none.
-pub fn counts(counts: &std::collections::BTreeMap<String, i64>) -> String {
-    let all: Vec<String> = counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
-    if all.is_empty() { "none".into() } else { all.join(", ") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

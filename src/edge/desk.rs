@@ -8,12 +8,15 @@ use worker::{Env, Headers, Method, Request, Response, Result};
 
 use super::answers::{page, problem, see_other};
 use super::clock::RuntimeClock;
+use super::journal::D1Journal;
 use super::past;
 use super::queue::{AFTER, Question, all_books, ask, labels};
 use super::reconciliations;
 use super::variables;
 use crate::config::{self, Connection, Variables, variable};
-use crate::dashboard::{Books, ConnectPage, Notice, OverviewPage, Unreadable};
+use crate::dashboard::{ConnectPage, Notice, OverviewPage, Unreadable};
+use crate::journal::migrate;
+use crate::monitor::{self, Figures, gather, metrics};
 use crate::platform::Clock;
 use crate::posting::{BooksStatus, Callback, ConnectionView, Consented, connection_of};
 use crate::reception::admin::{CLOSED, Entry, Guesses, Provenance, may_change};
@@ -45,6 +48,7 @@ pub async fn answer(mut request: Request, env: &Env, method: Method, path: &str)
     }
     match (changes, parts.as_slice()) {
         (false, [""]) => overview(env, &variables).await,
+        (false, ["metrics"]) => exposition(env, &variables).await,
         (false, ["connect"]) => connect(env, &variables, &own).await,
         (false, ["oauth", ledger, "start"]) => begin(&request, env, &variables, ledger, &own).await,
         (false, ["reconciliations"]) => reconciliations::overview(env, &variables).await,
@@ -157,13 +161,28 @@ fn message(body: &Value) -> &str {
     body["message"].as_str().unwrap_or("the books cannot be reached just now")
 }
 
-async fn overview(env: &Env, variables: &Variables) -> Result<Response> {
-    let mut all = Vec::new();
-    for id in all_books(env, variables).await {
-        let status: std::result::Result<BooksStatus, String> = of_books(env, &id, "/status").await;
-        all.push(Books { id, status });
+/// All figures at this moment.
+async fn figures(env: &Env, variables: &Variables) -> Figures {
+    let mut told = Vec::new();
+    for books in all_books(env, variables).await {
+        let status: std::result::Result<BooksStatus, String> = of_books(env, &books, "/status").await;
+        told.push(monitor::Told { books, status });
     }
-    page(200, &OverviewPage::new(all, RuntimeClock.now()))
+    let journal = D1Journal::new(env);
+    // A new database has no tables yet; where it is away the figures say so.
+    let _ = migrate(&journal).await;
+    gather(&journal, told, RuntimeClock.now()).await
+}
+
+async fn overview(env: &Env, variables: &Variables) -> Result<Response> {
+    page(200, &OverviewPage::new(&figures(env, variables).await, RuntimeClock.now()))
+}
+
+/// The figures as Prometheus reads them.
+async fn exposition(env: &Env, variables: &Variables) -> Result<Response> {
+    let response = Response::ok(metrics(&figures(env, variables).await, RuntimeClock.now()))?;
+    response.headers().set("content-type", "text/plain; version=0.0.4; charset=utf-8")?;
+    Ok(response)
 }
 
 async fn connect(env: &Env, variables: &Variables, own: &str) -> Result<Response> {

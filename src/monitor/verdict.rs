@@ -72,7 +72,7 @@ fn of_the_whole(figures: &Figures, findings: &mut Vec<(Level, String)>) {
 fn of_connection(one: &OfConnection, now: DateTime<Utc>, findings: &mut Vec<(Level, String)>) {
     let id = &one.id;
     if !one.problems.is_empty() {
-        findings.push((Level::Problem, format!("The settings of {id} cannot be used: {}.", one.problems.join("; "))));
+        findings.push((Level::Problem, format!("The settings of {id} need you: {}.", one.problems.join("; "))));
     }
     let held = one.held_orders();
     if held > 0 {

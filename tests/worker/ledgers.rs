@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sandbox::{Fault, FaultKind};
 
-use crate::harness::{QUICKBOOKS, Stage, XERO, story};
+use crate::harness::{ADMIN, QUICKBOOKS, Stage, XERO, story};
 use crate::{SOON, tell};
 
 #[test]
@@ -21,6 +21,19 @@ fn a_signed_order_reaches_both_ledgers_and_is_proven_in_d1() {
     assert!(rows.iter().all(|row| row["proof"] == "exact" && row["expected_total"] == row["ledger_total"]), "{rows:?}");
     let health = stage.d1("SELECT success_rate, latency_p95_ms FROM sync_health").unwrap();
     assert!(health.iter().all(|row| row["success_rate"] == 100 && row["latency_p95_ms"].is_number()), "{health:?}");
+    // The same as a person and as Prometheus reads it.
+    let page = stage.get("/", Some(ADMIN)).unwrap();
+    assert!(page.status == 200 && page.body.contains("All is well: all"), "{}", page.body);
+    let metrics = stage.get("/metrics", Some(ADMIN)).unwrap().body;
+    let events = stage.d1("SELECT COUNT(*) AS n FROM events WHERE connection = 'xero'").unwrap()[0]["n"].clone();
+    for sample in [
+        format!("tillproof_events_day{{connection=\"xero\",outcome=\"synced\"}} {events}"),
+        "tillproof_events_day{connection=\"quickbooks\",outcome=\"missing\"} 0".to_owned(),
+        "tillproof_journal_up 1".to_owned(),
+    ] {
+        assert!(metrics.lines().any(|line| line == sample), "{sample}: {metrics}");
+    }
+    assert_eq!(stage.get("/metrics", None).unwrap().status, 401);
     // A duplicate, and a second topic of the same change, change nothing.
     let before = stage.documents(XERO);
     tell(&stage, "simple", 1);
