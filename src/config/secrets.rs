@@ -19,11 +19,13 @@ pub fn variable_for<'a>(variables: &'a Variables, name: &str, connection: &str) 
 /// What Shopify may sign with.
 const SIGNING: [&str; 2] = ["SHOPIFY_WEBHOOK_SECRETS", "SHOPIFY_CLIENT_SECRET"];
 
-/// The secrets that Shopify may have signed this connection's deliveries with. With several shops only the suffixed
-/// name counts, so that nobody who knows one shop's secret can speak for another.
-pub fn webhook_secrets(variables: &Variables, all: &[Connection], connection: &Connection) -> Vec<String> {
-    let several_shops = all.iter().any(|other| other.shop != connection.shop);
-    signing_secrets(variables, &connection.id, several_shops).map(str::to_owned).collect()
+/// The secrets that Shopify may have signed a shop's deliveries with: those of any of its connections, for what one of
+/// them gets all of them get. With several shops only the suffixed names count, so that nobody who knows one shop's secret
+/// can speak for another.
+pub fn webhook_secrets(variables: &Variables, all: &[Connection], shop: &str) -> Vec<String> {
+    let several_shops = all.iter().any(|other| other.shop != shop);
+    let of_shop = all.iter().filter(|one| one.shop == shop);
+    of_shop.flat_map(|one| signing_secrets(variables, &one.id, several_shops)).map(str::to_owned).collect()
 }
 
 fn signing_secrets<'a>(
@@ -35,9 +37,15 @@ fn signing_secrets<'a>(
     found.flat_map(|list| list.split(',').map(str::trim).filter(|one| !one.is_empty()))
 }
 
-/// The secret without which none of a connection's deliveries can be verified, if so: all of them are refused.
-pub fn missing_webhook_secret(variables: &Variables, connection: &str, several_shops: bool) -> Option<ConfigError> {
-    if signing_secrets(variables, connection, several_shops).next().is_some() {
+/// The secret without which none of the deliveries of a connection's shop can be verified, if so: all of them are refused.
+/// `of_shop` are the connections of that shop.
+pub fn missing_webhook_secret<'a>(
+    variables: &Variables,
+    connection: &str,
+    mut of_shop: impl Iterator<Item = &'a Connection>,
+    several_shops: bool,
+) -> Option<ConfigError> {
+    if of_shop.any(|one| signing_secrets(variables, &one.id, several_shops).next().is_some()) {
         return None;
     }
     let suffix = if several_shops { format!("_{}", connection.to_ascii_uppercase()) } else { String::new() };
@@ -207,7 +215,7 @@ mod tests {
             ("SHOPIFY_WEBHOOK_SECRETS_A".to_owned(), json!("one, two")),
         ]);
         let all = connections(&variables);
-        assert_eq!(webhook_secrets(&variables, &all, &all[0]), ["one", "two"]);
-        assert!(webhook_secrets(&variables, &all, &all[1]).is_empty());
+        assert_eq!(webhook_secrets(&variables, &all, &all[0].shop), ["one", "two"]);
+        assert!(webhook_secrets(&variables, &all, &all[1].shop).is_empty());
     }
 }

@@ -44,6 +44,7 @@ struct Card {
     unconfirmed: Vec<Company>,
     facts: Vec<Fact>,
     shopify: Vec<Fact>,
+    /// Needed to make the ledger's app, before any secret is known; empty where there is no consent page.
     redirect_uri: String,
     can_connect: bool,
     connected: bool,
@@ -144,7 +145,11 @@ fn card(view: ConnectionView, origin: &str, now: DateTime<Utc>) -> Card {
         can_connect: view.standing != Standing::SettingsInvalid && view.missing.is_empty(),
         can_disconnect: view.standing != Standing::SettingsInvalid && view.connected_at.is_some(),
         connected: connected || view.standing == Standing::Unconfirmed,
-        redirect_uri: format!("{origin}/oauth/{}/callback", view.ledger),
+        redirect_uri: match view.ledger.as_str() {
+            "" => String::new(),
+            _ if view.own_account => String::new(),
+            ledger => format!("{origin}/oauth/{ledger}/callback"),
+        },
         ledger_title: title,
         state: words,
         notes: view.warnings,
@@ -280,6 +285,7 @@ mod tests {
             html.contains("npx wrangler secret put XERO_CLIENT_ID") && !html.contains("/oauth/xero/start"),
             "{html}"
         );
+        assert!(html.contains("https://till.example/oauth/xero/callback"), "to make the app that has that id: {html}");
     }
 
     #[test]

@@ -24,7 +24,7 @@ use super::known;
 use super::obstacles;
 use super::orders::{self, OrderRef};
 use super::schema::{meta, set_meta};
-use super::shop::{Calls, NoAnswer, SHOPIFY_CALLS};
+use super::shop::{self, Calls, NoAnswer, SHOPIFY_CALLS};
 use super::silence;
 use super::tokens::{self, Refused};
 use crate::books::calendar::Calendar;
@@ -200,6 +200,7 @@ impl Books<'_> {
     /// among the findings.
     async fn ask_shop(&self, connection: &Connection) -> Result<(), SqlError> {
         let calls = Calls::new(SHOPIFY_CALLS, self.platform.clock.now() + SHOP_TIME);
+        shop::put_right(self.platform.sql, &connection.id)?;
         let asked = match self.read_shop(connection, &calls).await {
             Ok(()) => self.check_now(connection, &calls).await,
             failed => failed,
@@ -378,9 +379,11 @@ impl Books<'_> {
 
 /// The ledger's ids of what this connection posted.
 fn own(sql: &dyn Sql, connection: &Connection) -> Result<BTreeSet<String>, SqlError> {
-    let statement = "SELECT json_extract(posted, '$.ledger_id') AS id FROM documents
-         WHERE connection = ? AND kind IN ('invoice', 'sales_receipt', 'credit_note', 'refund_receipt')
-         ORDER BY posted_at LIMIT 1000";
+    let statement = "SELECT id FROM (
+             SELECT json_extract(posted, '$.ledger_id') AS id, row_number() OVER (PARTITION BY kind ORDER BY posted_at) AS place
+             FROM documents
+             WHERE connection = ? AND kind IN ('invoice', 'sales_receipt', 'credit_note', 'refund_receipt')
+         ) WHERE place <= 500";
     let rows = sql.exec(statement, &[connection.id.as_str().into()])?;
     rows.iter().map(|row| row.text("id")).collect()
 }

@@ -88,6 +88,17 @@ struct Pause {
     until: String,
     why: String,
     failures: i64,
+    /// True if a person has to put something right.
+    #[serde(default)]
+    person: bool,
+}
+
+/// A person says that what Shopify refused is put right: it is asked again at once.
+pub fn put_right(sql: &dyn Sql, connection: &str) -> Result<(), SqlError> {
+    match json::<Pause>(sql, &pause_key(connection))? {
+        Some(pause) if pause.person => clear_meta(sql, &pause_key(connection)),
+        _ => Ok(()),
+    }
 }
 
 fn pause_key(connection: &str) -> String {
@@ -226,6 +237,7 @@ impl Shop<'_> {
         let key = pause_key(connection);
         let failures = json::<Pause>(sql, &key)?.map_or(0, |pause| pause.failures) + 1;
         let why = trouble.to_string();
+        let person = matches!(trouble, Trouble::Person(_) | Trouble::TokenExpired);
         let wait = match trouble {
             Trouble::Throttled(wait) => wait,
             Trouble::Later(_) => backoff(failures + 2, self.books.platform.random.bits()),
@@ -235,7 +247,7 @@ impl Shop<'_> {
             }
         };
         let until = now + wait;
-        keep(sql, &key, &Pause { until: iso(until), why: why.clone(), failures })?;
+        keep(sql, &key, &Pause { until: iso(until), why: why.clone(), failures, person })?;
         Ok(NoAnswer::Paused(until, why))
     }
 }

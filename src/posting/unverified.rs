@@ -18,7 +18,9 @@ impl Books<'_> {
 
     /// Why its deliveries are refused, if they are.
     pub(super) fn unverified(&self, connection: &Connection) -> Option<String> {
-        missing_webhook_secret(self.variables, &connection.id, self.several_shops).map(|missing| missing.to_string())
+        let of_shop = self.connections.iter().chain(&self.others).filter(|one| one.shop == connection.shop);
+        let missing = missing_webhook_secret(self.variables, &connection.id, of_shop, self.several_shops);
+        missing.map(|missing| missing.to_string())
     }
 
     /// Tells of shops whose deliveries are refused, and of the end of it.

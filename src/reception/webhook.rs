@@ -31,16 +31,18 @@ pub fn admit(variables: &Variables, all: &[Connection], shop: &str, body: &[u8],
         if let Some((id, _)) = left.find(|(_, secret)| is_genuine(std::slice::from_ref(secret), body, signature)) {
             return Admission::Left(id);
         }
-        let known = all.iter().any(|one| is_genuine(&webhook_secrets(variables, all, one), body, signature));
+        let known = all.iter().any(|one| is_genuine(&webhook_secrets(variables, all, &one.shop), body, signature));
         return if known { Admission::UnknownShop } else { Admission::Forged };
     }
-    let secrets = |one: &Connection| webhook_secrets(variables, all, one);
-    if of_shop.iter().all(|one| secrets(one).is_empty()) {
+    let secrets = webhook_secrets(variables, all, shop);
+    if secrets.is_empty() {
         return Admission::NotConfigured;
     }
-    let genuine: Vec<Connection> =
-        of_shop.into_iter().filter(|one| is_genuine(&secrets(one), body, signature)).cloned().collect();
-    if genuine.is_empty() { Admission::Forged } else { Admission::Accepted(genuine) }
+    if is_genuine(&secrets, body, signature) {
+        Admission::Accepted(of_shop.into_iter().cloned().collect())
+    } else {
+        Admission::Forged
+    }
 }
 
 #[cfg(test)]
@@ -88,6 +90,27 @@ mod tests {
         assert_eq!(verdict(&variables, "c.myshopify.com", "secret-b"), "unknown shop");
         assert_eq!(verdict(&variables, "c.myshopify.com", "guess"), "forged");
         assert_eq!(verdict(&variables, "", "guess"), "forged");
+    }
+
+    #[test]
+    fn what_one_of_a_shops_connections_gets_all_of_them_get() {
+        let mut variables = BTreeMap::from([
+            ("CONNECTION_A".to_owned(), shop("a.myshopify.com", "A-")),
+            ("CONNECTION_A2".to_owned(), shop("a.myshopify.com", "A2-")),
+            ("CONNECTION_B".to_owned(), shop("b.myshopify.com", "B-")),
+            ("SHOPIFY_WEBHOOK_SECRETS_A".to_owned(), json!("new, old")),
+            ("SHOPIFY_WEBHOOK_SECRETS_B".to_owned(), json!("secret-b")),
+        ]);
+        for only_old in [json!(""), json!("old")] {
+            variables.insert("SHOPIFY_WEBHOOK_SECRETS_A2".to_owned(), only_old);
+            for secret in ["new", "old"] {
+                let all = connections(&variables);
+                let admission = admit(&variables, &all, "a.myshopify.com", b"{}", &sign(secret, b"{}"));
+                let Admission::Accepted(all) = admission else { panic!("{admission:?}") };
+                assert_eq!(all.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["a", "a2"]);
+            }
+        }
+        assert_eq!(verdict(&variables, "a.myshopify.com", "secret-b"), "forged");
     }
 
     #[test]

@@ -121,3 +121,12 @@ fn check_now_asks_shopify_too_and_its_silence_is_a_finding() {
     let finding = about(&report, "Shopify's Admin API");
     assert!(report.passed && finding.found.contains("was not asked"), "{finding:?}");
 }
+
+#[test]
+fn a_credential_that_was_put_right_is_tried_as_soon_as_somebody_checks_again() {
+    let mut bench = bench(Company::XeroUk, |_| {});
+    bench.variables.insert("SHOPIFY_ACCESS_TOKEN".into(), "shpat_mistyped".into());
+    assert_eq!(about(&report(&bench), "Shopify's Admin API").mark, Mark::Note);
+    bench.variables.insert("SHOPIFY_ACCESS_TOKEN".into(), PERMANENT_TOKEN.into());
+    assert!(report(&bench).findings.iter().all(|one| one.about != "Shopify's Admin API"), "{:?}", report(&bench));
+}
