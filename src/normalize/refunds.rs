@@ -143,7 +143,7 @@ pub(super) fn key_of(one: &Returned<'_>) -> DocumentKey {
 }
 
 /// What was booked of a refund stays as it is, if all of it stands in the books; payments that are missing yet are made. One
-/// of which some parts are not booked is worked out again: what stands of it comes out the same.
+/// of which some parts are not booked is worked out again.
 fn frozen(
     case: &mut Case<'_>,
     one: &Returned<'_>,
@@ -160,9 +160,8 @@ fn frozen(
         shares(case, one, amount)?;
         payments.into_iter().cloned().collect()
     } else {
-        let date = one.refund.at().map_or(case.date, |at| case.day(at));
         let moneys = moneys(case, one, amount)?;
-        paid_out(case, &parts, moneys, date)
+        paid_out(case, &parts, moneys, day_of(one, case))
     };
     documents.extend(parts);
     documents.extend(payments);
@@ -197,28 +196,64 @@ fn one_refund(
     amount: Decimal,
 ) -> Result<Vec<Document>, Hold> {
     let key = key_of(one);
-    let date = one.refund.at().map_or(case.date, |at| case.day(at));
+    let date = day_of(one, case);
     body.number = number::credit(&sale.number, one.refund.id.as_str());
     body.due_date = date;
     let moneys = moneys(case, one, amount)?;
-    match case.input.rules.refund_style() {
+    let style = case.input.rules.refund_style();
+    let (shares, content): (_, fn(Itemised) -> Content) = match style {
+        // One receipt for each account that the money leaves.
         RefundStyle::Receipt => {
-            // One receipt for each account that the money leaves.
-            let shares: Vec<(Option<Cash>, Decimal)> =
-                by_account(moneys).into_iter().map(|(cash, part)| (Some(cash), part)).collect();
-            let bodies = divide(case, body, shares)?;
-            let mut documents = credits(case, &key, date, bodies, Content::RefundReceipt)?;
-            state_buyers_amounts(case, one.money, &[], &mut documents);
-            Ok(documents)
+            (by_account(&moneys).into_iter().map(|(cash, part)| (Some(cash), part)).collect(), Content::RefundReceipt)
         }
-        RefundStyle::CreditNoteAndPayment => {
-            let mut documents = credits(case, &key, date, vec![(body, None, amount)], Content::CreditNote)?;
-            state_buyers_amounts(case, one.money, &[], &mut documents);
-            let paid_out = paid_out(case, &documents, moneys, date);
-            documents.extend(paid_out);
-            Ok(documents)
-        }
+        RefundStyle::CreditNoteAndPayment => (vec![(None, amount)], Content::CreditNote),
+    };
+    let notes = case.writer.mark();
+    let mut documents = credits(case, &key, date, divide(case, body.clone(), shares.clone())?, Vec::new(), content)?;
+    state_buyers_amounts(case, one.money, &[], &mut documents);
+    let standing: Vec<Document> = case.input.booked.parts_of(&key).into_iter().cloned().collect();
+    if !standing.iter().all(|old| documents.iter().any(|new| new.key == old.key && new.same_money(old))) {
+        case.writer.back_to(notes);
+        documents = beside(case, one, body, shares, standing, content)?;
     }
+    if style == RefundStyle::CreditNoteAndPayment {
+        let paid_out = paid_out(case, &documents, moneys, date);
+        documents.extend(paid_out);
+    }
+    Ok(documents)
+}
+
+/// A refund of which a part stands in the books and would be another one by what is known now: that part stays, and the
+/// others say what it does not.
+fn beside(
+    case: &mut Case<'_>,
+    one: &Returned<'_>,
+    body: Itemised,
+    shares: Vec<(Option<Cash>, Decimal)>,
+    standing: Vec<Document>,
+    content: fn(Itemised) -> Content,
+) -> Result<Vec<Document>, Hold> {
+    let bodies: Vec<(&Itemised, bool)> = standing.iter().filter_map(|one| Some((one.itemised()?, false))).collect();
+    let mut rest = Itemised { lines: delta(&body, &bodies, case.currency), ..body };
+    rest.tax_total = rest.tax_of_lines();
+    let account = |cash: &Option<Cash>| cash.as_ref().map(|cash| cash.account.clone());
+    let less = |(cash, amount): (Option<Cash>, Decimal)| {
+        let of_it =
+            standing.iter().filter(|one| one.itemised().is_some_and(|body| account(&body.cash) == account(&cash)));
+        let left = amount - of_it.map(|one| one.total).sum::<Decimal>();
+        (left > Decimal::ZERO).then_some((cash, left))
+    };
+    let shares = shares.into_iter().filter_map(less).collect();
+    let (date, count) = (day_of(one, case), standing.len());
+    let mut documents = credits(case, &key_of(one), date, divide(case, rest, shares)?, standing, content)?;
+    let (standing, fresh) = documents.split_at_mut(count);
+    state_buyers_amounts(case, one.money, &standing.iter().collect::<Vec<_>>(), fresh);
+    Ok(documents)
+}
+
+/// The day of a refund.
+fn day_of(one: &Returned<'_>, case: &Case<'_>) -> NaiveDate {
+    one.refund.at().map_or(case.date, |at| case.day(at))
 }
 
 /// Money that left: its transaction, account and booked amount.
@@ -261,14 +296,14 @@ fn shares<'a>(
     Ok(all)
 }
 
-fn by_account(moneys: Vec<Money<'_>>) -> Vec<(Cash, Decimal)> {
+fn by_account(moneys: &[Money<'_>]) -> Vec<(Cash, Decimal)> {
     let mut all: Vec<(Cash, Decimal)> = Vec::new();
     for money in moneys {
         match all.iter_mut().find(|(cash, _)| cash.account == money.account) {
             Some((_, amount)) => *amount += money.amount,
             None => {
                 let reference = money.transaction.id.0.clone();
-                all.push((Cash { account: money.account, reference }, money.amount));
+                all.push((Cash { account: money.account.clone(), reference }, money.amount));
             }
         }
     }
@@ -294,15 +329,17 @@ fn divide(case: &Case<'_>, body: Itemised, shares: Vec<(Option<Cash>, Decimal)>)
     Ok(all)
 }
 
-/// Credits as documents; one that is too long for a document is split, its parts carry on the numbers.
+/// Credits as documents, after those that stand; one that is too long for a document is split, its parts carry on the
+/// numbers.
 fn credits(
     case: &mut Case<'_>,
     key: &DocumentKey,
     date: NaiveDate,
     shares: Vec<Share>,
-    content: impl Fn(Itemised) -> Content,
+    standing: Vec<Document>,
+    content: fn(Itemised) -> Content,
 ) -> Result<Vec<Document>, Hold> {
-    let mut documents: Vec<Document> = Vec::new();
+    let mut documents = standing;
     let base = shares.first().map(|(body, ..)| body.number.clone()).unwrap_or_default();
     for (body, cash, amount) in shares {
         let parts = split::parts(case, body)?;
