@@ -49,7 +49,6 @@ fn quiet_at_last(stage: &Stage) {
 }
 
 #[test]
-#[ignore = "many minutes: cargo test --test worker -- --ignored"]
 fn hundreds_of_orders_survive_faults_and_power_cuts_at_random_moments() {
     const ORDERS: std::ops::Range<u64> = 2001..2151;
     const CUTS: u32 = 8;
