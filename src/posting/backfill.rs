@@ -11,7 +11,6 @@ use super::shop::{Calls, NoAnswer};
 use super::{fetch, known};
 use crate::books::calendar::Calendar;
 use crate::config::Connection;
-use crate::ledgers::preflight::ShopSide;
 use crate::platform::time::iso;
 use crate::platform::{Row, Sql, SqlError, Value, transaction};
 use crate::shopify::admin::{self, Made};
@@ -242,7 +241,7 @@ impl Books<'_> {
             let statement = "UPDATE backfills SET total = ?, exact = ? WHERE id = ?";
             sql.exec(statement, &[count.into(), Value::Int(exact.into()), job.number.into()])?;
             let shown_from = iso(now - Duration::days(SHOWN_DAYS));
-            if let ShopSide::Answered(facts) = self.shop_side(connection)?
+            if let Some(facts) = self.shop_side(connection)?.facts()
                 && job.from < shown_from
                 && !facts.scopes.iter().any(|scope| scope == "read_all_orders")
             {

@@ -31,7 +31,7 @@ use crate::books::calendar::Calendar;
 use crate::books::hold::HoldReason;
 use crate::books::money::Currency;
 use crate::config::{ClosedPeriod, Connection, Settings};
-use crate::ledgers::preflight::{Choices, Finding, Known, Mark, ShopSide, choices, examine};
+use crate::ledgers::preflight::{Choices, Finding, Known, Mark, choices, examine};
 use crate::ledgers::survey::Survey;
 use crate::platform::time::iso;
 use crate::platform::{Sql, SqlError, transaction};
@@ -308,9 +308,9 @@ impl Books<'_> {
         let before = checked(sql, connection)?;
         let shop = self.shop_side(connection)?;
         // The shop itself knows best; else the newest order does.
-        let shop_currency = match &shop {
-            ShopSide::Answered(facts) => Some(facts.currency),
-            _ => shop_currency(sql, connection)?,
+        let shop_currency = match shop.facts() {
+            Some(facts) => Some(facts.currency),
+            None => shop_currency(sql, connection)?,
         };
         let known = Known { shop_currency, own_documents: own(sql, connection)?, shop, today: now.date_naive() };
         let mut examined = examine(written, survey, &known);

@@ -66,10 +66,9 @@ impl Books<'_> {
         }
         let pause = paused(self.platform.sql, &connection.id, self.platform.clock.now())?;
         Ok(match (pause, self.last_read(connection)?) {
-            // Why Shopify is not asked for now stands beside it, on the connection's card.
-            (_, Some(read)) => ShopSide::Answered(read.facts),
-            (Some((_, why)), None) => ShopSide::Unanswered(why),
-            (None, None) => ShopSide::Unanswered("nobody has asked yet".into()),
+            (Some((_, why)), read) => ShopSide::Unanswered(why, read.map(|read| read.facts)),
+            (None, Some(read)) => ShopSide::Answered(read.facts),
+            (None, None) => ShopSide::Unanswered("nobody has asked yet".into(), None),
         })
     }
 }

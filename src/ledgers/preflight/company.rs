@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{Months, NaiveDate};
 use rust_decimal::Decimal;
 
-use super::{Finding, Known, ShopSide, names, percent};
+use super::{Finding, Known, names, percent};
 use crate::books::calendar::Calendar;
 use crate::books::document::LineRole;
 use crate::books::rules::LedgerName;
@@ -171,10 +171,7 @@ pub fn time_zone(survey: &Survey, known: &Known) -> Finding {
         );
     };
     let days = format!("{zone}: the dates of documents are days there");
-    let shops = match &known.shop {
-        ShopSide::Answered(facts) => facts.time_zone.as_deref(),
-        _ => None,
-    };
+    let shops = known.shop.facts().and_then(|facts| facts.time_zone.as_deref());
     match shops.filter(|shops| !counts_the_same_days(zone, shops, known.today)) {
         None => Finding::ok("time zone", days),
         Some(shops) => Finding::note(

@@ -89,10 +89,21 @@ pub enum ShopSide {
     /// It cannot be asked: no credentials are set.
     #[default]
     NoAccess,
-    /// It gave no answer, for this reason.
-    Unanswered(String),
+    /// It gives no answer, for this reason; what it said before.
+    Unanswered(String, Option<ShopFacts>),
     /// This.
     Answered(ShopFacts),
+}
+
+impl ShopSide {
+    /// What Shopify said last.
+    pub fn facts(&self) -> Option<&ShopFacts> {
+        match self {
+            ShopSide::NoAccess => None,
+            ShopSide::Unanswered(_, facts) => facts.as_ref(),
+            ShopSide::Answered(facts) => Some(facts),
+        }
+    }
 }
 
 /// What is known here of the shop and of what was posted already.

@@ -15,7 +15,7 @@ const SHOWN: Duration = Duration::days(60);
 
 /// What is to be said of Shopify's side.
 pub fn shop(settings: &Settings, survey: &Survey, known: &Known) -> Vec<Finding> {
-    match &known.shop {
+    let mut findings = match &known.shop {
         ShopSide::NoAccess => {
             let found = "no credentials are set: orders that no delivery brought cannot be fetched, and the shop's \
                          currency and the app's scopes are not checked";
@@ -23,15 +23,16 @@ pub fn shop(settings: &Settings, survey: &Survey, known: &Known) -> Vec<Finding>
                        the connection's id behind it (…_MAIN) where there are several shops.";
             vec![Finding::note(ABOUT, found, fix)]
         }
-        ShopSide::Unanswered(why) => {
+        ShopSide::Unanswered(why, _) => {
             vec![Finding::note(ABOUT, format!("the shop was not asked: {why}"), "Put that right, then check again.")]
         }
-        ShopSide::Answered(facts) => {
-            let mut findings = scopes(settings, known, facts);
-            findings.extend(currencies(settings, survey, facts));
-            findings
-        }
+        ShopSide::Answered(_) => Vec::new(),
+    };
+    if let Some(facts) = known.shop.facts() {
+        findings.extend(scopes(settings, known, facts));
+        findings.extend(currencies(settings, survey, facts));
     }
+    findings
 }
 
 /// What an order is asked for, and the scope that shows it; Shopify refuses the whole order where one is missing.
