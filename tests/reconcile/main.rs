@@ -8,6 +8,7 @@ mod audit;
 mod bookkeeper;
 mod by_hand;
 mod foreign;
+mod held;
 mod lost;
 mod planted;
 

@@ -41,10 +41,10 @@ const TABLES: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS run_lookups (
         run TEXT NOT NULL, kind TEXT NOT NULL, by_id INTEGER NOT NULL, value TEXT NOT NULL,
         PRIMARY KEY (run, kind, by_id, value)) WITHOUT ROWID",
-    // `round` 1 is before the repair, 2 after it.
+    // `round` 1 is before the repair, 2 after it; `source` is the order's, as in `run_orders`.
     "CREATE TABLE IF NOT EXISTS run_findings (
         run TEXT NOT NULL, round INTEGER NOT NULL, order_id TEXT NOT NULL, n INTEGER NOT NULL, name TEXT, class TEXT NOT NULL,
-        finding TEXT NOT NULL, repair TEXT, PRIMARY KEY (run, round, order_id, n))",
+        finding TEXT NOT NULL, repair TEXT, source TEXT, PRIMARY KEY (run, round, order_id, n))",
 ];
 
 /// Makes the tables that are missing.

@@ -66,6 +66,9 @@ pub struct FindingView {
     pub finding: Finding,
     /// What a person does about it in the ledger.
     pub remedy: Option<String>,
+    /// True if Shopify had to be asked for it: the engine does not know that state of the order yet.
+    #[serde(default)]
+    pub fetched: bool,
     /// What was done about it: `handed_over`, `held`, `nothing`.
     pub done: Option<String>,
 }
@@ -130,7 +133,7 @@ impl RunView {
 /// What was found before the repair (round 1), or after it.
 fn findings(sql: &dyn Sql, run: &Run, ledger: &str, round: i64) -> Result<Vec<FindingView>, SqlError> {
     let rows = sql.exec(
-        "SELECT order_id, coalesce(name, order_id) AS name, finding, repair FROM run_findings
+        "SELECT order_id, coalesce(name, order_id) AS name, finding, repair, source FROM run_findings
          WHERE run = ? AND round = ? ORDER BY order_id = '', order_id, n LIMIT ?",
         &[run.id.as_str().into(), round.into(), SHOWN.into()],
     )?;
@@ -142,6 +145,7 @@ fn findings(sql: &dyn Sql, run: &Run, ledger: &str, round: i64) -> Result<Vec<Fi
             order_id: row.text("order_id")?,
             name: row.text("name")?,
             finding,
+            fetched: row.text_or_null("source")?.as_deref() == Some("fetched"),
             done: row.text_or_null("repair")?,
         });
     }
