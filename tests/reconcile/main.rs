@@ -11,6 +11,7 @@ mod foreign;
 mod held;
 mod lost;
 mod planted;
+mod scheduled;
 
 use serde_json::json;
 

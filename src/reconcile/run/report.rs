@@ -196,10 +196,8 @@ pub fn publish(books: &Books<'_>, run: &mut Run) -> Piece {
     }
     let wants_repair = round == 1 && run.repair && found.drift() > 0;
     transaction(sql, |sql| {
-        if round == 1 {
-            schedule::ended(books, run)?;
-        }
         if !wants_repair {
+            schedule::ended(books, run)?;
             tell(books, run)?;
         }
         journal::append(sql, &reconciliation(books, run, !wants_repair))
@@ -207,12 +205,17 @@ pub fn publish(books: &Books<'_>, run: &mut Run) -> Piece {
     Ok(if wants_repair { Next::Then(Phase::Repair) } else { Next::Ended })
 }
 
-/// A drift that a scheduled run leaves behind is told of, until one finds none.
+/// A drift that a scheduled run leaves behind is told of, until the newest regular one leaves none: a light one does not look
+/// at all of what an earlier run left.
 fn tell(books: &Books<'_>, run: &Run) -> Result<(), SqlError> {
-    let left = run.after.or(run.before).unwrap_or_default();
+    let left = run.left();
     match run.kind {
         Kind::Asked | Kind::Audit => Ok(()),
-        Kind::Regular | Kind::Light if left.drift() == 0 => books.close_alert(&run.connection, ALERT),
+        Kind::Light if left.drift() == 0 => Ok(()),
+        Kind::Regular if left.drift() == 0 => match run.is_newest(books.platform.sql)? {
+            true => books.close_alert(&run.connection, ALERT),
+            false => Ok(()),
+        },
         Kind::Regular | Kind::Light => {
             let text = format!(
                 "Shopify and the ledger differ: {} missing, {} wrong, {} stale, {} duplicate, {} unexpected. See \

@@ -17,6 +17,8 @@ const CLEAN_RUNS: u32 = 3;
 const WEEK: Duration = Duration::days(7);
 const MONTH: Duration = Duration::days(30);
 const NIGHT: Duration = Duration::days(1);
+/// By how much two regular windows overlap at least.
+const OVERLAP: Duration = Duration::days(2);
 /// How long after a run that could not begin it is tried again.
 const AGAIN: Duration = Duration::hours(1);
 
@@ -29,7 +31,7 @@ struct Plan {
     light: String,
     /// Regular runs in a row that found nothing.
     clean: u32,
-    /// Where the last regular run's window ended.
+    /// Until when regular runs looked and left nothing: the next one's window begins a little before.
     looked_until: Option<String>,
 }
 
@@ -69,13 +71,10 @@ pub fn begin_what_is_due(books: &Books<'_>) -> Result<(), SqlError> {
         };
         let is_due = |text: &str| parse_iso(text).is_none_or(|at| at <= now);
         if is_due(&plan.regular) {
-            // From a little before where the last one ended, so that nothing lies between two windows.
+            // From a little before where all was well, so that nothing lies between two windows.
             let ended = plan.looked_until.as_deref().and_then(parse_iso).unwrap_or(now);
-            let from = (now - REGULAR_WINDOW).min(ended - (REGULAR_WINDOW - WEEK));
+            let from = (now - REGULAR_WINDOW).min(ended - OVERLAP);
             let begun = try_to_begin(books, connection, Kind::Regular, (from, now), settings.reconcile_repair)?;
-            if begun {
-                plan.looked_until = Some(iso(now));
-            }
             let every = self::pause(settings.reconcile, plan.clean).unwrap_or(WEEK);
             plan.regular = iso(now + if begun { every } else { AGAIN });
             if begun {
@@ -107,14 +106,25 @@ fn try_to_begin(
     }
 }
 
-/// A regular run found so much: three in a row without anything, and the next one is a month away.
+/// A scheduled run has ended. Three regular ones in a row that found nothing, and the next one is a month away; what one left
+/// lies in the window of the next; and what a light one left is looked at again within a week.
 pub fn ended(books: &Books<'_>, run: &Run) -> Result<(), SqlError> {
-    if run.kind != Kind::Regular {
+    if !matches!(run.kind, Kind::Regular | Kind::Light) || !run.is_newest(books.platform.sql)? {
         return Ok(());
     }
     let Some(mut plan) = load(books, &run.connection)? else { return Ok(()) };
     let is_clean = run.before.is_some_and(|counts| counts.drift() == 0);
+    let left = run.left().drift();
+    if run.kind == Kind::Light {
+        if left == 0 {
+            return Ok(());
+        }
+        plan.clean = 0;
+        plan.regular = plan.regular.min(iso(run.started_at + WEEK));
+        return store(books, &run.connection, &plan);
+    }
     plan.clean = if is_clean { plan.clean + 1 } else { 0 };
+    plan.looked_until = Some(iso(if left == 0 { run.to } else { run.from + OVERLAP }));
     let every =
         books.connections.iter().find(|one| one.id == run.connection).and_then(|one| one.settings.as_ref().ok());
     if let Some(pause) = every.and_then(|settings| pause(settings.reconcile, plan.clean)) {

@@ -251,6 +251,18 @@ impl Run {
         if self.before.is_some() { 2 } else { 1 }
     }
 
+    /// What is different: after the repair, or as it was found.
+    pub fn left(&self) -> Counts {
+        self.after.or(self.before).unwrap_or_default()
+    }
+
+    /// True if none of its kind began after it: the plan of an older one may be approved later.
+    pub fn is_newest(&self, sql: &dyn Sql) -> Result<bool, SqlError> {
+        let statement = "SELECT 1 AS found FROM runs WHERE connection = ? AND kind = ? AND started_at > ? LIMIT 1";
+        let params = [self.connection.as_str().into(), self.kind.as_str().into(), iso(self.started_at).into()];
+        Ok(sql.exec(statement, &params)?.is_empty())
+    }
+
     /// Forgets what was listed; the findings stay.
     pub fn forget_lists(&self, sql: &dyn Sql) -> Result<(), SqlError> {
         sql.exec("DELETE FROM run_orders WHERE run = ?", &[self.id.as_str().into()])?;
