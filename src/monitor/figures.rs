@@ -288,12 +288,12 @@ fn held(row: &Row) -> Result<(String, Held), SqlError> {
     Ok((row.text("connection")?, Held { reason, orders: row.int("orders")?, since: row.text("since")? }))
 }
 
-/// The newest comparisons of a connection that ended.
+/// The newest comparisons of a connection that ended, and of which it is known what differed.
 pub fn drift_statement(connection: &str) -> Statement {
     Statement {
         sql: format!(
             "SELECT id, kind, from_at, to_at, finished_at, missing + wrong + stale + duplicate + unexpected AS found, drift_after
-             FROM reconciliations WHERE connection = ? AND finished_at IS NOT NULL AND kind <> 'audit'
+             FROM reconciliations WHERE connection = ? AND finished_at IS NOT NULL AND kind <> 'audit' AND missing IS NOT NULL
              ORDER BY started_at DESC LIMIT {READ}"
         ),
         params: vec![connection.into()],

@@ -59,3 +59,28 @@ fn what_a_regular_run_left_is_not_gone_because_a_light_one_does_not_look_that_fa
     assert_eq!(regular(&bench), ["1", "1", "1", "0"]);
     assert!(!alert_is_open(&bench) && left(&bench) == Some(0), "{:?}", left(&bench));
 }
+
+#[test]
+fn a_regular_run_that_crashes_is_made_again_the_next_day_and_looks_as_far_back() {
+    let bench = doubled(Company::XeroUk);
+    bench.cron_for(Duration::days(6));
+    bench.rows(
+        "CREATE TRIGGER crash AFTER INSERT ON runs WHEN NEW.kind = 'regular'
+         BEGIN UPDATE runs SET marks = 3 WHERE id = NEW.id; END",
+    );
+    bench.cron_for(Duration::hours(26));
+    bench.rows("DROP TRIGGER crash");
+    let runs = |bench: &Bench| {
+        bench.journal(
+            "SELECT from_at, finished_at IS NOT NULL AS ended, missing IS NULL AS unknown, duplicate FROM reconciliations
+             WHERE kind = 'regular' ORDER BY started_at",
+        )
+    };
+    let crashed = runs(&bench);
+    assert_eq!(crashed.len(), 1, "the journal knows of it");
+    assert_eq!((crashed[0]["ended"].as_str(), crashed[0]["unknown"].as_str()), ("1", "1"), "{crashed:?}");
+    bench.cron_for(Duration::hours(26));
+    let runs = runs(&bench);
+    assert_eq!(runs.len(), 2, "{runs:?}");
+    assert!(runs[1]["from_at"] <= runs[0]["from_at"] && runs[1]["duplicate"] == "1", "{runs:?}");
+}

@@ -207,7 +207,7 @@ pub fn publish(books: &Books<'_>, run: &mut Run) -> Piece {
 
 /// A drift that a scheduled run leaves behind is told of, until the newest regular one leaves none: a light one does not look
 /// at all of what an earlier run left.
-fn tell(books: &Books<'_>, run: &Run) -> Result<(), SqlError> {
+pub fn tell(books: &Books<'_>, run: &Run) -> Result<(), SqlError> {
     let left = run.left();
     match run.kind {
         Kind::Asked | Kind::Audit => Ok(()),
@@ -242,9 +242,11 @@ fn discrepancy(run: &Run, order_id: String, finding: &Finding) -> Record {
     })
 }
 
-fn reconciliation(books: &Books<'_>, run: &Run, ended: bool) -> Record {
-    let before = run.before.unwrap_or_default();
-    let repaired = run.after.map(|after| before.drift() - after.drift());
+/// A run as the journal keeps it.
+pub fn reconciliation(books: &Books<'_>, run: &Run, ended: bool) -> Record {
+    let repaired = run.before.zip(run.after).map(|(before, after)| before.drift() - after.drift());
+    // Of a run that was stopped it may not be known.
+    let found = |of: fn(Counts) -> i64| run.before.map(of);
     Record::Reconciliation(ReconciliationRecord {
         id: run.id.clone(),
         connection: run.connection.clone(),
@@ -255,11 +257,11 @@ fn reconciliation(books: &Books<'_>, run: &Run, ended: bool) -> Record {
         finished_at: ended.then(|| iso(books.platform.clock.now())),
         shopify_count: run.shopify_count,
         ledger_count: run.ledger_count,
-        missing: before.missing,
-        wrong: before.wrong,
-        stale: before.stale,
-        duplicate: before.duplicate,
-        unexpected: before.unexpected,
+        missing: found(|counts| counts.missing),
+        wrong: found(|counts| counts.wrong),
+        stale: found(|counts| counts.stale),
+        duplicate: found(|counts| counts.duplicate),
+        unexpected: found(|counts| counts.unexpected),
         repaired,
         drift_after: run.after.map(|after| after.drift()),
     })

@@ -133,6 +133,27 @@ pub fn ended(books: &Books<'_>, run: &Run) -> Result<(), SqlError> {
     store(books, &run.connection, &plan)
 }
 
+/// A regular run was stopped: its window was not looked at, and lies in the next one's.
+pub fn stopped(books: &Books<'_>, run: &Run) -> Result<(), SqlError> {
+    change(books, run, |plan| plan.looked_until = Some(iso(run.from + OVERLAP)))
+}
+
+/// A regular run crashed: another one begins tomorrow.
+pub fn given_up(books: &Books<'_>, run: &Run) -> Result<(), SqlError> {
+    let tomorrow = iso(books.platform.clock.now() + NIGHT);
+    change(books, run, |plan| plan.regular = tomorrow)
+}
+
+/// What a regular run's end changes, unless a newer one began.
+fn change(books: &Books<'_>, run: &Run, how: impl FnOnce(&mut Plan)) -> Result<(), SqlError> {
+    if run.kind != Kind::Regular || !run.is_newest(books.platform.sql)? {
+        return Ok(());
+    }
+    let Some(mut plan) = load(books, &run.connection)? else { return Ok(()) };
+    how(&mut plan);
+    store(books, &run.connection, &plan)
+}
+
 /// When the next run of a connection begins by itself, for the page.
 pub fn next_at(books: &Books<'_>, connection: &str) -> Result<Option<String>, SqlError> {
     Ok(load(books, connection)?.map(|plan| plan.regular))

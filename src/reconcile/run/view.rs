@@ -82,7 +82,6 @@ impl RunView {
         };
         let listed = count("SELECT COUNT(*) AS n FROM run_orders WHERE run = ?")?;
         let documents = count("SELECT COUNT(*) AS n FROM run_documents WHERE run = ?")?;
-        let cancelled = run.finished_at.is_some() && run.before.is_none();
         let patterns = sql.exec("SELECT patterns FROM runs WHERE id = ?", &[run.id.as_str().into()])?;
         let patterns = patterns.first().map(|row| row.text("patterns")).transpose()?.unwrap_or_default();
         let settings = books.connections.iter().find(|one| one.id == run.connection).map(|one| &one.settings);
@@ -102,7 +101,7 @@ impl RunView {
             sample: run.sample,
             ledger: ledger.to_owned(),
             state: match () {
-                () if cancelled => "cancelled",
+                () if run.phase == Phase::Stopped => "cancelled",
                 () if run.finished_at.is_some() => "done",
                 () if run.waits_for.is_some() => "waiting",
                 () => "running",
