@@ -181,7 +181,7 @@ impl ReconciliationPage {
             result,
             first_found: run.after.and(run.before.as_ref()).map(in_words),
             is_under_way: matches!(run.state.as_str(), "running" | "waiting"),
-            patterns: run.patterns.iter().map(|found| found.pattern.sentence.clone()).collect(),
+            patterns: run.patterns.iter().map(|found| &found.pattern.sentence).chain(&run.note).cloned().collect(),
             tables,
             run,
         }

@@ -19,6 +19,9 @@ use crate::reconcile::{Class, Finding};
 const PAGE: i64 = 1_000;
 /// Findings that the journal is told of in a piece of work.
 const RECORDS: i64 = 300;
+/// What is said in place of patterns where finding them crashed.
+const NO_PATTERNS: &str =
+    "What the differences have in common could not be found: it crashed again and again. Report it to the maintainers.";
 /// The alert for a drift that a scheduled run found.
 const ALERT: &str = "drift";
 
@@ -56,6 +59,7 @@ pub fn diagnose(books: &Books<'_>, run: &mut Run) -> Piece {
     let rows = sql.exec("SELECT COUNT(*) AS n FROM run_orders WHERE run = ?", &[run.id.as_str().into()])?;
     run.shopify_count = rows.first().map_or(Ok(0), |row| row.int("n"))?;
     if run.marks >= MOST_MARKS {
+        sql.exec("UPDATE runs SET note = ? WHERE id = ?", &[NO_PATTERNS.into(), run.id.as_str().into()])?;
         return Ok(Next::Then(Phase::Publish));
     }
     let mut marks: BTreeMap<Group, Marks> = BTreeMap::new();

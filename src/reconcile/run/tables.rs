@@ -10,13 +10,14 @@ use crate::platform::{Row, Sql, SqlError, Value};
 
 const TABLES: &[&str] = &[
     // `phase` says what is done next, `cursor` how far that is; `due_at` when it goes on, empty once the run has ended;
-    // `marks` counts pieces of work that began and did not end; `plan` names the audit whose plan was approved.
+    // `marks` counts pieces of work that began and did not end; `plan` names the audit whose plan was approved;
+    // `note` says what is missing among the patterns.
     "CREATE TABLE IF NOT EXISTS runs (
         id TEXT PRIMARY KEY, connection TEXT NOT NULL, kind TEXT NOT NULL, from_at TEXT NOT NULL, to_at TEXT NOT NULL,
         repair INTEGER NOT NULL, sample INTEGER, phase TEXT NOT NULL, cursor TEXT NOT NULL DEFAULT '', due_at TEXT,
         marks INTEGER NOT NULL DEFAULT 0,
         waits_for TEXT, patience_until TEXT, started_at TEXT NOT NULL, finished_at TEXT, shopify_count INTEGER NOT NULL DEFAULT 0,
-        ledger_count INTEGER NOT NULL DEFAULT 0, before TEXT, after TEXT, patterns TEXT NOT NULL DEFAULT '[]', plan TEXT)",
+        ledger_count INTEGER NOT NULL DEFAULT 0, before TEXT, after TEXT, patterns TEXT NOT NULL DEFAULT '[]', note TEXT, plan TEXT)",
     "CREATE INDEX IF NOT EXISTS runs_by_due ON runs (due_at) WHERE due_at IS NOT NULL",
     // The orders of a run. `stage`: see [`Stage`]. `source`: `known` if the engine's own state says what it calls for,
     // `fetched` if Shopify was asked.

@@ -47,6 +47,9 @@ pub struct RunView {
     /// How many differences each repair would settle.
     pub plan: BTreeMap<Repair, i64>,
     pub patterns: Vec<Found>,
+    /// Why there are none, where finding them failed.
+    #[serde(default)]
+    pub note: Option<String>,
     /// Orders with differences, of which all or the first are shown.
     pub orders_that_differ: i64,
     /// The first thousand, by order.
@@ -82,7 +85,8 @@ impl RunView {
         };
         let listed = count("SELECT COUNT(*) AS n FROM run_orders WHERE run = ?")?;
         let documents = count("SELECT COUNT(*) AS n FROM run_documents WHERE run = ?")?;
-        let patterns = sql.exec("SELECT patterns FROM runs WHERE id = ?", &[run.id.as_str().into()])?;
+        let patterns = sql.exec("SELECT patterns, note FROM runs WHERE id = ?", &[run.id.as_str().into()])?;
+        let note = patterns.first().map(|row| row.text_or_null("note")).transpose()?.flatten();
         let patterns = patterns.first().map(|row| row.text("patterns")).transpose()?.unwrap_or_default();
         let settings = books.connections.iter().find(|one| one.id == run.connection).map(|one| &one.settings);
         let ledger =
@@ -122,6 +126,7 @@ impl RunView {
             plan_of: run.plan.clone(),
             plan: if whole { plan(sql, run)? } else { BTreeMap::new() },
             patterns: serde_json::from_str(&patterns).unwrap_or_default(),
+            note,
             orders_that_differ: if whole { count(differ)? } else { 0 },
             findings: found,
             left,
@@ -216,6 +221,7 @@ impl RunView {
             more_orders: whole(self.orders_that_differ).saturating_sub(orders.len() as u64),
             orders,
             patterns: self.patterns.iter().map(|found| found.pattern.clone()).collect(),
+            note: self.note.clone(),
             plan: self.plan.iter().map(|(repair, count)| (*repair, whole(*count))).collect(),
             drift_before: whole(before.drift()),
             drift_after: self.after.map(|after| whole(after.drift())),
