@@ -16,13 +16,18 @@ fn doubled(company: Company) -> Bench {
     happened(&bench, &story);
     bench.tell(&story);
     bench.run();
+    double(&bench, &story);
+    bench
+}
+
+/// Somebody enters the order's invoice a second time.
+fn double(bench: &Bench, story: &Story) {
     let order = format!("Shopify order {} (#1016)", story.order_id());
     enter_sale(
-        &bench,
+        bench,
         &json!({"kind": "Invoice", "number": "X-77", "currency": "USD", "total": "360.00", "reference": order,
-                "note": order, "date": "2026-11-02"}),
+                "note": order, "date": bench.clock.now().date_naive().to_string()}),
     );
-    bench
 }
 
 fn alert_is_open(bench: &Bench) -> bool {
@@ -83,4 +88,18 @@ fn a_regular_run_that_crashes_is_made_again_the_next_day_and_looks_as_far_back()
     let runs = runs(&bench);
     assert_eq!(runs.len(), 2, "{runs:?}");
     assert!(runs[1]["from_at"] <= runs[0]["from_at"] && runs[1]["duplicate"] == "1", "{runs:?}");
+}
+
+#[test]
+fn after_a_nightly_run_that_left_something_the_next_regular_one_is_no_month_away() {
+    let story = Story::read("net_terms");
+    let bench = connected(Company::XeroUk, story.settings(Company::XeroUk));
+    happened(&bench, &story);
+    bench.tell(&story);
+    bench.run();
+    bench.cron_for(Duration::days(23));
+    assert_eq!(regular(&bench), ["0", "0", "0"]);
+    double(&bench, &story);
+    bench.cron_for(Duration::days(9));
+    assert_eq!(regular(&bench), ["0", "0", "0", "1"]);
 }

@@ -107,28 +107,26 @@ fn try_to_begin(
 }
 
 /// A scheduled run has ended. Three regular ones in a row that found nothing, and the next one is a month away; what one left
-/// lies in the window of the next; and what a light one left is looked at again within a week.
+/// lies in the window of the next. After a light one that left something the next is no month away, unless the settings say so.
 pub fn ended(books: &Books<'_>, run: &Run) -> Result<(), SqlError> {
     if !matches!(run.kind, Kind::Regular | Kind::Light) || !run.is_newest(books.platform.sql)? {
         return Ok(());
     }
     let Some(mut plan) = load(books, &run.connection)? else { return Ok(()) };
-    let is_clean = run.before.is_some_and(|counts| counts.drift() == 0);
     let left = run.left().drift();
-    if run.kind == Kind::Light {
-        if left == 0 {
-            return Ok(());
-        }
-        plan.clean = 0;
-        plan.regular = plan.regular.min(iso(run.started_at + WEEK));
-        return store(books, &run.connection, &plan);
+    if run.kind == Kind::Light && left == 0 {
+        return Ok(());
     }
+    let is_clean = run.before.is_some_and(|counts| counts.drift() == 0);
     plan.clean = if is_clean { plan.clean + 1 } else { 0 };
-    plan.looked_until = Some(iso(if left == 0 { run.to } else { run.from + OVERLAP }));
-    let every =
-        books.connections.iter().find(|one| one.id == run.connection).and_then(|one| one.settings.as_ref().ok());
-    if let Some(pause) = every.and_then(|settings| pause(settings.reconcile, plan.clean)) {
-        plan.regular = iso(run.started_at + pause);
+    let settings = books.connections.iter().find(|one| one.id == run.connection).map(|one| &one.settings);
+    let every = settings.and_then(|settings| settings.as_ref().ok()).map_or(Reconcile::Auto, |one| one.reconcile);
+    let next = pause(every, plan.clean).map(|pause| iso(run.started_at + pause));
+    if run.kind == Kind::Light {
+        plan.regular = next.into_iter().chain([plan.regular]).min().unwrap_or_default();
+    } else {
+        plan.looked_until = Some(iso(if left == 0 { run.to } else { run.from + OVERLAP }));
+        plan.regular = next.unwrap_or(plan.regular);
     }
     store(books, &run.connection, &plan)
 }
