@@ -91,10 +91,15 @@ fn card(one: &OfConnection, now: DateTime<Utc>) -> Card {
             None => "not compared yet".into(),
             Some(last) => {
                 let ago = distance(&last.at, now);
-                match (last.found, last.left) {
+                let said = match (last.found, last.left) {
                     (0, _) => format!("no difference, {ago}"),
                     (found, None) => format!("{found} found, {ago}"),
                     (found, Some(left)) => format!("{found} found, {left} left after the repair, {ago}"),
+                };
+                // A nightly one does not look at what an earlier one left.
+                match one.left.filter(|left| *left > last.left.unwrap_or(last.found)) {
+                    Some(left) => format!("{said}; with what earlier ones left: {left}"),
+                    None => said,
                 }
             }
         },

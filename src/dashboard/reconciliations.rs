@@ -181,7 +181,7 @@ impl ReconciliationPage {
             result,
             first_found: run.after.and(run.before.as_ref()).map(in_words),
             is_under_way: matches!(run.state.as_str(), "running" | "waiting"),
-            patterns: run.patterns.iter().map(|found| found.pattern.sentence.clone()).collect(),
+            patterns: run.patterns.iter().map(|found| &found.pattern.sentence).chain(&run.note).cloned().collect(),
             tables,
             run,
         }
@@ -212,6 +212,7 @@ fn plan(view: &FindingView) -> &'static str {
         (None, Repair::Post) => "would be posted",
         (None, Repair::Update) => "would be brought up to date",
         (None, Repair::Correct) => "would be written again as it was",
+        (None, Repair::Ask) if view.fetched && view.finding.is_held() => "would be fetched, and held for you",
         (None, Repair::Ask) => "would wait for you",
         (_, _) => "nothing: look at it in the ledger",
     }

@@ -15,7 +15,10 @@ use crate::posting::{BooksStatus, ConnectionStatus};
 const TREND: i64 = 30;
 
 /// Comparisons that the drift's trend shows.
-const COMPARISONS: i64 = 12;
+const COMPARISONS: usize = 12;
+
+/// Comparisons that are read: the last regular one may be a month of nights ago.
+const READ: i64 = 100;
 
 /// What one set of books says of itself, or why it cannot be asked.
 pub struct Told {
@@ -84,6 +87,9 @@ pub struct OfConnection {
     pub held: Vec<Held>,
     /// The newest comparisons of both sides, oldest first.
     pub drift: Vec<Drift>,
+    /// Differences that the comparisons left: the newest one that looked at everything, and the nightly ones since, which
+    /// only look at two days. What both saw counts twice.
+    pub left: Option<i64>,
 }
 
 /// One day's events.
@@ -111,6 +117,12 @@ pub struct Held {
 pub struct Drift {
     /// The comparison's id.
     pub id: String,
+    /// What made it begin: `regular`, `light`, `asked`.
+    pub kind: String,
+    /// The beginning of its window.
+    pub from: String,
+    /// Its end.
+    pub to: String,
     /// When it ended.
     pub at: String,
     /// How many differences it found.
@@ -132,15 +144,17 @@ pub struct Alert {
     pub message: String,
 }
 
+impl Drift {
+    /// What is left of it.
+    fn rest(&self) -> i64 {
+        self.left.unwrap_or(self.found)
+    }
+}
+
 impl OfConnection {
     /// Orders that wait for a person.
     pub fn held_orders(&self) -> i64 {
         self.held.iter().map(|one| one.orders).sum()
-    }
-
-    /// Differences that the newest comparison left.
-    pub fn left(&self) -> Option<i64> {
-        self.drift.last().map(|one| one.left.unwrap_or(one.found))
     }
 }
 
@@ -226,7 +240,9 @@ async fn from_journal(
         let rows = journal.query(drift_statement(&id)).await?;
         let mut found = rows.iter().map(drift).collect::<Result<Vec<_>, SqlError>>().map_err(unreadable)?;
         found.reverse();
-        known(connections, &id).drift = found;
+        let of = known(connections, &id);
+        of.left = left(&found);
+        of.drift = found.split_off(found.len().saturating_sub(COMPARISONS));
     }
     let rows = journal.query(alerts_statement()).await?;
     rows.iter().map(alert).collect::<Result<_, SqlError>>().map_err(unreadable)
@@ -272,13 +288,13 @@ fn held(row: &Row) -> Result<(String, Held), SqlError> {
     Ok((row.text("connection")?, Held { reason, orders: row.int("orders")?, since: row.text("since")? }))
 }
 
-/// The newest comparisons of a connection that ended.
+/// The newest comparisons of a connection that ended, and of which it is known what differed.
 pub fn drift_statement(connection: &str) -> Statement {
     Statement {
         sql: format!(
-            "SELECT id, finished_at, missing + wrong + stale + duplicate + unexpected AS found, drift_after
-             FROM reconciliations WHERE connection = ? AND finished_at IS NOT NULL AND kind <> 'audit'
-             ORDER BY started_at DESC LIMIT {COMPARISONS}"
+            "SELECT id, kind, from_at, to_at, finished_at, missing + wrong + stale + duplicate + unexpected AS found, drift_after
+             FROM reconciliations WHERE connection = ? AND finished_at IS NOT NULL AND kind <> 'audit' AND missing IS NOT NULL
+             ORDER BY started_at DESC LIMIT {READ}"
         ),
         params: vec![connection.into()],
     }
@@ -287,10 +303,24 @@ pub fn drift_statement(connection: &str) -> Statement {
 fn drift(row: &Row) -> Result<Drift, SqlError> {
     Ok(Drift {
         id: row.text("id")?,
+        kind: row.text("kind")?,
+        from: row.text("from_at")?,
+        to: row.text("to_at")?,
         at: row.text("finished_at")?,
         found: row.int("found").unwrap_or(0),
         left: row.int("drift_after").ok(),
     })
+}
+
+/// What was left: by the newest comparison that looked at least as far as the last regular one, and at most by a nightly one
+/// since. `all` are oldest first.
+fn left(all: &[Drift]) -> Option<i64> {
+    let regular = all.iter().rfind(|one| one.kind == "regular");
+    let as_far = |one: &Drift| regular.is_none_or(|regular| one.from <= regular.from && one.to >= regular.to);
+    let wide = all.iter().rposition(|one| one.kind != "light" && as_far(one));
+    let (before, since) = all.split_at(wide.map_or(0, |at| at + 1));
+    let nightly = since.iter().filter(|one| one.kind == "light").map(Drift::rest).max();
+    wide.and_then(|_| before.last()).map(Drift::rest).into_iter().chain(nightly).reduce(|a, b| a + b)
 }
 
 /// Alerts that are open.

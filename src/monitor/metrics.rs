@@ -19,10 +19,10 @@ pub fn metrics(figures: &Figures, now: DateTime<Utc>) -> String {
     text.family(
         "tillproof_drift_differences",
         "gauge",
-        "Differences between both sides that the newest comparison left.",
+        "Differences between both sides that the newest comparisons left.",
     );
     for one in &figures.connections {
-        if let Some(left) = one.left() {
+        if let Some(left) = one.left {
             text.sample("tillproof_drift_differences", &[("connection", &one.id)], left);
         }
     }

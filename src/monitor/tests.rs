@@ -119,7 +119,7 @@ fn all_is_well_where_everything_reached_the_ledger_and_both_sides_agree() {
         &journal,
         "INSERT INTO reconciliations (id, connection, kind, from_at, to_at, started_at, finished_at, missing, wrong, stale,
              duplicate, unexpected, drift_after, source, seq)
-         VALUES ('r', 'main', 'weekly', ?1, ?1, ?1, ?1, 2, 0, 0, 0, 0, 0, 'main:1', 1)",
+         VALUES ('r', 'main', 'regular', ?1, ?1, ?1, ?1, 2, 0, 0, 0, 0, 0, 'main:1', 1)",
         &[iso(noon()).into()],
     );
     let verdict = verdict(&figures(&journal), noon());
@@ -219,4 +219,35 @@ fn an_order_is_found_by_whatever_a_person_has_of_it() {
     assert_eq!((second.len(), second[0].as_str(), more), (10, "#1009", false));
     let found = done(search(&journal, &Search { text: "1007".into(), ..Search::default() })).unwrap();
     assert_eq!(found.orders[0].total.as_deref(), Some("1234.50 EUR"));
+}
+
+/// A comparison that ended on a day of November, looked back for some days, and left so much.
+fn compared(journal: &SqliteJournal, kind: &str, day: i64, back: i64, left: i64) {
+    let at = |days: i64| iso(noon() - Duration::days(20 - days));
+    exec(
+        journal,
+        "INSERT INTO reconciliations (id, connection, kind, from_at, to_at, started_at, finished_at, missing, wrong, stale,
+             duplicate, unexpected, source, seq)
+         VALUES (?1, 'main', ?2, ?3, ?4, ?4, ?4, 0, 0, 0, ?5, 0, 'main', 1)",
+        &[format!("{day}").into(), kind.into(), at(day - back).into(), at(day).into(), left.into()],
+    );
+}
+
+#[test]
+fn what_a_comparison_left_is_gone_when_one_that_looked_as_far_says_so() {
+    let journal = journal();
+    event(&journal, 1, Duration::hours(3), "posted", 1_400);
+    let left = |journal: &SqliteJournal| figures(journal).connections[0].left;
+    assert_eq!(left(&journal), None);
+    compared(&journal, "light", 1, 2, 1);
+    compared(&journal, "light", 2, 2, 0);
+    assert_eq!(left(&journal), Some(1), "the next night does not look at all of what one left");
+    compared(&journal, "regular", 3, 9, 2);
+    compared(&journal, "light", 4, 2, 0);
+    compared(&journal, "asked", 5, 1, 0);
+    assert_eq!(left(&journal), Some(2), "neither looked as far");
+    compared(&journal, "light", 6, 2, 3);
+    assert_eq!(left(&journal), Some(5));
+    compared(&journal, "asked", 7, 30, 0);
+    assert_eq!(left(&journal), Some(0));
 }

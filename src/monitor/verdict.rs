@@ -91,8 +91,8 @@ fn of_connection(one: &OfConnection, now: DateTime<Utc>, findings: &mut Vec<(Lev
         let text = format!("The oldest order of {id} that is to be sent has waited for {}.", span(seconds));
         findings.push((Level::Problem, text));
     }
-    if let Some(left) = one.left().filter(|left| *left > 0) {
-        let text = format!("The last comparison of {id} left {} between both sides.", many(left, "difference"));
+    if let Some(left) = one.left.filter(|left| *left > 0) {
+        let text = format!("The last comparisons of {id} left {} between both sides.", many(left, "difference"));
         findings.push((Level::Problem, text));
     }
 }
@@ -115,7 +115,7 @@ fn sentence(figures: &Figures, level: Level, findings: &[(Level, String)]) -> St
         1 => "the one event of the last 24 hours is in the ledger".to_owned(),
         count => format!("all {count} events of the last 24 hours are in the ledger"),
     };
-    let compared = figures.connections.iter().all(|one| one.left() == Some(0));
+    let compared = figures.connections.iter().all(|one| one.left == Some(0));
     let drift = if compared { ", and both sides agreed when they were last compared" } else { "" };
     format!("All is well: {events}{drift}.")
 }

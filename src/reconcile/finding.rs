@@ -177,6 +177,17 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// True if both are of the same value of the same document, and of the same sort.
+    pub fn is_of_the_same(&self, other: &Finding) -> bool {
+        let of = |one: &Finding| (one.class, one.document_key.clone(), one.ledger_id.clone(), one.field);
+        of(self) == of(other)
+    }
+
+    /// True if all that keeps it from being put right is the order's hold.
+    pub fn is_held(&self) -> bool {
+        self.cause.starts_with("held: ")
+    }
+
     /// Which document it is about, for people.
     pub fn document(&self) -> String {
         let key = self.document_key.as_ref().map(ToString::to_string).unwrap_or_default();

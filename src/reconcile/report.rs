@@ -43,6 +43,9 @@ pub struct Report {
     pub patterns: Vec<Pattern>,
     /// How many differences each repair would settle.
     pub plan: BTreeMap<Repair, u64>,
+    /// Why no patterns are known, where finding them failed.
+    #[serde(default)]
+    pub note: Option<String>,
     /// How many differences there were.
     pub drift_before: u64,
     /// How many were left after the repair, once it ran.
@@ -126,11 +129,12 @@ fn differences(out: &mut String, report: &Report) {
 }
 
 fn patterns(out: &mut String, report: &Report) {
-    if report.patterns.is_empty() {
+    if report.patterns.is_empty() && report.note.is_none() {
         return;
     }
     line(out, "What they have in common");
-    report.patterns.iter().for_each(|one| line(out, &format!("  {}", one.sentence)));
+    let sentences = report.patterns.iter().map(|one| &one.sentence).chain(&report.note);
+    sentences.for_each(|one| line(out, &format!("  {one}")));
     line(out, "");
 }
 
@@ -267,6 +271,7 @@ mod tests {
             orders: Vec::new(),
             more_orders: 0,
             patterns: Vec::new(),
+            note: None,
             plan: BTreeMap::new(),
             drift_before: 0,
             drift_after: None,

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use askama::Template;
 use serde_json::json;
+use tillproof::dashboard::ReconciliationPage;
 use tillproof::reconcile::run::RunView;
 
 use crate::support::careless::{self, found};
@@ -137,4 +139,10 @@ fn what_was_found_is_told_although_finding_what_it_has_in_common_crashes_again_a
     let crashed = found(&|bench| drop(bench.rows(twice)));
     assert_eq!((crashed.state.as_str(), crashed.patterns.len()), ("done", 0), "{crashed:?}");
     assert_eq!((crashed.before, crashed.orders), (calm.before, calm.orders));
+    // Nobody takes it for differences that have nothing in common.
+    let report = tillproof::reconcile::text(&crashed.report());
+    let page = ReconciliationPage::new(crashed, start()).render().unwrap();
+    for said in [report, page] {
+        assert!(said.contains("in common could not be found"), "{said}");
+    }
 }

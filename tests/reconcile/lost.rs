@@ -102,6 +102,24 @@ fn the_page_of_a_run_that_was_cancelled_does_not_say_that_nothing_differs() {
 }
 
 #[test]
+fn a_run_that_is_cancelled_while_it_repairs_is_not_done_and_the_journal_knows_its_end() {
+    let bench = one_of_three(Company::XeroUk);
+    let id = bench.begin_comparison(&json!({"repair": true}));
+    while bench.comparison(&id).before.is_none() {
+        bench.turn_at_alarm();
+    }
+    assert_eq!(bench.comparison(&id).finished_at, None);
+    assert!(run::cancel(&bench.open(), &id).unwrap());
+    let view = bench.comparison(&id);
+    assert_eq!(view.state, "cancelled");
+    let page = page(view);
+    assert!(page.contains("it was cancelled") && !page.contains("all repaired"), "{page}");
+    bench.run();
+    let row = &bench.journal("SELECT finished_at IS NOT NULL AS ended, missing, drift_after FROM reconciliations")[0];
+    assert!(row["ended"] == "1" && row["missing"] != "0" && row["drift_after"].is_empty(), "{row:?}");
+}
+
+#[test]
 fn every_difference_is_told_once_however_many_there_are() {
     let bench = one_of_three(Company::XeroUk);
     let id = bench.begin_comparison(&json!({}));

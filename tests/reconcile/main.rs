@@ -8,8 +8,10 @@ mod audit;
 mod bookkeeper;
 mod by_hand;
 mod foreign;
+mod held;
 mod lost;
 mod planted;
+mod scheduled;
 
 use serde_json::json;
 

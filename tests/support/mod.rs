@@ -285,7 +285,7 @@ impl Bench {
         self.clock.advance((end - self.clock.now()).max(Duration::zero()));
     }
 
-    fn turn_at_alarm(&self) {
+    pub fn turn_at_alarm(&self) {
         let due = self.alarm.0.borrow_mut().take().expect("the alarm is set");
         self.clock.advance((due - self.clock.now()).max(Duration::zero()));
         self.turn();

@@ -84,6 +84,8 @@ struct Open {
     is_moving: bool,
     /// What was found of it before the repair, once that was made.
     before: Vec<Finding>,
+    /// What of that Shopify told, and the engine has not fetched yet.
+    unheard: Vec<Finding>,
 }
 
 impl Open {
@@ -112,6 +114,7 @@ impl Open {
             kinds: ledger.listed_kinds(),
             is_moving: matches!(state.as_str(), "pending" | "retrying"),
             before: before(sql, run, &order_id)?,
+            unheard: unheard(sql, run, &order_id)?,
         })
     }
 
@@ -123,10 +126,15 @@ impl Open {
             hold: self.hold.as_deref(),
             ledger: self.ledger,
         });
-        // Of an order that was never delivered nothing new is known: what was found stays while its document counts.
-        if self.expectation.date.is_none() && self.expectation.calls == Calls::Waiting && self.written.is_empty() {
-            let counts = |id: &String| self.found.iter().any(|listed| listed.ledger_id == *id && listed.counts());
-            findings.extend(self.before.iter().filter(|one| one.ledger_id.as_ref().is_none_or(counts)).cloned());
+        // Of an order that was never delivered, or not as it is now, nothing new is known: what was found stays while its
+        // document counts.
+        let is_new = self.expectation.date.is_none() && self.expectation.calls == Calls::Waiting;
+        let stays = if is_new && self.written.is_empty() { &self.before } else { &self.unheard };
+        let counts = |id: &String| self.found.iter().any(|listed| listed.ledger_id == *id && listed.counts());
+        for one in stays.iter().filter(|one| one.ledger_id.as_ref().is_none_or(counts)) {
+            if !findings.iter().any(|found| found.is_of_the_same(one)) {
+                findings.push(one.clone());
+            }
         }
         findings
     }
@@ -138,8 +146,24 @@ fn before(sql: &dyn Sql, run: &Run, order_id: &str) -> Result<Vec<Finding>, SqlE
         return Ok(Vec::new());
     }
     let statement = "SELECT finding FROM run_findings WHERE run = ? AND round = 1 AND order_id = ? ORDER BY n";
+    read(&sql.exec(statement, &[run.id.as_str().into(), order_id.into()])?)
+}
+
+/// What of that rests on a state of the order that the engine is still to fetch.
+fn unheard(sql: &dyn Sql, run: &Run, order_id: &str) -> Result<Vec<Finding>, SqlError> {
+    if run.round() == 1 || run.is_audit() {
+        return Ok(Vec::new());
+    }
+    read(&sql.exec(
+        "SELECT finding FROM run_findings WHERE run = ?1 AND round = 1 AND order_id = ?2 AND source = 'fetched'
+         AND EXISTS (SELECT 1 FROM orders WHERE connection = ?3 AND order_id = ?2 AND wants_fetch = 1) ORDER BY n",
+        &[run.id.as_str().into(), order_id.into(), run.connection.as_str().into()],
+    )?)
+}
+
+fn read(rows: &[Row]) -> Result<Vec<Finding>, SqlError> {
     let mut found = Vec::new();
-    for row in &sql.exec(statement, &[run.id.as_str().into(), order_id.into()])? {
+    for row in rows {
         found.extend(serde_json::from_str::<Finding>(&row.text("finding")?).ok());
     }
     Ok(found)
@@ -316,9 +340,10 @@ pub fn add(sql: &dyn Sql, run: &Run, finding: &Finding) -> Result<(), SqlError> 
 fn put(sql: &dyn Sql, run: &Run, order_id: &str, finding: &Finding) -> Result<(), SqlError> {
     let text = serde_json::to_string(finding).map_err(|error| SqlError(error.to_string()))?;
     sql.exec(
-        "INSERT INTO run_findings (run, round, order_id, n, name, class, finding) VALUES (?1, ?2, ?3,
+        "INSERT INTO run_findings (run, round, order_id, n, name, class, finding, source) VALUES (?1, ?2, ?3,
              (SELECT coalesce(MAX(n) + 1, 0) FROM run_findings WHERE run = ?1 AND round = ?2 AND order_id = ?3),
-             (SELECT name FROM run_orders WHERE run = ?1 AND order_id = ?3), ?4, ?5)",
+             (SELECT name FROM run_orders WHERE run = ?1 AND order_id = ?3), ?4, ?5,
+             (SELECT source FROM run_orders WHERE run = ?1 AND order_id = ?3))",
         &[run.id.as_str().into(), run.round().into(), order_id.into(), finding.class.as_str().into(), text.into()],
     )
     .map(drop)

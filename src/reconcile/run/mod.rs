@@ -21,13 +21,15 @@ mod report;
 mod schedule;
 mod shop;
 mod start;
+mod stop;
 mod tables;
 mod view;
 
 pub use phases::{Kind, Phase, Stage};
 pub use report::Found;
 pub use schedule::next_at;
-pub use start::{Asked, Refused, approve, cancel, start};
+pub use start::{Asked, Refused, approve, start};
+pub use stop::cancel;
 pub use tables::{Counts, Run};
 pub use view::{FindingView, RunView};
 
@@ -37,8 +39,6 @@ const PIECES: usize = 4;
 const WORKING_TIME: Duration = Duration::seconds(15);
 /// A run of which so many pieces never ended is given up: what crashes it must not crash the books again and again.
 const MOST_MARKS: i64 = 3;
-/// The alert that tells of it.
-const CRASHED: &str = "reconciliation_crashed";
 /// How long a run waits where its connection's settings cannot be used.
 const SETTINGS: Duration = Duration::minutes(15);
 
@@ -132,7 +132,7 @@ async fn work(books: &Books<'_>) -> Result<(), SqlError> {
 async fn step(books: &Books<'_>, mut run: Run) -> Result<(), SqlError> {
     let sql = books.platform.sql;
     if run.marks >= MOST_MARKS {
-        return give_up(books, run);
+        return stop::give_up(books, run);
     }
     run.mark(sql).await?;
     let usable = |one: &&Connection| one.id == run.connection && one.settings.is_ok();
@@ -168,26 +168,6 @@ async fn step(books: &Books<'_>, mut run: Run) -> Result<(), SqlError> {
     transaction(sql, |sql| run.store(sql))
 }
 
-/// Ends a run that crashes; what it has found so far stays.
-fn give_up(books: &Books<'_>, mut run: Run) -> Result<(), SqlError> {
-    let sql = books.platform.sql;
-    let doing = run.phase.in_words();
-    run.phase = Phase::Done;
-    run.due_at = None;
-    run.finished_at = Some(books.platform.clock.now());
-    run.waits_for = Some(format!("it crashed while {doing}"));
-    let text = format!(
-        "Reconciliation {} crashed {MOST_MARKS} times while {doing}, and was given up. Posting goes on. Report it to the \
-         maintainers.",
-        run.id
-    );
-    transaction(sql, |sql| {
-        run.forget_lists(sql)?;
-        run.store(sql)?;
-        books.alert(&run.connection, CRASHED, &text)
-    })
-}
-
 async fn piece(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Piece {
     match run.phase {
         Phase::Shop => shop::shop(books, connection, run).await,
@@ -201,6 +181,6 @@ async fn piece(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Pie
         Phase::Publish => report::publish(books, run),
         Phase::Repair => repair::hand_over(books, connection, run),
         Phase::Repairing => repair::wait(books, run),
-        Phase::Done => Ok(Next::Ended),
+        Phase::Done | Phase::Stopped => Ok(Next::Ended),
     }
 }

@@ -62,11 +62,13 @@ pub enum Phase {
     Repair,
     /// Waits until the engine has done it.
     Repairing,
+    /// It was cancelled or given up before it was done.
+    Stopped,
 }
 
 impl Phase {
     /// Every phase.
-    pub const ALL: [Phase; 12] = [
+    pub const ALL: [Phase; 13] = [
         Phase::Shop,
         Phase::Fetch,
         Phase::Ledger,
@@ -79,6 +81,7 @@ impl Phase {
         Phase::Done,
         Phase::Repair,
         Phase::Repairing,
+        Phase::Stopped,
     ];
 
     /// The name in tables.
@@ -96,6 +99,7 @@ impl Phase {
             Phase::Done => "done",
             Phase::Repair => "repair",
             Phase::Repairing => "repairing",
+            Phase::Stopped => "stopped",
         }
     }
 
@@ -111,6 +115,7 @@ impl Phase {
             Phase::Diagnose | Phase::Publish => "finding what the differences have in common",
             Phase::Done => "finished",
             Phase::Repair | Phase::Repairing => "repairing",
+            Phase::Stopped => "stopped",
         }
     }
 }

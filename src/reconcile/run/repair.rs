@@ -45,12 +45,16 @@ fn one(books: &Books<'_>, connection: &Connection, run: &Run, order_id: &str) ->
         return take_over(books, connection, run, &at);
     }
     let rows = sql.exec(
-        "SELECT n, finding FROM run_findings WHERE run = ? AND round = 1 AND order_id = ? ORDER BY n",
+        "SELECT n, finding, source FROM run_findings WHERE run = ? AND round = 1 AND order_id = ? ORDER BY n",
         &[run.id.as_str().into(), order_id.into()],
     )?;
     let mut wanted = false;
     for row in &rows {
         let Ok(finding) = serde_json::from_str::<Finding>(&row.text("finding")?) else { continue };
+        // What Shopify was asked for the engine does not know: it hears of it, even if all that follows is a hold.
+        let is_of_ours = !matches!(finding.class, Class::Duplicate | Class::Unexpected);
+        let is_news = is_of_ours && row.text_or_null("source")?.as_deref() == Some("fetched");
+        wanted |= is_news;
         let done = match finding.repair {
             Repair::Post | Repair::Update => {
                 wanted = true;
@@ -63,6 +67,7 @@ fn one(books: &Books<'_>, connection: &Connection, run: &Run, order_id: &str) ->
             },
             Repair::Ask => match (&finding.document_key, finding.class) {
                 (Some(key), Class::Missing | Class::Wrong) => held(books, &at, key, &finding)?,
+                _ if is_news => "handed_over",
                 _ => "nothing",
             },
             Repair::None => "nothing",

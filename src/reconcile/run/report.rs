@@ -19,6 +19,9 @@ use crate::reconcile::{Class, Finding};
 const PAGE: i64 = 1_000;
 /// Findings that the journal is told of in a piece of work.
 const RECORDS: i64 = 300;
+/// What is said in place of patterns where finding them crashed.
+const NO_PATTERNS: &str =
+    "What the differences have in common could not be found: it crashed again and again. Report it to the maintainers.";
 /// The alert for a drift that a scheduled run found.
 const ALERT: &str = "drift";
 
@@ -56,6 +59,7 @@ pub fn diagnose(books: &Books<'_>, run: &mut Run) -> Piece {
     let rows = sql.exec("SELECT COUNT(*) AS n FROM run_orders WHERE run = ?", &[run.id.as_str().into()])?;
     run.shopify_count = rows.first().map_or(Ok(0), |row| row.int("n"))?;
     if run.marks >= MOST_MARKS {
+        sql.exec("UPDATE runs SET note = ? WHERE id = ?", &[NO_PATTERNS.into(), run.id.as_str().into()])?;
         return Ok(Next::Then(Phase::Publish));
     }
     let mut marks: BTreeMap<Group, Marks> = BTreeMap::new();
@@ -196,10 +200,8 @@ pub fn publish(books: &Books<'_>, run: &mut Run) -> Piece {
     }
     let wants_repair = round == 1 && run.repair && found.drift() > 0;
     transaction(sql, |sql| {
-        if round == 1 {
-            schedule::ended(books, run)?;
-        }
         if !wants_repair {
+            schedule::ended(books, run)?;
             tell(books, run)?;
         }
         journal::append(sql, &reconciliation(books, run, !wants_repair))
@@ -207,12 +209,17 @@ pub fn publish(books: &Books<'_>, run: &mut Run) -> Piece {
     Ok(if wants_repair { Next::Then(Phase::Repair) } else { Next::Ended })
 }
 
-/// A drift that a scheduled run leaves behind is told of, until one finds none.
-fn tell(books: &Books<'_>, run: &Run) -> Result<(), SqlError> {
-    let left = run.after.or(run.before).unwrap_or_default();
+/// A drift that a scheduled run leaves behind is told of, until the newest regular one leaves none: a light one does not look
+/// at all of what an earlier run left.
+pub fn tell(books: &Books<'_>, run: &Run) -> Result<(), SqlError> {
+    let left = run.left();
     match run.kind {
         Kind::Asked | Kind::Audit => Ok(()),
-        Kind::Regular | Kind::Light if left.drift() == 0 => books.close_alert(&run.connection, ALERT),
+        Kind::Light if left.drift() == 0 => Ok(()),
+        Kind::Regular if left.drift() == 0 => match run.is_newest(books.platform.sql)? {
+            true => books.close_alert(&run.connection, ALERT),
+            false => Ok(()),
+        },
         Kind::Regular | Kind::Light => {
             let text = format!(
                 "Shopify and the ledger differ: {} missing, {} wrong, {} stale, {} duplicate, {} unexpected. See \
@@ -239,9 +246,11 @@ fn discrepancy(run: &Run, order_id: String, finding: &Finding) -> Record {
     })
 }
 
-fn reconciliation(books: &Books<'_>, run: &Run, ended: bool) -> Record {
-    let before = run.before.unwrap_or_default();
-    let repaired = run.after.map(|after| before.drift() - after.drift());
+/// A run as the journal keeps it.
+pub fn reconciliation(books: &Books<'_>, run: &Run, ended: bool) -> Record {
+    let repaired = run.before.zip(run.after).map(|(before, after)| before.drift() - after.drift());
+    // Of a run that was stopped it may not be known.
+    let found = |of: fn(Counts) -> i64| run.before.map(of);
     Record::Reconciliation(ReconciliationRecord {
         id: run.id.clone(),
         connection: run.connection.clone(),
@@ -252,11 +261,11 @@ fn reconciliation(books: &Books<'_>, run: &Run, ended: bool) -> Record {
         finished_at: ended.then(|| iso(books.platform.clock.now())),
         shopify_count: run.shopify_count,
         ledger_count: run.ledger_count,
-        missing: before.missing,
-        wrong: before.wrong,
-        stale: before.stale,
-        duplicate: before.duplicate,
-        unexpected: before.unexpected,
+        missing: found(|counts| counts.missing),
+        wrong: found(|counts| counts.wrong),
+        stale: found(|counts| counts.stale),
+        duplicate: found(|counts| counts.duplicate),
+        unexpected: found(|counts| counts.unexpected),
         repaired,
         drift_after: run.after.map(|after| after.drift()),
     })

@@ -17,6 +17,8 @@ const CLEAN_RUNS: u32 = 3;
 const WEEK: Duration = Duration::days(7);
 const MONTH: Duration = Duration::days(30);
 const NIGHT: Duration = Duration::days(1);
+/// By how much two regular windows overlap at least.
+const OVERLAP: Duration = Duration::days(2);
 /// How long after a run that could not begin it is tried again.
 const AGAIN: Duration = Duration::hours(1);
 
@@ -29,7 +31,7 @@ struct Plan {
     light: String,
     /// Regular runs in a row that found nothing.
     clean: u32,
-    /// Where the last regular run's window ended.
+    /// Until when regular runs looked and left nothing: the next one's window begins a little before.
     looked_until: Option<String>,
 }
 
@@ -69,13 +71,10 @@ pub fn begin_what_is_due(books: &Books<'_>) -> Result<(), SqlError> {
         };
         let is_due = |text: &str| parse_iso(text).is_none_or(|at| at <= now);
         if is_due(&plan.regular) {
-            // From a little before where the last one ended, so that nothing lies between two windows.
+            // From a little before where all was well, so that nothing lies between two windows.
             let ended = plan.looked_until.as_deref().and_then(parse_iso).unwrap_or(now);
-            let from = (now - REGULAR_WINDOW).min(ended - (REGULAR_WINDOW - WEEK));
+            let from = (now - REGULAR_WINDOW).min(ended - OVERLAP);
             let begun = try_to_begin(books, connection, Kind::Regular, (from, now), settings.reconcile_repair)?;
-            if begun {
-                plan.looked_until = Some(iso(now));
-            }
             let every = self::pause(settings.reconcile, plan.clean).unwrap_or(WEEK);
             plan.regular = iso(now + if begun { every } else { AGAIN });
             if begun {
@@ -107,19 +106,49 @@ fn try_to_begin(
     }
 }
 
-/// A regular run found so much: three in a row without anything, and the next one is a month away.
+/// A scheduled run has ended. Three regular ones in a row that found nothing, and the next one is a month away; what one left
+/// lies in the window of the next. After a light one that left something the next is no month away, unless the settings say so.
 pub fn ended(books: &Books<'_>, run: &Run) -> Result<(), SqlError> {
-    if run.kind != Kind::Regular {
+    if !matches!(run.kind, Kind::Regular | Kind::Light) || !run.is_newest(books.platform.sql)? {
         return Ok(());
     }
     let Some(mut plan) = load(books, &run.connection)? else { return Ok(()) };
+    let left = run.left().drift();
+    if run.kind == Kind::Light && left == 0 {
+        return Ok(());
+    }
     let is_clean = run.before.is_some_and(|counts| counts.drift() == 0);
     plan.clean = if is_clean { plan.clean + 1 } else { 0 };
-    let every =
-        books.connections.iter().find(|one| one.id == run.connection).and_then(|one| one.settings.as_ref().ok());
-    if let Some(pause) = every.and_then(|settings| pause(settings.reconcile, plan.clean)) {
-        plan.regular = iso(run.started_at + pause);
+    let settings = books.connections.iter().find(|one| one.id == run.connection).map(|one| &one.settings);
+    let every = settings.and_then(|settings| settings.as_ref().ok()).map_or(Reconcile::Auto, |one| one.reconcile);
+    let next = pause(every, plan.clean).map(|pause| iso(run.started_at + pause));
+    if run.kind == Kind::Light {
+        plan.regular = next.into_iter().chain([plan.regular]).min().unwrap_or_default();
+    } else {
+        plan.looked_until = Some(iso(if left == 0 { run.to } else { run.from + OVERLAP }));
+        plan.regular = next.unwrap_or(plan.regular);
     }
+    store(books, &run.connection, &plan)
+}
+
+/// A regular run was stopped: its window was not looked at, and lies in the next one's.
+pub fn stopped(books: &Books<'_>, run: &Run) -> Result<(), SqlError> {
+    change(books, run, |plan| plan.looked_until = Some(iso(run.from + OVERLAP)))
+}
+
+/// A regular run crashed: another one begins tomorrow.
+pub fn given_up(books: &Books<'_>, run: &Run) -> Result<(), SqlError> {
+    let tomorrow = iso(books.platform.clock.now() + NIGHT);
+    change(books, run, |plan| plan.regular = tomorrow)
+}
+
+/// What a regular run's end changes, unless a newer one began.
+fn change(books: &Books<'_>, run: &Run, how: impl FnOnce(&mut Plan)) -> Result<(), SqlError> {
+    if run.kind != Kind::Regular || !run.is_newest(books.platform.sql)? {
+        return Ok(());
+    }
+    let Some(mut plan) = load(books, &run.connection)? else { return Ok(()) };
+    how(&mut plan);
     store(books, &run.connection, &plan)
 }
 

@@ -171,21 +171,6 @@ pub async fn approve(books: &Books<'_>, id: &str) -> Result<String, Refused> {
     Ok(run.id)
 }
 
-/// Stops a run. False if it is not under way.
-pub fn cancel(books: &Books<'_>, id: &str) -> Result<bool, SqlError> {
-    let sql = books.platform.sql;
-    let Some(mut run) = Run::load(sql, id)?.filter(|run| run.due_at.is_some()) else { return Ok(false) };
-    run.due_at = None;
-    run.phase = Phase::Done;
-    run.waits_for = Some("it was cancelled".into());
-    run.finished_at = Some(books.platform.clock.now());
-    transaction(sql, |sql| {
-        run.forget_lists(sql)?;
-        run.store(sql)
-    })?;
-    Ok(true)
-}
-
 /// How far back a regular run looks: a week, and two days more for what is late.
 pub const REGULAR_WINDOW: Duration = Duration::days(9);
 /// How far back the nightly one looks.

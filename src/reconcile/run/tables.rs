@@ -10,13 +10,14 @@ use crate::platform::{Row, Sql, SqlError, Value};
 
 const TABLES: &[&str] = &[
     // `phase` says what is done next, `cursor` how far that is; `due_at` when it goes on, empty once the run has ended;
-    // `marks` counts pieces of work that began and did not end; `plan` names the audit whose plan was approved.
+    // `marks` counts pieces of work that began and did not end; `plan` names the audit whose plan was approved;
+    // `note` says what is missing among the patterns.
     "CREATE TABLE IF NOT EXISTS runs (
         id TEXT PRIMARY KEY, connection TEXT NOT NULL, kind TEXT NOT NULL, from_at TEXT NOT NULL, to_at TEXT NOT NULL,
         repair INTEGER NOT NULL, sample INTEGER, phase TEXT NOT NULL, cursor TEXT NOT NULL DEFAULT '', due_at TEXT,
         marks INTEGER NOT NULL DEFAULT 0,
         waits_for TEXT, patience_until TEXT, started_at TEXT NOT NULL, finished_at TEXT, shopify_count INTEGER NOT NULL DEFAULT 0,
-        ledger_count INTEGER NOT NULL DEFAULT 0, before TEXT, after TEXT, patterns TEXT NOT NULL DEFAULT '[]', plan TEXT)",
+        ledger_count INTEGER NOT NULL DEFAULT 0, before TEXT, after TEXT, patterns TEXT NOT NULL DEFAULT '[]', note TEXT, plan TEXT)",
     "CREATE INDEX IF NOT EXISTS runs_by_due ON runs (due_at) WHERE due_at IS NOT NULL",
     // The orders of a run. `stage`: see [`Stage`]. `source`: `known` if the engine's own state says what it calls for,
     // `fetched` if Shopify was asked.
@@ -41,10 +42,10 @@ const TABLES: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS run_lookups (
         run TEXT NOT NULL, kind TEXT NOT NULL, by_id INTEGER NOT NULL, value TEXT NOT NULL,
         PRIMARY KEY (run, kind, by_id, value)) WITHOUT ROWID",
-    // `round` 1 is before the repair, 2 after it.
+    // `round` 1 is before the repair, 2 after it; `source` is the order's, as in `run_orders`.
     "CREATE TABLE IF NOT EXISTS run_findings (
         run TEXT NOT NULL, round INTEGER NOT NULL, order_id TEXT NOT NULL, n INTEGER NOT NULL, name TEXT, class TEXT NOT NULL,
-        finding TEXT NOT NULL, repair TEXT, PRIMARY KEY (run, round, order_id, n))",
+        finding TEXT NOT NULL, repair TEXT, source TEXT, PRIMARY KEY (run, round, order_id, n))",
 ];
 
 /// Makes the tables that are missing.
@@ -249,6 +250,18 @@ impl Run {
     /// Which look this is: 1 before the repair, 2 after it.
     pub fn round(&self) -> i64 {
         if self.before.is_some() { 2 } else { 1 }
+    }
+
+    /// What is different: after the repair, or as it was found.
+    pub fn left(&self) -> Counts {
+        self.after.or(self.before).unwrap_or_default()
+    }
+
+    /// True if none of its kind began after it: the plan of an older one may be approved later.
+    pub fn is_newest(&self, sql: &dyn Sql) -> Result<bool, SqlError> {
+        let statement = "SELECT 1 AS found FROM runs WHERE connection = ? AND kind = ? AND started_at > ? LIMIT 1";
+        let params = [self.connection.as_str().into(), self.kind.as_str().into(), iso(self.started_at).into()];
+        Ok(sql.exec(statement, &params)?.is_empty())
     }
 
     /// Forgets what was listed; the findings stay.

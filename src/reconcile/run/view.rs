@@ -47,6 +47,9 @@ pub struct RunView {
     /// How many differences each repair would settle.
     pub plan: BTreeMap<Repair, i64>,
     pub patterns: Vec<Found>,
+    /// Why there are none, where finding them failed.
+    #[serde(default)]
+    pub note: Option<String>,
     /// Orders with differences, of which all or the first are shown.
     pub orders_that_differ: i64,
     /// The first thousand, by order.
@@ -66,6 +69,9 @@ pub struct FindingView {
     pub finding: Finding,
     /// What a person does about it in the ledger.
     pub remedy: Option<String>,
+    /// True if Shopify had to be asked for it: the engine does not know that state of the order yet.
+    #[serde(default)]
+    pub fetched: bool,
     /// What was done about it: `handed_over`, `held`, `nothing`.
     pub done: Option<String>,
 }
@@ -79,8 +85,8 @@ impl RunView {
         };
         let listed = count("SELECT COUNT(*) AS n FROM run_orders WHERE run = ?")?;
         let documents = count("SELECT COUNT(*) AS n FROM run_documents WHERE run = ?")?;
-        let cancelled = run.finished_at.is_some() && run.before.is_none();
-        let patterns = sql.exec("SELECT patterns FROM runs WHERE id = ?", &[run.id.as_str().into()])?;
+        let patterns = sql.exec("SELECT patterns, note FROM runs WHERE id = ?", &[run.id.as_str().into()])?;
+        let note = patterns.first().map(|row| row.text_or_null("note")).transpose()?.flatten();
         let patterns = patterns.first().map(|row| row.text("patterns")).transpose()?.unwrap_or_default();
         let settings = books.connections.iter().find(|one| one.id == run.connection).map(|one| &one.settings);
         let ledger =
@@ -99,7 +105,7 @@ impl RunView {
             sample: run.sample,
             ledger: ledger.to_owned(),
             state: match () {
-                () if cancelled => "cancelled",
+                () if run.phase == Phase::Stopped => "cancelled",
                 () if run.finished_at.is_some() => "done",
                 () if run.waits_for.is_some() => "waiting",
                 () => "running",
@@ -120,6 +126,7 @@ impl RunView {
             plan_of: run.plan.clone(),
             plan: if whole { plan(sql, run)? } else { BTreeMap::new() },
             patterns: serde_json::from_str(&patterns).unwrap_or_default(),
+            note,
             orders_that_differ: if whole { count(differ)? } else { 0 },
             findings: found,
             left,
@@ -130,7 +137,7 @@ impl RunView {
 /// What was found before the repair (round 1), or after it.
 fn findings(sql: &dyn Sql, run: &Run, ledger: &str, round: i64) -> Result<Vec<FindingView>, SqlError> {
     let rows = sql.exec(
-        "SELECT order_id, coalesce(name, order_id) AS name, finding, repair FROM run_findings
+        "SELECT order_id, coalesce(name, order_id) AS name, finding, repair, source FROM run_findings
          WHERE run = ? AND round = ? ORDER BY order_id = '', order_id, n LIMIT ?",
         &[run.id.as_str().into(), round.into(), SHOWN.into()],
     )?;
@@ -142,6 +149,7 @@ fn findings(sql: &dyn Sql, run: &Run, ledger: &str, round: i64) -> Result<Vec<Fi
             order_id: row.text("order_id")?,
             name: row.text("name")?,
             finding,
+            fetched: row.text_or_null("source")?.as_deref() == Some("fetched"),
             done: row.text_or_null("repair")?,
         });
     }
@@ -213,6 +221,7 @@ impl RunView {
             more_orders: whole(self.orders_that_differ).saturating_sub(orders.len() as u64),
             orders,
             patterns: self.patterns.iter().map(|found| found.pattern.clone()).collect(),
+            note: self.note.clone(),
             plan: self.plan.iter().map(|(repair, count)| (*repair, whole(*count))).collect(),
             drift_before: whole(before.drift()),
             drift_after: self.after.map(|after| whole(after.drift())),

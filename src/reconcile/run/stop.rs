@@ -1,0 +1,50 @@
+//! How a run ends before it is done: a person cancels it, or it crashes and is given up. What it has found so far stays.
+
+use super::phases::Phase;
+use super::tables::Run;
+use super::{MOST_MARKS, report, schedule};
+use crate::journal;
+use crate::platform::{SqlError, transaction};
+use crate::posting::Books;
+
+/// The alert that tells of a crash.
+const CRASHED: &str = "reconciliation_crashed";
+
+/// Stops a run. False if it is not under way.
+pub fn cancel(books: &Books<'_>, id: &str) -> Result<bool, SqlError> {
+    let sql = books.platform.sql;
+    let Some(run) = Run::load(sql, id)?.filter(|run| run.due_at.is_some()) else { return Ok(false) };
+    transaction(sql, |_| stop(books, run, "it was cancelled"))?;
+    Ok(true)
+}
+
+/// Ends a run that crashes.
+pub(super) fn give_up(books: &Books<'_>, run: Run) -> Result<(), SqlError> {
+    let doing = run.phase.in_words();
+    let text = format!(
+        "Reconciliation {} crashed {MOST_MARKS} times while {doing}, and was given up. Posting goes on. Report it to the \
+         maintainers.",
+        run.id
+    );
+    transaction(books.platform.sql, |_| {
+        books.alert(&run.connection, CRASHED, &text)?;
+        schedule::given_up(books, &run)?;
+        stop(books, run, &format!("it crashed while {doing}"))
+    })
+}
+
+fn stop(books: &Books<'_>, mut run: Run, why: &str) -> Result<(), SqlError> {
+    let sql = books.platform.sql;
+    run.phase = Phase::Stopped;
+    run.due_at = None;
+    run.finished_at = Some(books.platform.clock.now());
+    run.waits_for = Some(why.to_owned());
+    run.forget_lists(sql)?;
+    run.store(sql)?;
+    schedule::stopped(books, &run)?;
+    // What differed is told of, if that is known.
+    if run.before.is_some() {
+        report::tell(books, &run)?;
+    }
+    journal::append(sql, &report::reconciliation(books, &run, true))
+}
