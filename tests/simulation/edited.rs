@@ -32,6 +32,11 @@ pub fn comes_to_what_is_left(
     }
     // Converted, each document may be off by a cent, and the rate itself is known to a cent of the total.
     let odd = odd_cent(order) * Decimal::from(live.len() + 2);
+    // Money that came before its goods was booked at the rate of the smaller order, which half a cent of its total decides.
+    let sold = live.iter().filter(|one| one.kind == "Invoice" && !one.total.is_zero()).map(|one| one.total);
+    let whole: Decimal = sold.clone().sum();
+    let coarse = sold.min().map_or(Decimal::ZERO, |least| odd_cent(order) * whole / least / Decimal::TWO);
+    let odd = odd + coarse.min(Decimal::new(50, 2));
     // What the order told of before its transactions did is booked under the order's id.
     let is_inferred = live.iter().any(|one| one.reference == order.id.to_string() && one.kind == "Payment");
     let mut names = BTreeSet::new();
