@@ -59,7 +59,10 @@ impl Lists<'_> {
     fn page(&self, rows: &mut Value, from: u64, most: u64, all: bool) -> u64 {
         let Some(row) = rows.as_array().and_then(|rows| rows.first()).map(Value::to_string) else { return 0 };
         let end = (from + most).min(self.count);
-        let copies = (from..end).filter(|n| all || self.is_listed(*n)).map(|n| self.copies.write(&row, n));
+        // A page is full as long as there is more.
+        let place = |at: u64| usize::try_from(at).unwrap();
+        let listed = (0..self.count).filter(|n| all || self.is_listed(*n)).skip(place(from)).take(place(most));
+        let copies = listed.map(|n| self.copies.write(&row, n));
         // As it would be received: a text.
         *rows = serde_json::from_str(&format!("[{}]", copies.collect::<Vec<_>>().join(","))).unwrap();
         end

@@ -31,6 +31,7 @@ const TABLES: &[&str] = &[
         run TEXT NOT NULL, kind TEXT NOT NULL, ledger_id TEXT NOT NULL, number TEXT NOT NULL, date TEXT NOT NULL,
         total TEXT NOT NULL, shape TEXT NOT NULL, listed TEXT NOT NULL, order_id TEXT, PRIMARY KEY (run, kind, ledger_id))",
     "CREATE INDEX IF NOT EXISTS run_documents_by_number ON run_documents (run, number)",
+    "CREATE INDEX IF NOT EXISTS run_documents_by_id ON run_documents (run, ledger_id)",
     "CREATE INDEX IF NOT EXISTS run_documents_by_order ON run_documents (run, order_id)",
     "CREATE INDEX IF NOT EXISTS run_documents_by_total ON run_documents (run, total, date)",
     "CREATE INDEX IF NOT EXISTS run_documents_by_shape ON run_documents (run, shape, order_id)",
