@@ -116,16 +116,11 @@ fn span(name: &'static str, rates: &Rates) -> Span {
             Some(success) if success < TARGET => "problem",
             Some(_) => "ok",
         },
-        success: rates.success().map_or_else(|| "–".into(), |success| format!("{} %", percent(success))),
+        success: rates.percent().map_or_else(|| "–".into(), |percent| format!("{percent} %")),
         half: within(50),
         most: within(95),
         longest: within(100),
     }
-}
-
-/// Ten-thousandths as per cent.
-fn percent(ten_thousandths: i64) -> String {
-    rust_decimal::Decimal::new(ten_thousandths, 2).normalize().to_string()
 }
 
 /// Milliseconds in the unit that fits.

@@ -13,6 +13,7 @@ use super::sql::ObjectSql;
 use super::variables;
 use crate::config::{self, Connection, Variables, variable};
 use crate::journal::{every_label, waiting_labels};
+use crate::monitor::keep_days;
 use crate::platform::cipher::{NoCipher, TokenCipher};
 use crate::platform::{Cipher, Claim, Clock, Platform, Pulse, SqlError};
 use crate::posting::{Answer, Answered, Books, Incoming, OrderRef, Received, claims};
@@ -289,15 +290,18 @@ pub async fn all_books(env: &Env, variables: &Variables) -> Vec<String> {
     all
 }
 
-/// Wakes every set of books; once a day those too that the settings do not know any more and in which nothing waits: what
+/// Wakes every set of books; once a day it keeps the figures of the days that are over, and wakes those too that the settings do not know any more and in which nothing waits: what
 /// they keep of people is kept no longer than it may be.
 pub async fn poke_all(env: &Env) {
     let mut all = all_books(env, &variables::read(env)).await;
     let now = RuntimeClock.now();
     if now.hour() == 3 && now.minute() < 5 {
-        all.extend(every_label(&D1Journal::new(env)).await.unwrap_or_default());
+        let journal = D1Journal::new(env);
+        all.extend(every_label(&journal).await.unwrap_or_default());
         all.sort();
         all.dedup();
+        // Should D1 be away, tomorrow's makes up for it.
+        let _ = keep_days(&journal, now).await;
     }
     for books in all {
         let question = Question { books: &books, connection: "", order: "", path: "/poke" };

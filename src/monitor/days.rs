@@ -3,7 +3,7 @@
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
 
 use super::latency::Latency;
-use super::rates::{ByConnection, Rates, between};
+use super::rates::{ByConnection, ByDay, Rates, between};
 use crate::platform::{Journal, JournalError, Row, SqlError, Statement, Value};
 
 /// How many days back a day's row is made anew: what was held then may have been posted since.
@@ -16,17 +16,13 @@ pub fn midnight(day: NaiveDate) -> DateTime<Utc> {
 
 /// Writes the rows of the last [`KEPT_DAYS`] days that are over.
 pub async fn keep_days(journal: &dyn Journal, now: DateTime<Utc>) -> Result<(), JournalError> {
-    let today = now.date_naive();
-    for back in 1..=KEPT_DAYS {
-        let day = today - Duration::days(back);
-        let from = midnight(day);
-        let rates = between(journal, from, from + Duration::days(1), now).await?;
-        let rows: Vec<Statement> = rates.iter().map(|(connection, rates)| row(connection, day, rates)).collect();
-        if !rows.is_empty() {
-            journal.apply(rows).await?;
-        }
-    }
-    Ok(())
+    let today = midnight(now.date_naive());
+    let over = between(journal, today - Duration::days(KEPT_DAYS), today, now).await?;
+    let of_day = |(day, all): (&NaiveDate, &ByConnection)| {
+        all.iter().map(|(connection, rates)| row(connection, *day, rates)).collect::<Vec<Statement>>()
+    };
+    let rows: Vec<Statement> = over.iter().flat_map(of_day).collect();
+    if rows.is_empty() { Ok(()) } else { journal.apply(rows).await }
 }
 
 /// A day is not made smaller: what is missing of it was pruned.
@@ -55,23 +51,16 @@ fn row(connection: &str, day: NaiveDate, rates: &Rates) -> Statement {
     }
 }
 
-/// The days from `from` on, oldest first.
-pub async fn days(journal: &dyn Journal, from: NaiveDate) -> Result<Vec<(NaiveDate, ByConnection)>, JournalError> {
+/// The days from `from` on that were kept.
+pub async fn days(journal: &dyn Journal, from: NaiveDate) -> Result<ByDay, JournalError> {
     let statement = Statement {
-        sql: "SELECT connection, day, events, synced, latency_max_ms, latency_classes FROM days WHERE day >= ?
-              ORDER BY day"
-            .into(),
+        sql: "SELECT connection, day, events, synced, latency_max_ms, latency_classes FROM days WHERE day >= ?".into(),
         params: vec![from.to_string().into()],
     };
-    let mut all: Vec<(NaiveDate, ByConnection)> = Vec::new();
+    let mut all = ByDay::new();
     for found in &journal.query(statement).await? {
         let Some((day, connection, rates)) = read(found).map_err(|error| JournalError(error.0))? else { continue };
-        if all.last().is_none_or(|(last, _)| *last != day) {
-            all.push((day, ByConnection::new()));
-        }
-        if let Some((_, of_day)) = all.last_mut() {
-            of_day.insert(connection, rates);
-        }
+        all.entry(day).or_default().insert(connection, rates);
     }
     Ok(all)
 }

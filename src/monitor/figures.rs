@@ -6,7 +6,7 @@ use chrono::{DateTime, Duration, NaiveDate, Utc};
 use serde::Serialize;
 
 use super::days::{days, midnight};
-use super::rates::{ByConnection, Rates, between};
+use super::rates::{ByDay, Rates, between};
 use crate::platform::time::{iso, parse_iso};
 use crate::platform::{Journal, JournalError, Row, SqlError, Statement};
 use crate::posting::{BooksStatus, ConnectionStatus};
@@ -217,8 +217,10 @@ async fn from_journal(
     connections: &mut BTreeMap<String, OfConnection>,
     now: DateTime<Utc>,
 ) -> Result<Vec<Alert>, JournalError> {
-    for (id, rates) in between(journal, now - Duration::days(1), now + Duration::days(1), now).await? {
-        known(connections, &id).last_day = rates;
+    for (id, rates) in
+        between(journal, now - Duration::days(1), now + Duration::days(1), now).await?.into_values().flatten()
+    {
+        known(connections, &id).last_day.add(&rates);
     }
     for (day, by_connection) in trend(journal, now).await? {
         let is_of_week = now.date_naive() - day < Duration::days(7);
@@ -256,20 +258,12 @@ fn unreadable(error: SqlError) -> JournalError {
     JournalError(error.0)
 }
 
-/// The last thirty days: those that are over as they were kept, and the others from their events.
-async fn trend(journal: &dyn Journal, now: DateTime<Utc>) -> Result<Vec<(NaiveDate, ByConnection)>, JournalError> {
-    let today = now.date_naive();
-    let first = today - Duration::days(TREND - 1);
+/// The last thirty days: those that are over as they were kept, and what came after them from its events.
+async fn trend(journal: &dyn Journal, now: DateTime<Utc>) -> Result<ByDay, JournalError> {
+    let first = now.date_naive() - Duration::days(TREND - 1);
     let mut all = days(journal, first).await?;
-    let mut day = all.last().map_or(first, |(last, _)| *last + Duration::days(1));
-    while day <= today {
-        let from = midnight(day);
-        let rates = between(journal, from, from + Duration::days(1), now).await?;
-        if !rates.is_empty() {
-            all.push((day, rates));
-        }
-        day += Duration::days(1);
-    }
+    let next = all.last_key_value().map_or(first, |(last, _)| *last + Duration::days(1));
+    all.extend(between(journal, midnight(next), now + Duration::days(1), now).await?);
     Ok(all)
 }
 

@@ -10,7 +10,7 @@ mod rates;
 mod search;
 mod verdict;
 
-pub use days::{KEPT_DAYS, keep_days};
+pub use days::keep_days;
 pub use figures::{Alert, Drift, Figures, Held, Ledger, OfConnection, OfDay, Told, gather};
 pub use latency::Latency;
 pub use metrics::metrics;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Duration, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::latency::{Latency, class_of};
@@ -42,6 +42,11 @@ impl Rates {
         self.events - self.synced - self.on_their_way
     }
 
+    /// How many per cent reached the ledger, for people: `99.5`, `100`.
+    pub fn percent(&self) -> Option<String> {
+        self.success().map(|success| rust_decimal::Decimal::new(success, 2).normalize().to_string())
+    }
+
     /// How many in ten thousand reached the ledger, rounded down: 10,000 means all of them. Nothing without events.
     pub fn success(&self) -> Option<i64> {
         let counted = self.events - self.on_their_way;
@@ -52,15 +57,18 @@ impl Rates {
 /// Rates by connection.
 pub type ByConnection = BTreeMap<String, Rates>;
 
-/// The events that came from `from` on and before `to`, by connection. Reads only them, in an index.
+/// Rates by day (UTC) and connection.
+pub type ByDay = BTreeMap<NaiveDate, ByConnection>;
+
+/// The events that came from `from` on and before `to`. Reads only them, in an index.
 pub async fn between(
     journal: &dyn Journal,
     from: DateTime<Utc>,
     to: DateTime<Utc>,
     now: DateTime<Utc>,
-) -> Result<ByConnection, JournalError> {
+) -> Result<ByDay, JournalError> {
     let rows = journal.query(statement(from, to, now)).await?;
-    let mut all = ByConnection::new();
+    let mut all = ByDay::new();
     for row in &rows {
         count(&mut all, row).map_err(|error| JournalError(error.0))?;
     }
@@ -72,23 +80,24 @@ pub fn statement(from: DateTime<Utc>, to: DateTime<Utc>, now: DateTime<Utc>) -> 
     let took = "CAST(round((julianday(finished_at) - julianday(received_at)) * 86400000.0) AS INTEGER)";
     let sql = format!(
         "WITH recent AS (
-             SELECT connection,
+             SELECT connection, substr(received_at, 1, 10) AS day,
                  CASE WHEN outcome IN ('posted', 'unchanged', 'ignored') THEN 'synced'
                       WHEN outcome = 'pending' AND received_at > ?3 THEN 'on_its_way' ELSE 'missing' END AS standing,
                  CASE WHEN finished_at IS NOT NULL AND outcome IN ('posted', 'unchanged') THEN {took} END AS ms
              FROM events WHERE received_at >= ?1 AND received_at < ?2
          )
-         SELECT connection, standing, CASE WHEN ms IS NULL THEN -1 ELSE {class} END AS class,
+         SELECT connection, day, standing, CASE WHEN ms IS NULL THEN -1 ELSE {class} END AS class,
              COUNT(*) AS events, coalesce(max(ms), 0) AS max_ms
-         FROM recent GROUP BY connection, standing, class",
+         FROM recent GROUP BY connection, day, standing, class",
         class = class_of("ms")
     );
     let params = vec![iso(from).into(), iso(to).into(), iso(now - ON_ITS_WAY).into()];
     Statement { sql, params }
 }
 
-fn count(all: &mut ByConnection, row: &Row) -> Result<(), SqlError> {
-    let rates = all.entry(row.text("connection")?).or_default();
+fn count(all: &mut ByDay, row: &Row) -> Result<(), SqlError> {
+    let Ok(day) = row.text("day")?.parse() else { return Ok(()) };
+    let rates = all.entry(day).or_default().entry(row.text("connection")?).or_default();
     let events = row.int("events")?;
     rates.events += events;
     match row.text("standing")?.as_str() {

@@ -79,11 +79,14 @@ fn of_connection(one: &OfConnection, now: DateTime<Utc>, findings: &mut Vec<(Lev
         let text = format!("{} of {id} {} for you.", many(held, "order"), if held == 1 { "waits" } else { "wait" });
         findings.push((Level::Problem, text));
     }
-    if let Some(success) = one.last_day.success().filter(|success| *success < TARGET && one.last_day.missing() > held) {
+    let day = &one.last_day;
+    if let (Some(success), Some(percent)) = (day.success(), day.percent())
+        && success < TARGET
+        && day.missing() > held
+    {
         let text = format!(
-            "{} % of the events of {id} reached the ledger within the last 24 hours; {} did not.",
-            percent(success),
-            one.last_day.missing()
+            "{percent} % of the events of {id} reached the ledger within the last 24 hours; {} did not.",
+            day.missing()
         );
         findings.push((Level::Problem, text));
     }
@@ -123,11 +126,6 @@ fn sentence(figures: &Figures, level: Level, findings: &[(Level, String)]) -> St
 /// "1 order", "3 orders".
 pub(super) fn many(count: i64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
-}
-
-/// Ten-thousandths as per cent: `99.5`, `100`.
-pub(super) fn percent(ten_thousandths: i64) -> String {
-    rust_decimal::Decimal::new(ten_thousandths, 2).normalize().to_string()
 }
 
 fn span(seconds: i64) -> String {
