@@ -99,11 +99,8 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
 }
 
 /// True if what was received, or is left, misses the lines in the buyer's currency too, in which nothing was rounded.
-fn is_stated(case: &Case<'_>, target: &Target, returns: &Returns<'_>) -> Result<bool, Hold> {
-    if !is_converted(case)
-        || !(target.reduced || target.overpaid)
-        || case.order.shipping_lines.iter().any(|one| one.is_removed)
-    {
+fn is_stated<'a>(case: &Case<'a>, target: &Target, returns: &Returns<'a>) -> Result<bool, Hold> {
+    if !is_converted(case) || !(target.reduced || target.overpaid) {
         return Ok(false);
     }
     let mut lines = case.presentment_total;
