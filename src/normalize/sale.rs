@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 
 use super::currency::{booked_amount, conversion_bound, is_converted, share};
 use super::differences::of_sale;
-use super::lines::{sale_lines, shipping_source, sum, tax_mode};
+use super::lines::{sale_lines, sum, tax_mode};
 use super::notes::note_reading;
 use super::returns::{Returns, Taken, taken};
 use super::tax::{own_part, untaxed};
@@ -76,7 +76,6 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
         for one in gone_lines(case, returns)? {
             take_off(case, &mut lines, &one)?;
         }
-        take_off_deliveries(case, &mut lines);
         lines.retain(|line| line.role != LineRole::MarketplaceTax || !line.unit_price.is_zero());
     }
     let difference = target.booked - sum(case, mode, &lines);
@@ -198,15 +197,6 @@ fn take_off_line(case: &Case<'_>, lines: &mut Vec<Line>, one: &Taken<'_>) -> Res
 fn take_off_remitted(case: &Case<'_>, lines: &mut [Line], remitted: Decimal) {
     if let Some(line) = lines.iter_mut().find(|line| line.role == LineRole::MarketplaceTax) {
         line.unit_price = case.round(line.unit_price - remitted);
-    }
-}
-
-/// Takes deliveries off that an edit removed, where the order's total still has them.
-fn take_off_deliveries(case: &Case<'_>, lines: &mut Vec<Line>) {
-    let removed = case.order.shipping_lines.iter().enumerate().filter(|(_, one)| one.is_removed);
-    for (index, _) in removed {
-        let source = shipping_source(case.order, index);
-        lines.retain(|line| line.source.split('/').next() != Some(source.as_str()));
     }
 }
 
