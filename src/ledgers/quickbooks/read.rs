@@ -142,7 +142,9 @@ pub fn written(write: &Write<'_>, response: &Response) -> Outcome<Posted> {
     let Some(found) = found else { return failed(nothing_said(response, true)) };
     let deleted = text(found, "status") == "Deleted";
     match (write.operation, posted(write, found)) {
-        (Operation::Void, Some(posted)) if posted.total.is_zero() => Outcome::Done(Posted { void: true, ..posted }),
+        (Operation::Void, Some(posted)) if amount(found, "TotalAmt").is_none_or(|total| total.is_zero()) => {
+            Outcome::Done(Posted { void: true, ..posted })
+        }
         // A deletion answers with the id alone.
         (Operation::Void, None) if deleted => {
             Outcome::Done(write.existing.cloned().map_or_else(|| gone(found), |old| Posted { void: true, ..old }))

@@ -6,12 +6,13 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::documents::{self, TaxCodes};
-use super::{QuickBooks, arithmetic};
+use super::{QuickBooks, arithmetic, read};
 use crate::books::document::{Content, Conversion, Document, DocumentKey, TaxMode};
 use crate::books::{Currency, Itemised, LedgerRules, Line, LineTax};
 use crate::config::Settings;
 use crate::ledgers::samples::{self, d, line, usd};
-use crate::ledgers::{Ledger, Operation, Posted, Write};
+use crate::ledgers::{Ledger, Operation, Outcome, Posted, Write};
+use crate::platform::Response;
 
 fn body(document: &Document, tax: TaxCodes) -> Value {
     written(document, Operation::Create, None, tax).1
@@ -202,4 +203,25 @@ fn the_lines_that_quickbooks_will_show_are_those_that_are_sent() {
         let shown = documents::shown(sale.itemised().unwrap(), usd());
         assert_eq!(shown.into_iter().map(|line| (line.text, line.amount)).collect::<Vec<_>>(), sent);
     }
+}
+
+/// What QuickBooks answers to a void of [`samples::posted`].
+fn voided(answer: &Value) -> Outcome<Posted> {
+    let sale = samples::invoice(vec![line("1", "10", "0", "0", "0")], TaxMode::Exclusive);
+    let (posted, links, references) = (samples::posted("12"), BTreeMap::new(), BTreeMap::new());
+    let (operation, existing) = (Operation::Void, Some(&posted));
+    let write =
+        Write { operation, document: &sale, party_id: "7", existing, links: &links, references: &references, key: "k" };
+    read::written(&write, &Response { status: 200, headers: Vec::new(), body: answer.to_string() })
+}
+
+#[test]
+fn a_void_is_believed_when_nothing_is_left_of_the_document_or_it_is_not_there_any_more() {
+    let invoice = |total: &str| json!({"Invoice": {"Id": "12", "SyncToken": "4", "DocNumber": "S-1", "TotalAmt": total.parse::<f64>().unwrap()}});
+    assert!(matches!(voided(&invoice("0")), Outcome::Done(posted) if posted.void));
+    assert!(matches!(voided(&invoice("10")), Outcome::Unknown(_)), "it counts as before");
+    let gone = json!({"Fault": {"Error": [{"Message": "Object Not Found", "Detail": "", "code": "610"}]}});
+    assert!(matches!(voided(&gone), Outcome::Done(posted) if posted.void && posted.ledger_id == "12"));
+    let closed = json!({"Fault": {"Error": [{"Message": "Period closed", "Detail": "", "code": "6210"}]}});
+    assert!(matches!(voided(&closed), Outcome::Settings(..)));
 }
