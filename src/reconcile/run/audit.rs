@@ -198,8 +198,10 @@ fn name(sql: &dyn Sql, run: &Run, orders: &[Expectation]) -> Result<(), SqlError
         .iter()
         .flat_map(|one| std::iter::once(one.order_id.clone()).chain(digits(&one.name)).chain(one.ids.iter().cloned()));
     let rows = sql.exec(
-        "SELECT listed FROM run_documents WHERE run = ?1 AND order_id IS NULL AND (kind, ledger_id) IN
-         (SELECT kind, ledger_id FROM run_words WHERE run = ?1 AND word IN (SELECT value FROM json_each(?2)))",
+        "SELECT listed FROM run_documents WHERE rowid IN
+             (SELECT of.rowid FROM run_words JOIN run_documents AS of ON of.run = run_words.run
+                  AND of.kind = run_words.kind AND of.ledger_id = run_words.ledger_id
+              WHERE run_words.run = ?1 AND run_words.word IN (SELECT value FROM json_each(?2)) AND +of.order_id IS NULL)",
         &[run.id.as_str().into(), list(words)?.into()],
     )?;
     let found = assign(&wanted, &listed(&rows)?);
@@ -217,8 +219,10 @@ fn judge(connection: &Connection, sql: &dyn Sql, run: &Run, orders: &[Expectatio
         day.and_then(|day| day.checked_add_signed(chrono::Duration::days(days))).map(|day| day.to_string())
     };
     let rows = sql.exec(
-        "SELECT listed FROM run_documents WHERE run = ?1 AND (order_id IN (SELECT value FROM json_each(?2))
-             OR (order_id IS NULL AND total IN (SELECT value FROM json_each(?3)) AND date BETWEEN ?4 AND ?5))
+        "SELECT listed FROM run_documents WHERE rowid IN (
+             SELECT rowid FROM run_documents WHERE run = ?1 AND order_id IN (SELECT value FROM json_each(?2))
+             UNION SELECT rowid FROM run_documents WHERE run = ?1 AND total IN (SELECT value FROM json_each(?3))
+                 AND date BETWEEN ?4 AND ?5 AND +order_id IS NULL)
          ORDER BY kind, ledger_id",
         &[
             run.id.as_str().into(),

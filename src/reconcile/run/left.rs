@@ -2,6 +2,7 @@
 //! audit, the documents of whoever filled the books.
 
 use super::cases::{record, set_stage};
+use super::listing::words;
 use super::phases::{Kind, Stage};
 use super::shop::put_order;
 use super::tables::Run;
@@ -24,7 +25,7 @@ pub fn take(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Piece 
         return audit::pair(books, connection, run);
     }
     let rows = sql.exec(
-        "SELECT kind, ledger_id, listed FROM run_documents WHERE run = ? AND order_id IS NULL ORDER BY kind, ledger_id LIMIT ?",
+        "SELECT kind, ledger_id, listed FROM run_documents WHERE run = ? AND order_id IS NULL ORDER BY rowid LIMIT ?",
         &[run.id.as_str().into(), DOCUMENTS.into()],
     )?;
     let can_ask = books.can_ask_shop(connection)?;
@@ -55,11 +56,11 @@ fn place(sql: &dyn Sql, run: &Run, connection: &Connection, row: &Row, can_ask: 
     let listed: Option<Listed> = serde_json::from_str(&row.text("listed")?).ok();
     let prefix = connection.settings.as_ref().map(|settings| settings.number_prefix.as_str()).unwrap_or_default();
     let Some(listed) = listed.filter(Listed::counts) else { return claim("") };
+    let words = serde_json::to_string(&words(&listed)).map_err(|error| SqlError(error.to_string()))?;
     let known = sql.exec(
-        "SELECT o.order_id, coalesce(o.name, o.order_id) AS name FROM run_words w
-         JOIN orders o ON o.connection = ?4 AND o.order_id = w.word
-         WHERE w.run = ?1 AND w.kind = ?2 AND w.ledger_id = ?3 LIMIT 1",
-        &[run.id.as_str().into(), kind.as_str().into(), ledger_id.as_str().into(), run.connection.as_str().into()],
+        "SELECT order_id, coalesce(name, order_id) AS name FROM orders
+         WHERE connection = ? AND order_id IN (SELECT value FROM json_each(?)) LIMIT 1",
+        &[run.connection.as_str().into(), words.into()],
     )?;
     if let Some(order) = known.first() {
         let order_id = order.text("order_id")?;
@@ -89,7 +90,7 @@ fn place(sql: &dyn Sql, run: &Run, connection: &Connection, row: &Row, can_ask: 
 /// Shopify knows no such order: whatever names it in the ledger is not called for.
 pub fn unknown(sql: &dyn Sql, run: &Run, order_id: &str) -> Result<(), SqlError> {
     let rows = sql.exec(
-        "SELECT listed FROM run_documents WHERE run = ? AND order_id = ? ORDER BY kind, ledger_id",
+        "SELECT listed FROM run_documents WHERE run = ? AND order_id = ? ORDER BY rowid",
         &[run.id.as_str().into(), order_id.into()],
     )?;
     let mut found: Vec<Listed> = Vec::new();

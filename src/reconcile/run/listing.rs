@@ -250,7 +250,7 @@ fn shape(one: &Listed) -> String {
 }
 
 /// The numbers in a document's number and note.
-fn words(one: &Listed) -> Vec<&str> {
+pub fn words(one: &Listed) -> Vec<&str> {
     let of = |text: &'_ str| -> Vec<(usize, usize)> {
         let mut found = Vec::new();
         let mut begin = None;
@@ -313,7 +313,7 @@ pub async fn look_up(books: &Books<'_>, connection: &Connection, run: &mut Run) 
                 if by_id > 0 && listed.is_some() && !found.iter().any(|one| one.ledger_id == *value) {
                     sql.exec(
                         "DELETE FROM run_documents WHERE run = ?1 AND ledger_id = ?3
-                         AND (kind = ?2 OR (?2 = 'payment' AND kind = 'refund_payment'))",
+                         AND kind IN (?2, CASE ?2 WHEN 'payment' THEN 'refund_payment' ELSE ?2 END)",
                         &[run.id.as_str().into(), kind_name.as_str().into(), value.as_str().into()],
                     )?;
                 }
