@@ -130,6 +130,7 @@ fn documents() {
                 booked: &booked,
                 may_infer: true,
                 cutover: &Cutover::default(),
+                set_aside: false,
             };
             let made = time(|| assert!(matches!(black_box(normalize::desired(&input)), Ok(Desired::Documents(_)))));
             let read = time(|| drop(black_box(serde_json::from_slice::<Order>(&body).unwrap())));

@@ -102,6 +102,8 @@ pub struct Input<'a> {
     pub may_infer: bool,
     /// What is known of an order that is older than the start date.
     pub cutover: &'a Cutover,
+    /// True if a person keeps it out of the books.
+    pub set_aside: bool,
 }
 
 /// Why an order makes no documents.
@@ -111,7 +113,7 @@ pub enum Ignored {
     TestOrder,
     /// Sold before the connection's start date, and no money moved since.
     BeforeStartDate,
-    /// A person said that the money which moved since the start date is to be left out.
+    /// A person said that it is to be left out, or the money which moved since the start date.
     ByPerson,
     /// Nothing to pay, and the settings say to leave such orders out.
     ZeroTotal,
@@ -169,6 +171,9 @@ pub struct Documents {
 
 /// The documents that `input` ought to have, or why a person has to look.
 pub fn desired(input: &Input<'_>) -> Result<Desired, Hold> {
+    if input.set_aside {
+        return Ok(Desired::Ignored(Ignored::ByPerson));
+    }
     let Some(order) = &input.state.snapshot else {
         return Ok(if input.state.deleted { Desired::Ignored(Ignored::Deleted) } else { Desired::AwaitsOrder });
     };

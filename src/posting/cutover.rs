@@ -10,15 +10,13 @@ use serde::Deserialize;
 use super::books::Books;
 use super::obstacles;
 use super::orders::{self, OrderRef};
+use super::set_aside::LONGEST_REASON;
 use crate::books::document::DocumentKey;
 use crate::books::foreign::ForeignSale;
 use crate::books::money::parse_amount;
 use crate::normalize::cutover::{self, Decision, Moved};
 use crate::platform::time::iso;
 use crate::platform::{Row, Sql, SqlError, transaction};
-
-/// The longest reason that is kept.
-const LONGEST_REASON: usize = 500;
 
 /// How far the ledger was asked.
 #[derive(Debug, Default)]

@@ -233,7 +233,7 @@ pub fn gone(sql: &dyn Sql, order: &OrderRef, key: &DocumentKey) -> Result<(), Sq
     publish(sql, order, key)
 }
 
-/// What the ledger holds of it is not what was written: its proof no longer holds until it is written anew.
+/// What the ledger holds of it is not what was written, or nobody knows: its proof no longer holds until it is written anew.
 pub fn doubt(sql: &dyn Sql, order: &OrderRef, key: &DocumentKey) -> Result<(), SqlError> {
     let [connection, order_id] = order.params();
     let statement = "UPDATE documents SET proof = 'differs', updates = 0

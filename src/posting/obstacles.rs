@@ -268,13 +268,20 @@ pub fn passed(
     Ok(())
 }
 
-/// A probe's turn has ended. Either it passed, or it met the same again, or it says nothing and the next one goes ahead.
-pub fn ended(sql: &dyn Sql, order: &OrderRef, ending: &Ending, now: DateTime<Utc>) -> Result<(), SqlError> {
+/// A probe's turn has ended. Either it passed, or it met the same again, or it says nothing, because nothing was written for it,
+/// and the next one goes ahead.
+pub fn ended(
+    sql: &dyn Sql,
+    order: &OrderRef,
+    ending: &Ending,
+    wrote: bool,
+    now: DateTime<Utc>,
+) -> Result<(), SqlError> {
     for one in all(sql)?.into_iter().filter(|one| one.probe.as_ref() == Some(order)) {
         match ending {
-            Ending::Synced(..) => remove(sql, &one, now)?,
+            Ending::Synced(..) if wrote => remove(sql, &one, now)?,
             Ending::Later(_) | Ending::Retry(_) => {}
-            Ending::Ignored(..) | Ending::Held(_) | Ending::Obstructed(..) => {
+            Ending::Synced(..) | Ending::Ignored(..) | Ending::Held(_) | Ending::Obstructed(..) => {
                 set_probe(sql, &one.key, None)?;
                 let statement = "UPDATE obstacles SET probe_at = ? WHERE key = ?";
                 sql.exec(statement, &[iso(now).into(), one.key.as_str().into()])?;

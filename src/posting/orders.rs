@@ -7,7 +7,7 @@ mod ending;
 mod release;
 
 pub use ending::{ALL_NEWS, Ending, end};
-pub use release::{close_loose, release, release_held, release_settings_holds, replay};
+pub use release::{close_loose, look_again, release, release_held, release_settings_holds, replay};
 
 use self::ending::settle;
 use super::published::publish;
@@ -135,10 +135,15 @@ pub fn is_held(sql: &dyn Sql, at: &OrderRef, reason: HoldReason) -> Result<bool,
     Ok(!sql.exec(statement, &[connection, order_id, reason.code().into()])?.is_empty())
 }
 
+/// Where this order stands; nothing if it was never heard of.
+pub fn state(sql: &dyn Sql, at: &OrderRef) -> Result<Option<String>, SqlError> {
+    let rows = sql.exec("SELECT state FROM orders WHERE connection = ? AND order_id = ?", &at.params())?;
+    rows.first().map(|row| row.text("state")).transpose()
+}
+
 /// True if a rule leaves this order out.
 pub fn is_ignored(sql: &dyn Sql, at: &OrderRef) -> Result<bool, SqlError> {
-    let statement = "SELECT 1 AS found FROM orders WHERE connection = ? AND order_id = ? AND state = 'ignored'";
-    Ok(!sql.exec(statement, &at.params())?.is_empty())
+    Ok(state(sql, at)?.as_deref() == Some(OrderState::Ignored.as_str()))
 }
 
 /// When the next order is due, if any is; backfill not before `backfill_from`.

@@ -101,7 +101,7 @@ impl Books<'_> {
 
     fn rehearsed(&self, at: &OrderRef, fetched: Option<&[u8]>) -> Result<Preview, SqlError> {
         let (sql, now) = (self.platform.sql, self.platform.clock.now());
-        let state = state_of(sql, at)?;
+        let state = orders::state(sql, at)?.unwrap_or_else(|| "unknown".into());
         if let (Some(body), Some(connection)) = (fetched, self.connection(&at.connection)) {
             inbox::receive_fetched(sql, now, connection, &at.order_id, body)?;
             fetch::settled(sql, at)?;
@@ -245,11 +245,6 @@ impl Books<'_> {
 fn suppose_party(sql: &dyn Sql, party: PartyCall) -> Result<(), SqlError> {
     let known = parties::Known { ledger_id: Some("{id of the customer}".into()), ..party.known };
     parties::remember(sql, &party.identity, &known)
-}
-
-fn state_of(sql: &dyn Sql, at: &OrderRef) -> Result<String, SqlError> {
-    let rows = sql.exec("SELECT state FROM orders WHERE connection = ? AND order_id = ?", &at.params())?;
-    rows.first().map_or_else(|| Ok("unknown".into()), |row| row.text("state"))
 }
 
 fn name_of(sql: &dyn Sql, at: &OrderRef) -> Result<Option<String>, SqlError> {

@@ -11,6 +11,7 @@ use super::orders::OrderRef;
 use super::parties;
 use super::personal::{self, Personal};
 use super::sending::{self, Freight};
+use super::set_aside;
 use super::writes::{self, Closed, Open};
 use crate::books::document::Document;
 use crate::ledgers::WireRequest;
@@ -46,6 +47,7 @@ pub fn reduce(sql: &dyn Sql, now: DateTime<Utc>, at: &OrderRef, to: Personal) ->
     let [connection, order_id] = at.params();
     sql.exec(statement, &[connection, order_id, ERASED.into()])?;
     cutover::forget_reasons(sql, at)?;
+    set_aside::forget_reason(sql, at)?;
     personal::set_personal(sql, at, to)?;
     Ok(Reduced::Done { bodies, documents })
 }

@@ -121,6 +121,11 @@ CREATE TABLE IF NOT EXISTS taken_over (
     connection TEXT NOT NULL, order_id TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (connection, order_id)
 );
 
+-- Orders that a person keeps out of the books, and why.
+CREATE TABLE IF NOT EXISTS set_aside (
+    connection TEXT NOT NULL, order_id TEXT NOT NULL, why TEXT, at TEXT NOT NULL, PRIMARY KEY (connection, order_id)
+);
+
 -- What somebody did in the ledger to a document that was posted, until a person releases the order.
 CREATE TABLE IF NOT EXISTS by_hand (
     connection TEXT NOT NULL, order_id TEXT NOT NULL, document_key TEXT NOT NULL, how TEXT NOT NULL, detail TEXT NOT NULL,

@@ -90,6 +90,8 @@ pub struct OrderView {
     pub adjustments: Vec<Json>,
     /// What a person was asked about money of an order that is older than the start date, and the answers.
     pub cutover: Vec<Json>,
+    /// Why a person keeps it out of the books, and since when, if one does.
+    pub set_aside: Vec<Json>,
     /// The write log.
     pub writes: Vec<Json>,
 }
@@ -205,6 +207,7 @@ impl Books<'_> {
                 "SELECT document_key, amount, decision, why, answered_at FROM cutover_questions
                  WHERE connection = ? AND order_id = ?",
             )?,
+            set_aside: list("SELECT why, at FROM set_aside WHERE connection = ? AND order_id = ?")?,
             writes: list(
                 "SELECT document_key, operation, state, idempotency_key, recorded_at, first_sent_at, closed_at
                  FROM writes WHERE connection = ? AND order_id = ? ORDER BY id",

@@ -53,9 +53,12 @@ impl<'a> Case<'a> {
         own.filter(|code| HoldReason::ALL.iter().all(|reason| reason.code() != *code || reason.waits()))
     }
 
-    /// True if it is known what the order calls for.
+    /// True if it is known what the order calls for. Where a person keeps it out, what was written before stays right.
     pub(super) fn is_known(&self) -> bool {
-        matches!(self.order.calls, Calls::Documents(_) | Calls::Nothing(_))
+        match &self.order.calls {
+            Calls::Nothing(rule) => rule != "ignored_by_person",
+            calls => matches!(calls, Calls::Documents(_)),
+        }
     }
 
     /// True if the order is older than the books of this connection: what another integration entered of it is right.

@@ -88,6 +88,7 @@ fn documents(company: Company, state: &OrderState) -> String {
         booked: &booked,
         may_infer: true,
         cutover: &Cutover::default(),
+        set_aside: false,
     };
     match normalize::desired(&input) {
         Err(hold) => hold.to_string(),

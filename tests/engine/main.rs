@@ -17,6 +17,7 @@ mod given_back;
 mod healing;
 mod holds;
 mod large;
+mod left_out;
 mod limits;
 mod listing;
 mod moved;

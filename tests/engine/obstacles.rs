@@ -268,3 +268,30 @@ fn a_dead_grant_is_said_once_and_the_orders_wait_until_somebody_connects_again()
         assert!(!bench.journal(alerts)[0]["resolved_at"].is_empty(), "{company:?}");
     }
 }
+
+/// It says nothing of the fault: the next one is tried, and what waits goes on waiting under the same alert.
+#[test]
+fn an_order_that_is_tried_and_needs_nothing_of_the_ledger_any_more_sets_nobody_free() {
+    for company in Company::ALL {
+        let bench = Bench::new(company);
+        let edited = Story::read("edited_while_unpaid");
+        let (topic, first) = &edited.deliveries[0];
+        bench.deliver(topic, first);
+        bench.run();
+        bench.set(company, "lock_date", json!("2026-11-30"));
+        edited.deliveries[1..3].iter().for_each(|(topic, body)| bench.deliver(topic, body));
+        bench.tell(&Story::read("simple"));
+        bench.run();
+        assert_eq!(held(&bench, "period_closed"), 2, "{company:?}");
+        // The edit is taken back, and somebody tries the order.
+        let mut back = first.clone();
+        back["updated_at"] = json!("2026-11-03T12:00:00-05:00");
+        bench.deliver("orders/updated", &back);
+        bench.release(&edited.order_id());
+        bench.run();
+        assert_eq!(bench.state(&edited.order_id()).0, "synced", "{company:?}");
+        assert_eq!(held(&bench, "period_closed"), 1, "{company:?}");
+        let alerts = bench.journal("SELECT resolved_at FROM alerts WHERE kind = 'settings_fault'");
+        assert!(alerts.len() == 1 && alerts[0]["resolved_at"].is_empty(), "{company:?}: {alerts:?}");
+    }
+}

@@ -145,3 +145,31 @@ fn lost_replies_while_a_total_is_put_right_change_nothing() {
         }
     }
 }
+
+/// Nobody knows whether a lost update was done: where the order takes its change back meanwhile, the document is written anew.
+#[test]
+fn a_lost_update_whose_change_is_taken_back_does_not_stay_in_the_ledger() {
+    for company in Company::ALL {
+        let lost = if company == Company::XeroUk { FaultKind::Error500Committed } else { FaultKind::LostReply };
+        let bench = Bench::new(company);
+        let story = Story::read("edited_while_unpaid");
+        let (topic, first) = &story.deliveries[0];
+        bench.deliver(topic, first);
+        bench.run();
+        let before = bench.ledger(company);
+        bench.fail(Fault::next(lost).on("POST", ""));
+        bench.fail(Fault::next(FaultKind::Down).repeated(10_000));
+        story.deliveries[1..3].iter().for_each(|(topic, body)| bench.deliver(topic, body));
+        bench.run_for(chrono::Duration::minutes(10));
+        assert_ne!(bench.ledger(company), before, "{company:?}: the update was done, and nobody was told");
+        let mut back = first.clone();
+        back["updated_at"] = json!("2026-11-03T12:00:00-05:00");
+        bench.deliver("orders/updated", &back);
+        bench.world.borrow_mut().faults.clear();
+        bench.run_for(chrono::Duration::hours(2));
+        assert_eq!(bench.state(&story.order_id()).0, "synced", "{company:?}");
+        assert_eq!(bench.ledger(company), before, "{company:?}");
+        let proofs = bench.rows("SELECT proof FROM documents");
+        assert!(proofs.iter().all(|row| row["proof"] == "exact"), "{proofs:?}");
+    }
+}

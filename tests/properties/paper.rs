@@ -93,6 +93,7 @@ impl Paper<'_> {
             booked: &self.booked,
             may_infer,
             cutover: &Cutover::default(),
+            set_aside: false,
         };
         normalize::desired(&input).map_err(|hold| hold.to_string())
     }

@@ -9,7 +9,7 @@ use crate::allowed::Allowed;
 use crate::money::decimal;
 use crate::oracle;
 use crate::order::Order;
-use crate::promises::{odd_cent, pays_out, state};
+use crate::promises::{inferred_cent, odd_cent, pays_out, state};
 use crate::run::Run;
 use crate::support::Company;
 
@@ -39,6 +39,7 @@ pub fn comes_to_what_is_left(
     let odd = odd + coarse.min(Decimal::new(50, 2));
     // What the order told of before its transactions did is booked under the order's id.
     let is_inferred = live.iter().any(|one| one.reference == order.id.to_string() && one.kind == "Payment");
+    let odd = if is_inferred { odd.max(inferred_cent(run, order)) } else { odd };
     let mut names = BTreeSet::new();
     let (mut open, mut received, mut returned) = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
     for one in live {

@@ -130,14 +130,3 @@ fn shares(order: &Order, sale: Cents, amounts: impl Iterator<Item = Cents>) -> V
     };
     amounts.map(&mut next).collect()
 }
-
-/// The holds that a life may end with today, because the books cannot say yet what happened. Keep it short.
-pub fn may_end_held(order: &Order, reason: &str) -> bool {
-    match reason {
-        // A payment that was inferred before its gateway was joined by another one is not understood any more.
-        "payment_split_unknown" => order.gateways().len() > 1,
-        // What was shared out, or inferred, before an earlier payment came to light.
-        "order_inconsistent" => order.receipts().count() > 1,
-        _ => false,
-    }
-}

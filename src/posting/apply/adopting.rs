@@ -86,6 +86,9 @@ impl Desk<'_> {
             }
             (_, false) => {
                 documents::refresh(self.sql, &call.order, &logged.document.key, now)?;
+                if logged.operation == Operation::Update {
+                    documents::doubt(self.sql, &call.order, &logged.document.key)?;
+                }
                 if logged.open != Open::LookExisting {
                     close(Closed::Absent)?;
                     return Ok(Followed::Go);

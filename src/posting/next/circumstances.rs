@@ -10,7 +10,7 @@ use crate::platform::SqlError;
 use crate::posting::books::Books;
 use crate::posting::orders::OrderRef;
 use crate::posting::plan::PostedDocuments;
-use crate::posting::{cutover, documents};
+use crate::posting::{cutover, documents, set_aside};
 use crate::shopify::OrderState;
 
 /// An order, and by which settings and rules it is looked at.
@@ -43,6 +43,7 @@ pub struct Circumstances {
     booked: Booked,
     calendar: Calendar,
     cutover: Cutover,
+    set_aside: bool,
 }
 
 impl Circumstances {
@@ -65,7 +66,8 @@ impl Circumstances {
         } else {
             Cutover::default()
         };
-        Ok(Self { posted, booked, calendar, cutover })
+        let set_aside = set_aside::is(sql, subject.at)?;
+        Ok(Self { posted, booked, calendar, cutover, set_aside })
     }
 
     /// Everything that normalisation decides from.
@@ -80,6 +82,7 @@ impl Circumstances {
             booked: &self.booked,
             may_infer: subject.may_infer,
             cutover: &self.cutover,
+            set_aside: self.set_aside,
         }
     }
 }

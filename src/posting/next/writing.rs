@@ -9,7 +9,7 @@ use crate::ledgers::{Operation, Posted, Recovery, Reference, WireRequest, Write}
 use crate::normalize::{self, Adjustment};
 use crate::platform::{SqlError, transaction};
 use crate::posting::call::{Call, PartyCall, Purpose, Stage, WriteParts};
-use crate::posting::documents::{PostedState, Record};
+use crate::posting::documents::{self, PostedState, Record};
 use crate::posting::orders::Ending;
 use crate::posting::parties::{self, Known};
 use crate::posting::writes::{self, Closed, Draft, LoggedWrite, Open};
@@ -190,9 +190,12 @@ impl Desk<'_> {
         match (recovery, open.open) {
             (Some((id, Recovery::Replay)), _) => Ok(Some(resend(id, claims))),
             (Some((_, Recovery::WaitUntil(at))), _) => self.end(Ending::Retry(at)).map(Some),
-            // A full update says everything anew: whether the earlier one was done does not matter.
+            // A full update says everything anew: whether the earlier one was done does not matter once there is another one.
             (Some((_, Recovery::LookFirst)), _) if open.operation == Operation::Update => {
-                transaction(sql, |sql| writes::close(sql, open.id, Closed::Absent, self.now()))?;
+                transaction(sql, |sql| {
+                    documents::doubt(sql, &self.row.at, &open.document.key)?;
+                    writes::close(sql, open.id, Closed::Absent, self.now())
+                })?;
                 Ok(None)
             }
             (None, Open::Unsent) => match self.forbidden()? {

@@ -81,7 +81,7 @@ pub fn end(sql: &dyn Sql, at: &OrderRef, ending: &Ending, seen: i64, now: DateTi
         }
         Ending::Later(_) | Ending::Retry(_) => {}
     }
-    obstacles::ended(sql, at, ending, now)?;
+    obstacles::ended(sql, at, ending, wrote, now)?;
     publish(sql, at)
 }
 

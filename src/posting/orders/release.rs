@@ -7,7 +7,7 @@ use crate::books::hold::HoldReason;
 use crate::platform::time::iso;
 use crate::platform::{Sql, SqlError};
 use crate::posting::published::{publish, publish_event};
-use crate::posting::{by_hand, cutover, documents, notices};
+use crate::posting::{by_hand, cutover, documents, notices, set_aside};
 
 /// Closes the row of an event that belonged to no order.
 pub fn close_loose(
@@ -59,6 +59,7 @@ pub fn release(sql: &dyn Sql, at: &OrderRef, now: DateTime<Utc>) -> Result<bool,
     documents::retire(sql, at)?;
     cutover::forget_look(sql, at)?;
     by_hand::forget(sql, at)?;
+    set_aside::forget(sql, at)?;
     publish(sql, at)?;
     Ok(found)
 }
@@ -73,7 +74,8 @@ pub fn replay(sql: &dyn Sql, at: &OrderRef, now: DateTime<Utc>) -> Result<bool, 
     publish(sql, at).map(|()| true)
 }
 
-fn look_again(sql: &dyn Sql, at: &OrderRef, now: DateTime<Utc>) -> Result<bool, SqlError> {
+/// The order is due at once, whatever it waited for. False if it was never heard of.
+pub fn look_again(sql: &dyn Sql, at: &OrderRef, now: DateTime<Utc>) -> Result<bool, SqlError> {
     let [connection, order_id] = at.params();
     let changed = sql.exec(
         "UPDATE orders SET state = 'pending', reason = NULL, detail = NULL, remedy = NULL, attempts = 0, marks = 0,
