@@ -167,6 +167,40 @@ fn a_person_fetches_the_past_compares_audits_and_approves_in_a_browser() {
     assert!(theirs.iter().all(|one| now.contains(one)) && now.len() > theirs.len(), "{now:#?}");
 }
 
+/// A few hundred orders in every state: posted, held for two reasons, left out, with names that mean no good.
+#[test]
+fn a_person_finds_an_order_sees_what_became_of_it_and_settles_what_waits() {
+    let stage = Stage::start("browser-pages").unwrap();
+    let (topic, simple) = story("simple").swap_remove(0);
+    let simple: Value = serde_json::from_slice(&simple).unwrap();
+    let order = |number: u64, change: &dyn Fn(&mut Value)| {
+        let mut body = simple.clone();
+        body["id"] = json!(5_700_000_000_000 + number);
+        body["name"] = json!(format!("#{number}"));
+        change(&mut body);
+        assert_eq!(stage.deliver(number, &topic, body.to_string().as_bytes()).unwrap().status, 200);
+    };
+    (1_000..1_110).for_each(|number| order(number, &|_| {}));
+    (1_110..1_114).for_each(|number| order(number, &|body| body["total_price"] = json!("1.00")));
+    (1_114..1_116).for_each(|number| order(number, &|body| body["test"] = json!(true)));
+    let names = ["\"><script>alert(1)</script>", "#\u{202e}drawkcab \" onload=\"x", &"x".repeat(4_000)];
+    for (number, name) in (1_120..).zip(names) {
+        order(number, &|body| {
+            body["name"] = json!(name);
+            body["line_items"][0]["title"] = json!(format!("{name} \u{1f680}"));
+            body["customer"]["last_name"] = json!(name);
+        });
+    }
+    assert_eq!(stage.deliver(2_000, &topic, b"{\"id\": 1").unwrap().status, 200);
+    stage.wait_until_quiet(std::time::Duration::from_secs(180)).unwrap();
+    for scenario in ["look", "search", "order", "held", "together", "hostile"] {
+        play_of(&stage, "pages", scenario);
+    }
+    let list = stage.get("/orders.csv?state=held", Some(ADMIN)).unwrap();
+    assert!(list.status == 200 && list.body.starts_with("connection,order_id,name,state,"), "{}", list.body);
+    assert!(list.body.lines().count() >= 9, "{}", list.body);
+}
+
 #[test]
 fn without_an_admin_secret_the_door_is_closed_and_says_how_to_open_it() {
     let stage = Stage::start_with("closed", "build", &json!({"ADMIN_TOKEN": ""})).unwrap();

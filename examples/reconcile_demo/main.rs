@@ -160,14 +160,12 @@ fn text(stage: &Stage, run: &Value) -> io::Result<String> {
     stage.get_as(&address(run), "text/plain").map(|answer| answer.body)
 }
 
-/// The pages, with their style in them, the texts and the JSON.
+/// The pages, the texts and the JSON.
 fn save(stage: &Stage, runs: &[(&str, &Value)]) -> io::Result<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/reconcile-demo");
     std::fs::create_dir_all(&folder)?;
-    let style = stage.get("/style.css", None)?.body;
     for (name, run) in runs {
         let page = stage.get(&address(run).replace("/api", ""), Some(ADMIN))?.body;
-        let page = page.replace(r#"<link rel="stylesheet" href="/style.css">"#, &format!("<style>{style}</style>"));
         std::fs::write(folder.join(format!("{name}.html")), page)?;
         std::fs::write(folder.join(format!("{name}.txt")), text(stage, run)?)?;
         std::fs::write(folder.join(format!("{name}.json")), serde_json::to_string_pretty(run)?)?;

@@ -2,7 +2,10 @@
 //! script. Decides only how things are shown; reads no clock, asks nobody. Imports from the floors below it.
 
 mod backfill;
+mod charts;
 mod connect;
+mod order;
+mod orders;
 mod overview;
 mod reconciliations;
 mod shop;
@@ -11,6 +14,8 @@ mod words;
 use askama::Template;
 
 pub use connect::{ConnectPage, Unreadable};
+pub use order::{OrderPage, PreviewPage};
+pub use orders::OrdersPage;
 pub use overview::OverviewPage;
 pub use reconciliations::{OfConnection, ReconciliationPage, ReconciliationsPage};
 
@@ -25,14 +30,13 @@ pub struct Link {
 /// The pages, in the order of the navigation.
 pub const PAGES: &[Link] = &[
     Link { path: "/", title: "Overview" },
+    Link { path: "/orders", title: "Orders" },
     Link { path: "/reconciliations", title: "Reconciliations" },
     Link { path: "/connect", title: "Connect" },
 ];
 
-/// The style sheet of every page.
+/// The style sheet of every page, which carries it: a page is one request.
 pub const STYLE: &str = include_str!("../../templates/style.css");
-/// The icon that browsers show beside a page's title.
-pub const ICON: &str = include_str!("../../templates/icon.svg");
 
 /// A page that says one thing: at the door, or after a step that was or was not taken.
 #[derive(Template)]
@@ -81,8 +85,14 @@ mod tests {
     }
 
     #[test]
-    fn no_page_needs_script_or_style_of_its_own() {
+    fn a_page_is_one_request_without_script_and_its_style_is_the_one_that_the_policy_allows() {
         let html = render(&Notice::new("Title", "Text"));
-        assert!(!html.contains("<script") && !html.contains("style=") && !html.contains("<style"), "{html}");
+        assert!(
+            !html.contains("<script") && !html.contains("style=") && !html.contains("rel=\"stylesheet\""),
+            "{html}"
+        );
+        assert!(html.contains(&format!("<style>{STYLE}</style>")), "{html}");
+        let from_elsewhere = ["src=\"http", "src=\"/", "href=\"/icon", "url("];
+        assert!(from_elsewhere.iter().all(|text| !html.contains(text)), "{html}");
     }
 }

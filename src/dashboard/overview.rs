@@ -3,7 +3,8 @@
 use askama::Template;
 use chrono::{DateTime, Utc};
 
-use super::words::distance;
+use super::charts::{Chart, comparisons, latency, success};
+use super::words::{distance, duration};
 use crate::monitor::{Figures, Level, OfConnection, Rates, TARGET, Verdict, verdict};
 
 /// The overview.
@@ -33,6 +34,7 @@ struct Card {
     waiting: String,
     held: Vec<(String, i64, String)>,
     drift: String,
+    charts: Vec<Chart>,
 }
 
 /// The events of a span of time.
@@ -86,6 +88,10 @@ fn card(one: &OfConnection, now: DateTime<Utc>) -> Card {
             (Some(at), count) => format!("{count}, the oldest first heard of {}", distance(at, now)),
             (None, _) => "none".into(),
         },
+        charts: [Some(success(&one.trend, now)), Some(latency(&one.trend, now)), comparisons(&one.drift)]
+            .into_iter()
+            .flatten()
+            .collect(),
         held: one.held.iter().map(|held| (held.reason.clone(), held.orders, distance(&held.since, now))).collect(),
         drift: match one.drift.last() {
             None => "not compared yet".into(),
@@ -120,15 +126,5 @@ fn span(name: &'static str, rates: &Rates) -> Span {
         half: within(50),
         most: within(95),
         longest: within(100),
-    }
-}
-
-/// Milliseconds in the unit that fits.
-fn duration(ms: i64) -> String {
-    match ms {
-        0..10_000 => format!("{} s", rust_decimal::Decimal::new((ms + 50) / 100, 1)),
-        10_000..120_000 => format!("{} s", ms / 1_000),
-        120_000..7_200_000 => format!("{} min", ms / 60_000),
-        _ => format!("{} h", ms / 3_600_000),
     }
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 use chrono::{DateTime, Utc};
 
-use super::words::distance;
+use super::words::{When, distance};
 use crate::reconcile::Repair;
 use crate::reconcile::run::{Counts, FindingView, RunView};
 
@@ -48,18 +48,6 @@ struct Line {
     result: String,
 }
 
-/// An instant, for people and for programs.
-struct When {
-    at: String,
-    text: String,
-}
-
-impl When {
-    fn new(at: &str, now: DateTime<Utc>) -> Self {
-        Self { at: at.to_owned(), text: distance(at, now) }
-    }
-}
-
 impl ReconciliationsPage {
     /// The page at this moment.
     pub fn new(all: Vec<OfConnection>, now: DateTime<Utc>) -> Self {
@@ -77,7 +65,14 @@ impl ReconciliationsPage {
 
 fn line(run: &RunView, now: DateTime<Utc>) -> Line {
     let (mark, result) = verdict(run);
-    Line { id: run.id.clone(), what: kind(run), window: window(run), at: When::new(&run.started_at, now), mark, result }
+    Line {
+        id: run.id.clone(),
+        what: kind(run),
+        window: window(run),
+        at: When::from_now(&run.started_at, now),
+        mark,
+        result,
+    }
 }
 
 fn kind(run: &RunView) -> String {
@@ -176,7 +171,7 @@ impl ReconciliationPage {
             path: "/reconciliations",
             what: kind(&run),
             window: window(&run),
-            began: When::new(&run.started_at, now),
+            began: When::from_now(&run.started_at, now),
             mark,
             result,
             first_found: run.after.and(run.before.as_ref()).map(in_words),

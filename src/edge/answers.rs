@@ -1,11 +1,16 @@
 //! Answers as people and programs want them: pages, JSON, redirects; every one with the headers that protect browsers.
 
+use std::sync::LazyLock;
+
 use askama::Template;
 use serde_json::json;
 use worker::{Response, Result};
 
-use crate::dashboard::render;
-use crate::reception::headers::HEADERS;
+use crate::dashboard::{STYLE, render};
+use crate::reception::headers::headers;
+
+/// The headers of every answer, made once.
+static ALL: LazyLock<Vec<(&'static str, String)>> = LazyLock::new(|| headers(STYLE));
 
 /// A problem as JSON: a stable code and a sentence.
 pub fn problem(status: u16, code: &str, text: &str) -> Result<Response> {
@@ -17,11 +22,11 @@ pub fn page(status: u16, page: &impl Template) -> Result<Response> {
     Ok(Response::from_html(render(page))?.with_status(status))
 }
 
-/// A file that is part of the program.
-pub fn file(text: &str, content_type: &str) -> Result<Response> {
+/// A list to be taken along.
+pub fn download(text: String, name: &str) -> Result<Response> {
     let response = Response::ok(text)?;
-    response.headers().set("content-type", content_type)?;
-    response.headers().set("cache-control", "public, max-age=300")?;
+    response.headers().set("content-type", "text/csv; charset=utf-8")?;
+    response.headers().set("content-disposition", &format!("attachment; filename=\"{name}\""))?;
     Ok(response)
 }
 
@@ -36,7 +41,7 @@ pub fn see_other(location: &str) -> Result<Response> {
 pub fn protected(response: Response) -> Result<Response> {
     // An answer that came from elsewhere has headers that cannot be changed; a new list takes their place.
     let headers = response.headers().clone();
-    for (name, value) in HEADERS {
+    for (name, value) in ALL.iter() {
         headers.set(name, value)?;
     }
     if !headers.has("cache-control")? {

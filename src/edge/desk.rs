@@ -6,9 +6,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use worker::{Env, Headers, Method, Request, Response, Result};
 
-use super::answers::{page, problem, see_other};
+use super::answers::{download, page, problem, see_other};
 use super::clock::RuntimeClock;
 use super::journal::D1Journal;
+use super::orders;
 use super::past;
 use super::queue::{AFTER, Question, all_books, ask, labels};
 use super::reconciliations;
@@ -17,8 +18,8 @@ use crate::config::{self, Connection, Variables, variable};
 use crate::dashboard::{ConnectPage, Notice, OverviewPage, Unreadable};
 use crate::journal::migrate;
 use crate::monitor::{self, Figures, gather, metrics};
-use crate::platform::Clock;
-use crate::posting::{BooksStatus, Callback, ConnectionView, Consented, connection_of};
+use crate::platform::{Clock, Journal, Statement};
+use crate::posting::{BooksStatus, Callback, ConnectionView, Consented, How, connection_of};
 use crate::reception::admin::{CLOSED, Entry, Guesses, Provenance, may_change};
 
 thread_local! {
@@ -53,6 +54,14 @@ pub async fn answer(mut request: Request, env: &Env, method: Method, path: &str)
         (false, ["oauth", ledger, "start"]) => begin(&request, env, &variables, ledger, &own).await,
         (false, ["reconciliations"]) => reconciliations::overview(env, &variables).await,
         (false, ["reconciliations", id]) => reconciliations::details(env, &variables, id).await,
+        (false, ["orders"]) => orders::list(&request, env, &variables).await,
+        (false, ["orders.csv"]) => orders::taken_along(&request, env).await,
+        (false, ["orders", connection, order]) => orders::one(env, &variables, connection, &decoded(order)).await,
+        (false, ["alerts.csv"]) => taken_along(env, monitor::alerts(), "alerts.csv").await,
+        (false, ["reconciliations.csv"]) => taken_along(env, monitor::reconciliations(), "reconciliations.csv").await,
+        (false, ["reconciliations", id, "discrepancies.csv"]) => {
+            taken_along(env, monitor::discrepancies(id), "discrepancies.csv").await
+        }
         (false, ["api", "reconciliations"]) => reconciliations::list(env, &variables).await,
         (true, ["api", "reconciliations"]) => reconciliations::start(&mut request, env, &variables).await,
         (false, ["api", "reconciliations", id]) => reconciliations::one(&request, env, &variables, id).await,
@@ -63,12 +72,18 @@ pub async fn answer(mut request: Request, env: &Env, method: Method, path: &str)
         (false, ["api", "orders", connection, order]) => about(env, &variables, connection, order, "/order", &[]).await,
         // The body of a release may answer what the order waits for.
         (true, ["api", "orders", connection, order, "release"]) => {
+            let order = decoded(order);
+            if let Some(response) = orders::release(&mut request, env, &variables, connection, &order).await? {
+                return Ok(response);
+            }
             let body = request.bytes().await?;
-            about(env, &variables, connection, order, "/release", &body).await
+            about(env, &variables, connection, &order, "/release", &body).await
         }
-        (true, ["api", "orders", connection, order, action @ ("preview" | "replay")]) => {
-            past::pass_on(env, &variables, connection, order, &format!("/{action}"), &json!({})).await
+        (true, ["api", "orders", connection, order, action @ ("preview" | "replay" | "ignore")]) => {
+            orders::act(&mut request, env, &variables, [connection, &decoded(order), action]).await
         }
+        (true, ["api", "orders", "release"]) => orders::all_together(&mut request, env, &variables, How::Release).await,
+        (true, ["api", "orders", "replay"]) => orders::all_together(&mut request, env, &variables, How::Replay).await,
         (false, ["api", "backfills"]) => past::list(&request, env, &variables).await,
         (true, ["api", "backfills"]) => past::begin(&mut request, env, &variables).await,
         (false, ["api", "backfills", id]) => past::one(&request, env, &variables, id, "one").await,
@@ -99,6 +114,21 @@ pub async fn answer(mut request: Request, env: &Env, method: Method, path: &str)
             ask(env, &Question { books: "checks", connection: "", order: "", path: &path }, Headers::new(), None).await
         }
         _ => problem(404, "not_found", "there is nothing here"),
+    }
+}
+
+/// A part of an address as it was meant: a delivery that belongs to no order has a colon in its id.
+fn decoded(part: &str) -> String {
+    worker::js_sys::decode_uri_component(part).map_or_else(|_| part.to_owned(), String::from)
+}
+
+/// A list of the journal to take along.
+async fn taken_along(env: &Env, wanted: Statement, name: &str) -> Result<Response> {
+    let journal = D1Journal::new(env);
+    let _ = migrate(&journal).await;
+    match journal.query(wanted).await {
+        Ok(rows) => download(monitor::csv::rows(&rows), name),
+        Err(error) => problem(503, "journal_unreadable", &format!("the journal (D1) cannot be read: {}", error.0)),
     }
 }
 

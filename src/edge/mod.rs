@@ -11,6 +11,7 @@ mod connecting;
 mod desk;
 mod http;
 mod journal;
+mod orders;
 mod past;
 mod queue;
 mod reconciliations;

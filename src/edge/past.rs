@@ -1,4 +1,4 @@
-//! Orders of the past: the preview and the replay of one, and backfills. What is asked at the desk is passed on to the
+//! Orders of the past: the preview and the replay of one, leaving one out, and backfills. What is asked at the desk is passed on to the
 //! books, and their word is passed back.
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use super::connecting::told;
 use super::queue::{Question, ask};
 use crate::config::{self, Variables};
 use crate::dashboard::Notice;
-use crate::posting::{BackfillChange, Books, Declined, OrderRef};
+use crate::posting::{BackfillChange, Books, Declined, OrderRef, Piece};
 
 /// Backfills that a list shows.
 const LISTED: i64 = 20;
@@ -27,6 +27,15 @@ pub async fn answer(books: &Books<'_>, path: &str, at: &OrderRef, request: &mut 
     let change = |change| books.change_backfill(&at.connection, number, change);
     let response = match path {
         "/preview" => told(books.preview(at).await),
+        "/ignore" => {
+            let asked: Value = request.json().await.unwrap_or_default();
+            let reason = asked["reason"].as_str().unwrap_or_default();
+            under_way(books.ignore(at, reason).await.map(|()| json!({"ok": true})))
+        }
+        "/together" => {
+            let piece: Piece = request.json().await?;
+            told(books.look_again_at(&at.connection, &piece).await)
+        }
         "/replay" => under_way(books.replay(at).await.map(|()| json!({"ok": true}))),
         "/backfills" => told(books.backfills(&at.connection, LISTED).map_err(Declined::from)),
         "/backfills/begin" => {
@@ -118,7 +127,8 @@ pub async fn one(request: &Request, env: &Env, variables: &Variables, id: &str, 
     for_page(answer, is_form(request)?, "The backfill was not changed").await
 }
 
-fn is_form(request: &Request) -> Result<bool> {
+/// True if a page's form asks.
+pub fn is_form(request: &Request) -> Result<bool> {
     let content = request.headers().get("content-type")?.unwrap_or_default();
     Ok(content.starts_with("application/x-www-form-urlencoded"))
 }

@@ -5,13 +5,12 @@ use futures_util::future::join_all;
 use serde_json::json;
 use worker::{Context, Env, Headers, Method, Request, Response, Result};
 
-use super::answers::{file, problem, protected};
+use super::answers::{problem, protected};
 use super::journal::D1Journal;
 use super::queue::{Question, ask};
 use super::refusals;
 use super::{desk, variables};
 use crate::config::{self, Connection};
-use crate::dashboard;
 use crate::journal::every_label;
 use crate::reception::{Admission, MOST_BYTES, admit};
 
@@ -33,8 +32,6 @@ async fn answer(request: Request, env: &Env, context: &Context) -> Result<Respon
             Ok(response)
         }
         (Method::Get | Method::Head, "/health") => Response::from_json(&json!({"ok": true})),
-        (Method::Get | Method::Head, "/style.css") => file(dashboard::STYLE, "text/css; charset=utf-8"),
-        (Method::Get | Method::Head, "/icon.svg") => file(dashboard::ICON, "image/svg+xml"),
         (Method::Get, "/oauth/quickbooks/callback") => desk::callback(&request, env, "quickbooks").await,
         (Method::Get, "/oauth/xero/callback") => desk::callback(&request, env, "xero").await,
         (method, _) => desk::answer(request, env, method, &path).await,

@@ -18,6 +18,7 @@ use crate::config::{Settings, Variables};
 use crate::platform::{Method, Request, Response};
 
 pub mod faults;
+mod links;
 mod listing;
 pub mod oauth;
 pub mod preflight;
@@ -241,6 +242,7 @@ pub struct Refusal {
     pub ledger_says: String,
 }
 
+pub use links::link;
 pub use listing::{Deleted, ListedPage, MOST_NAMED, Span};
 pub use recovery::{Recovery, Tries};
 

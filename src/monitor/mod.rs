@@ -2,9 +2,11 @@
 //! sides differ, what the ledger still allows. Page, JSON, metrics and alerts all take them from here. Reads the journal
 //! and what the books say of themselves; changes nothing but its own roll-ups. Imports from `posting`, `journal` and below.
 
+pub mod csv;
 mod days;
 mod figures;
 mod latency;
+mod lists;
 mod metrics;
 mod rates;
 mod search;
@@ -13,9 +15,10 @@ mod verdict;
 pub use days::keep_days;
 pub use figures::{Alert, Drift, Figures, Held, Ledger, OfConnection, OfDay, Told, gather};
 pub use latency::Latency;
+pub use lists::{alerts, attempts, discrepancies, reconciliations};
 pub use metrics::metrics;
 pub use rates::{Rates, TARGET};
-pub use search::{Found, Listed, Place, Search, search};
+pub use search::{Found, Listed, Place, Search, part, search};
 pub use verdict::{Level, Verdict, verdict};
 
 #[cfg(test)]

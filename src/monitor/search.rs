@@ -13,6 +13,8 @@ pub const PAGE: usize = 50;
 pub struct Search {
     /// A name (or its beginning), an id, a document's number, an amount; empty: everything.
     pub text: String,
+    /// Only orders of this connection.
+    pub connection: String,
     /// Only orders that stand so: `pending`, `synced`, `retrying`, `held`, `ignored`.
     pub state: String,
     /// Only orders that are held, or are ignored, for this reason.
@@ -53,8 +55,15 @@ pub struct Found {
     pub total: Option<String>,
 }
 
+impl Found {
+    /// Its place in the list.
+    pub fn place(&self) -> Place {
+        Place { updated_at: self.updated_at.clone(), order_id: self.order_id.clone() }
+    }
+}
+
 /// A page of the list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Listed {
     /// What changed last comes first.
     pub orders: Vec<Found>,
@@ -64,22 +73,27 @@ pub struct Listed {
 
 /// Looks for orders.
 pub async fn search(journal: &dyn Journal, wanted: &Search) -> Result<Listed, JournalError> {
-    let rows = journal.query(statement(wanted)).await?;
+    part(journal, wanted, PAGE).await
+}
+
+/// The same, so many at a time.
+pub async fn part(journal: &dyn Journal, wanted: &Search, most: usize) -> Result<Listed, JournalError> {
+    let rows = journal.query(statement(wanted, most)).await?;
     let found = rows.iter().map(read).collect::<Result<Vec<_>, SqlError>>();
     let mut orders = found.map_err(|error| JournalError(error.0))?;
-    let more = orders.len() > PAGE;
-    orders.truncate(PAGE);
+    let more = orders.len() > most;
+    orders.truncate(most);
     Ok(Listed { orders, more })
 }
 
 /// The statement behind [`search`].
-pub fn statement(wanted: &Search) -> Statement {
+pub fn statement(wanted: &Search, most: usize) -> Statement {
     let (mut conditions, mut params): (Vec<String>, Vec<Value>) = (Vec::new(), Vec::new());
     let text = wanted.text.trim();
     if !text.is_empty() {
         conditions.push(by_text(text, &mut params));
     }
-    for (column, value) in [("state", &wanted.state), ("reason", &wanted.reason)] {
+    for (column, value) in [("connection", &wanted.connection), ("state", &wanted.state), ("reason", &wanted.reason)] {
         if !value.is_empty() {
             params.push(value.as_str().into());
             conditions.push(format!("{column} = ?{}", params.len()));
@@ -96,7 +110,7 @@ pub fn statement(wanted: &Search) -> Statement {
               WHERE documents.connection = orders.connection AND documents.order_id = orders.order_id
                   AND document_key = 'sale') AS total
          FROM orders WHERE {conditions} ORDER BY updated_at DESC, order_id DESC LIMIT {}",
-        PAGE + 1
+        most + 1
     );
     Statement { sql, params }
 }

@@ -168,6 +168,8 @@ fn no_figure_reads_a_whole_table() {
         Search { after: Some(place.clone()), ..of("", "") },
         Search { after: Some(place), ..of("", "held") },
         Search { reason: "tax_unmapped".into(), ..of("", "held") },
+        Search { connection: "main".into(), reason: "tax_unmapped".into(), ..of("", "held") },
+        Search { connection: "main".into(), ..of("", "") },
     ];
     let mut all: Vec<Statement> = vec![
         statement(noon() - Duration::days(1), noon(), noon()),
@@ -175,7 +177,7 @@ fn no_figure_reads_a_whole_table() {
         drift_statement("main"),
         alerts_statement(),
     ];
-    all.extend(searches.iter().map(super::search::statement));
+    all.extend(searches.iter().map(|one| super::search::statement(one, 50)));
     for one in all {
         let plan = Statement { sql: format!("EXPLAIN QUERY PLAN {}", one.sql), params: one.params };
         for row in done(journal.query(plan)).unwrap() {

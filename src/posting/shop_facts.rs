@@ -59,6 +59,16 @@ impl Books<'_> {
         Ok(())
     }
 
+    /// The shop's time zone, by the tz database; the company's where the shop's is not known.
+    pub fn time_zone(&self, connection: &str) -> Result<Option<String>, SqlError> {
+        let read = self.connection(connection).map(|one| self.last_read(one)).transpose()?.flatten();
+        let shops = read.and_then(|read| read.facts.time_zone);
+        Ok(match shops {
+            Some(zone) => Some(zone),
+            None => self.company_facts()?.time_zone,
+        })
+    }
+
     /// What is known of the shop.
     pub(super) fn shop_side(&self, connection: &Connection) -> Result<ShopSide, SqlError> {
         if self.admin_access(connection)?.is_none() {

@@ -78,8 +78,12 @@ pub struct ShopStatus {
 }
 
 /// Everything about one order.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct OrderView {
+    /// The ledger of its connection, where the settings can be read.
+    pub ledger: Option<String>,
+    /// The shop's time zone, by the tz database; the company's where the shop's is not known.
+    pub time_zone: Option<String>,
     /// Its row.
     pub order: Json,
     /// Its events.
@@ -188,7 +192,10 @@ impl Books<'_> {
                  synced_at, attempts, due_at FROM orders WHERE connection = ? AND order_id = ?",
         )?;
         let Some(order) = order.into_iter().next() else { return Ok(None) };
+        let connection = self.connection(&at.connection);
         Ok(Some(OrderView {
+            ledger: connection.and_then(|one| Some(one.settings.as_ref().ok()?.ledger.as_str().to_owned())),
+            time_zone: self.time_zone(&at.connection)?,
             order,
             events: list(
                 "SELECT webhook_id, event_id, topic, api_version, triggered_at, received_at, finished_at, bytes,
@@ -200,8 +207,8 @@ impl Books<'_> {
                  FROM documents WHERE connection = ? AND order_id = ? ORDER BY posted_at",
             )?,
             adjustments: list(
-                "SELECT document_key, field, rule, before, after, personal FROM adjustments
-                 WHERE connection = ? AND order_id = ?",
+                "SELECT document_key, field, rule, before, after, personal, at FROM adjustments
+                 WHERE connection = ? AND order_id = ? ORDER BY rowid",
             )?,
             cutover: list(
                 "SELECT document_key, amount, decision, why, answered_at FROM cutover_questions

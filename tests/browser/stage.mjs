@@ -1,7 +1,8 @@
 // What every scenario needs: the browser, pages of the Worker as an admin sees them, and what is looked at on each of them.
 
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { launch } from "./chromium.mjs";
 
 const [, , scenario, given] = process.argv;
@@ -72,6 +73,30 @@ export async function canBeUsed(path) {
     return poor;
   });
   assert.deepEqual(contrast, [], "text stands out from what is behind it");
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** What the rules for accessible pages (WCAG 2 A and AA, and good practice) have to say, in both colour schemes. */
+export async function accessible(path) {
+  for (const scheme of ["light", "dark"]) {
+    const { page } = await open(path, { scheme });
+    await page.evaluate(axe);
+    const { violations } = await page.evaluate(() => globalThis.axe.run());
+    const said = violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.html).join("\n")}`);
+    assert.deepEqual(said, [], `${path}, ${scheme}`);
+  }
+}
+
+/** A page is one request of less than 100 KB. */
+export async function oneRequest(path) {
+  const { page } = await open("/health");
+  const asked = [];
+  page.on("request", (request) => request.url().startsWith("data:") || asked.push(request.url()));
+  const answer = await page.goto(worker + path, { waitUntil: "networkidle0" });
+  assert.equal(asked.length, 1, `${path}: ${asked}`);
+  const { length } = await answer.buffer();
+  assert.ok(length < 100_000, `${path}: ${length} bytes`);
 }
 
 /** The page on a screen and on a phone, by day and by night. */

@@ -6,6 +6,7 @@ mod support;
 mod arrival;
 mod backfill;
 mod batches;
+mod bulk;
 mod claims;
 mod connect;
 mod cutover;

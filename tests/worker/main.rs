@@ -13,6 +13,7 @@ mod trade;
 
 mod door;
 mod ledgers;
+mod queries;
 mod reconcile;
 mod restarts;
 mod shopify;

@@ -50,17 +50,22 @@ fn quiet_at_last(stage: &Stage) {
 
 #[test]
 fn hundreds_of_orders_survive_faults_and_power_cuts_at_random_moments() {
-    const ORDERS: std::ops::Range<u64> = 2001..2151;
+    const ORDERS: std::ops::Range<u64> = 2001..2201;
     const CUTS: u32 = 8;
     let mut stage = Stage::start("power_cuts").unwrap();
-    stage.sandbox.with(|world| {
-        world.fail(Fault::next(FaultKind::LostReply).after(5).repeated(2));
-        world.fail(Fault::next(FaultKind::Error500Committed).on("POST", "/batch").after(1).repeated(2));
-        world.fail(Fault::next(FaultKind::Error500Committed).on("PUT", "").after(2).repeated(2));
-        world.fail(Fault::next(FaultKind::Down).after(20).repeated(2));
-        world.fail(Fault::next(FaultKind::LeftOut).on("PUT", "").after(4));
-        world.fail(Fault::next(FaultKind::Garbage).on("POST", "/batch").after(4));
-    });
+    // Bad weather anew after each cut, so that every one of them meets some.
+    let faults = |stage: &Stage| {
+        stage.sandbox.with(|world| {
+            world.faults.clear();
+            world.fail(Fault::next(FaultKind::LostReply).after(3));
+            world.fail(Fault::next(FaultKind::Error500Committed).on("POST", "/batch").after(1));
+            world.fail(Fault::next(FaultKind::Error500Committed).on("PUT", "").after(2));
+            world.fail(Fault::next(FaultKind::Down).after(12).repeated(2));
+            world.fail(Fault::next(FaultKind::LeftOut).on("PUT", "").after(4));
+            world.fail(Fault::next(FaultKind::Garbage).on("POST", "/batch").after(4));
+        });
+    };
+    faults(&stage);
     // The moments differ from run to run; they are printed with what went wrong.
     let mut chance = u64::from(std::process::id());
     let mut random = |most: u64| {
@@ -84,6 +89,7 @@ fn hundreds_of_orders_survive_faults_and_power_cuts_at_random_moments() {
             std::thread::sleep(Duration::from_millis(pause));
             println!("the power goes {pause} ms after it came back");
             stage.restart().unwrap();
+            faults(&stage);
             cuts += 1;
         }
         in_vain = telling.join().unwrap();

@@ -1,0 +1,432 @@
+//! The page of one order: what Shopify said of it, what was changed on the way, the documents that it became, each with its
+//! proof, and every call that this took. And the page of its preview.
+
+use askama::Template;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::words::{When, Zone, duration, state};
+use crate::books::hold::HoldReason;
+use crate::books::rules::LedgerName;
+use crate::ledgers::link;
+use crate::platform::{Row, Value as Cell};
+use crate::posting::{LONGEST_REASON, OrderView};
+
+/// The page.
+#[derive(Template)]
+#[template(path = "order.html")]
+pub struct OrderPage {
+    path: &'static str,
+    connection: String,
+    order_id: String,
+    name: String,
+    mark: &'static str,
+    state: &'static str,
+    zone: &'static str,
+    /// The order in Shopify's own pages.
+    shopify: Option<String>,
+    first_heard: When,
+    next_try: Option<When>,
+    /// What is told of it: what it waits for, or what to know.
+    told: Option<Told>,
+    /// What a person said of it.
+    decisions: Vec<String>,
+    /// True if a person may leave it out.
+    may_ignore: bool,
+    /// True if it is asked what becomes of money of an order that is older than the start date.
+    asks: bool,
+    longest_reason: usize,
+    events: Vec<Event>,
+    changes: Vec<Change>,
+    documents: Vec<Document>,
+    calls: Vec<Call>,
+    /// Why the calls cannot be had.
+    problem: Option<String>,
+}
+
+struct Told {
+    mark: &'static str,
+    code: String,
+    meaning: String,
+    detail: String,
+    remedy: String,
+}
+
+struct Event {
+    at: When,
+    topic: String,
+    outcome: String,
+    reason: String,
+    deliveries: String,
+    took: String,
+}
+
+struct Change {
+    document: String,
+    field: String,
+    rule: String,
+    before: String,
+    after: String,
+}
+
+struct Document {
+    key: String,
+    kind: String,
+    number: String,
+    link: Option<String>,
+    currency: String,
+    expected: String,
+    stated: String,
+    mark: &'static str,
+    proof: &'static str,
+    state: String,
+    at: When,
+}
+
+struct Call {
+    at: When,
+    document: String,
+    operation: String,
+    outcome: String,
+    mark: &'static str,
+    status: String,
+    message: String,
+    took: String,
+}
+
+/// The cell of a JSON row as text; nothing if it is null or not there.
+fn cell(row: &Value, name: &str) -> String {
+    match &row[name] {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// The same of a row of the journal.
+fn column(row: &Row, name: &str) -> String {
+    let found = row.0.iter().find(|(column, _)| column == name).map(|(_, value)| value);
+    match found {
+        Some(Cell::Text(text)) => text.clone(),
+        Some(Cell::Int(number)) => number.to_string(),
+        _ => String::new(),
+    }
+}
+
+fn words(code: &str) -> String {
+    code.replace('_', " ")
+}
+
+impl OrderPage {
+    /// The page of an order of `shop`. `attempts` are the journal's rows of the calls that were made for it, or why they
+    /// cannot be had.
+    pub fn new(view: OrderView, shop: &str, attempts: Result<Vec<Row>, String>, now: DateTime<Utc>) -> Self {
+        let zone = Zone::named(view.time_zone.as_deref());
+        let ledger = view.ledger.as_deref().and_then(ledger);
+        let order = &view.order;
+        let (state_text, mark) = state(&cell(order, "state"));
+        let order_id = cell(order, "order_id");
+        let is_order = !order_id.is_empty() && order_id.bytes().all(|letter| letter.is_ascii_digit());
+        let handle = shop.strip_suffix(".myshopify.com").filter(|_| is_order);
+        let (calls, problem) = match attempts {
+            Ok(rows) => (rows.iter().map(|row| call(row, zone)).collect(), None),
+            Err(why) => (Vec::new(), Some(why)),
+        };
+        let reason = cell(order, "reason");
+        Self {
+            path: "/orders",
+            connection: cell(order, "connection"),
+            name: Some(cell(order, "name")).filter(|name| !name.is_empty()).unwrap_or_else(|| order_id.clone()),
+            mark,
+            state: state_text,
+            zone: zone.name(),
+            shopify: handle.map(|handle| format!("https://admin.shopify.com/store/{handle}/orders/{order_id}")),
+            first_heard: When::in_zone(&cell(order, "first_seen_at"), zone),
+            next_try: Some(cell(order, "due_at"))
+                .filter(|at| !at.is_empty() && mark == "note")
+                .map(|at| When::from_now(&at, now)),
+            asks: view.cutover.iter().any(|one| one["decision"].is_null()) && cell(order, "state") == "held",
+            may_ignore: cell(order, "state") == "held",
+            longest_reason: LONGEST_REASON,
+            told: told(order, &reason),
+            decisions: decisions(&view, zone),
+            events: view.events.iter().map(|one| event(one, zone)).collect(),
+            changes: view.adjustments.iter().map(change).collect(),
+            documents: view.documents.iter().map(|one| document(one, ledger, zone)).collect(),
+            calls,
+            problem,
+            order_id,
+        }
+    }
+}
+
+fn ledger(name: &str) -> Option<LedgerName> {
+    [LedgerName::QuickBooks, LedgerName::Xero].into_iter().find(|one| one.as_str() == name)
+}
+
+fn told(order: &Value, code: &str) -> Option<Told> {
+    if code.is_empty() {
+        return None;
+    }
+    let known = HoldReason::ALL.iter().find(|reason| reason.code() == code);
+    let is_held = cell(order, "state") == "held";
+    Some(Told {
+        mark: if is_held { "problem" } else { "note" },
+        code: code.to_owned(),
+        meaning: known.map_or_else(|| left_out(code).to_owned(), |reason| reason.meaning().to_owned()),
+        detail: cell(order, "detail"),
+        remedy: cell(order, "remedy"),
+    })
+}
+
+/// What the rules say that leave an order out.
+fn left_out(rule: &str) -> &'static str {
+    match rule {
+        "test_order" => "It was made in Shopify's test mode.",
+        "before_start_date" => "It is older than the connection's start date, and no money moved since.",
+        "ignored_by_person" => "Somebody said that it stays out of the books.",
+        "zero_total" => "There is nothing to pay, and the settings leave such orders out.",
+        "cancelled_before_posting" => "It was cancelled before anything of it was posted.",
+        "deleted" => "Shopify deleted it before anything of it was posted.",
+        "put_aside" => "Somebody has seen to this delivery.",
+        _ => "A rule leaves it out.",
+    }
+}
+
+/// What people said of the order.
+fn decisions(view: &OrderView, zone: Zone) -> Vec<String> {
+    let set_aside = view.set_aside.iter().map(|one| {
+        let why = cell(one, "why");
+        let why = if why.is_empty() { "the reason was erased".to_owned() } else { format!("“{why}”") };
+        format!("{}: left out by a person, {why}. Release takes it in again.", zone.tell(&cell(one, "at")))
+    });
+    let answered = view.cutover.iter().filter(|one| !one["decision"].is_null()).map(|one| {
+        let said = if cell(one, "decision") == "ignore" { "to be left out" } else { "to be posted stand-alone" };
+        let at = zone.tell(&cell(one, "answered_at"));
+        format!("{at}: {} of {} is {said}. {}", cell(one, "amount"), cell(one, "document_key"), cell(one, "why"))
+    });
+    set_aside.chain(answered).collect()
+}
+
+fn event(one: &Value, zone: Zone) -> Event {
+    let at = |name: &str| crate::platform::time::parse_iso(&cell(one, name));
+    let took = at("received_at").zip(at("finished_at")).map(|(from, to)| duration((to - from).num_milliseconds()));
+    let deliveries = one["deliveries"].as_i64().unwrap_or(1);
+    Event {
+        at: When::in_zone(&cell(one, "received_at"), zone),
+        topic: cell(one, "topic"),
+        outcome: words(&cell(one, "outcome")),
+        reason: cell(one, "reason"),
+        deliveries: if deliveries > 1 { format!("came {deliveries} times") } else { String::new() },
+        took: took.unwrap_or_default(),
+    }
+}
+
+fn change(one: &Value) -> Change {
+    Change {
+        document: cell(one, "document_key"),
+        field: cell(one, "field"),
+        rule: cell(one, "rule"),
+        before: cell(one, "before"),
+        after: cell(one, "after"),
+    }
+}
+
+fn document(one: &Value, ledger: Option<LedgerName>, zone: Zone) -> Document {
+    let kind = cell(one, "kind");
+    let is_exact = cell(one, "proof") == "exact";
+    let counts = matches!(cell(one, "state").as_str(), "posted" | "updated" | "foreign");
+    Document {
+        key: cell(one, "document_key"),
+        link: ledger.and_then(|ledger| link(ledger, &kind, &cell(one, "ledger_id"))),
+        kind: words(&kind),
+        number: cell(one, "number"),
+        currency: cell(one, "currency"),
+        expected: cell(one, "expected_total"),
+        stated: cell(one, "ledger_total"),
+        mark: match (counts, is_exact) {
+            (false, _) => "idle",
+            (true, true) => "ok",
+            (true, false) => "problem",
+        },
+        proof: if is_exact { "equal" } else { "differs" },
+        state: match cell(one, "state").as_str() {
+            "foreign" => "another integration’s".into(),
+            "retired" => "voided".into(),
+            other => other.into(),
+        },
+        at: When::in_zone(&cell(one, "posted_at"), zone),
+    }
+}
+
+fn call(row: &Row, zone: Zone) -> Call {
+    let outcome = column(row, "outcome");
+    Call {
+        at: When::in_zone(&column(row, "at"), zone),
+        document: column(row, "document_key"),
+        operation: words(&column(row, "operation")),
+        mark: if column(row, "code").is_empty() { "ok" } else { "problem" },
+        status: column(row, "http_status"),
+        message: [column(row, "code"), column(row, "message")].join(" ").trim().to_owned(),
+        took: column(row, "duration_ms").parse().map(duration).unwrap_or_default(),
+        outcome: words(&outcome),
+    }
+}
+
+/// What would be written for an order, and why.
+#[derive(Template)]
+#[template(path = "preview.html")]
+pub struct PreviewPage {
+    path: &'static str,
+    connection: String,
+    order_id: String,
+    name: String,
+    wanted: Vec<[String; 6]>,
+    steps: Vec<Step>,
+    changes: Vec<Change>,
+    told: Vec<Told>,
+    notes: Vec<String>,
+}
+
+struct Step {
+    title: String,
+    why: String,
+    first: Vec<String>,
+    request: String,
+    body: String,
+}
+
+impl PreviewPage {
+    /// The page of a preview as the books gave it.
+    pub fn new(preview: &Value, connection: &str) -> Self {
+        let list = |name: &str| preview[name].as_array().cloned().unwrap_or_default();
+        let order_id = cell(preview, "order_id");
+        let told = |one: &Value, mark| Told {
+            mark,
+            code: cell(one, "reason"),
+            meaning: String::new(),
+            detail: cell(one, "detail"),
+            remedy: cell(one, "remedy"),
+        };
+        let mut all_told = Vec::new();
+        all_told.extend(preview["hold"].is_object().then(|| told(&preview["hold"], "problem")));
+        all_told.extend(preview["notice"].is_object().then(|| told(&preview["notice"], "note")));
+        let ignored = cell(preview, "ignored");
+        let ignored = (!ignored.is_empty()).then(|| left_out(&ignored).to_owned());
+        let waiting = Some(cell(preview, "waiting")).filter(|text| !text.is_empty());
+        let wanted = |one: &Value| {
+            [
+                cell(one, "key"),
+                words(&cell(one, "kind")),
+                cell(one, "number"),
+                format!("{} {}", cell(one, "total"), cell(one, "currency")),
+                cell(one, "date"),
+                cell(one, "standing"),
+            ]
+        };
+        Self {
+            path: "/orders",
+            connection: connection.to_owned(),
+            name: Some(cell(preview, "name")).filter(|name| !name.is_empty()).unwrap_or_else(|| order_id.clone()),
+            order_id,
+            wanted: list("calls_for").iter().map(wanted).collect(),
+            steps: list("steps").iter().map(step).collect(),
+            changes: list("adjustments").iter().map(change).collect(),
+            told: all_told,
+            notes: ignored.into_iter().chain(waiting.map(|text| format!("Then: {text}."))).collect(),
+        }
+    }
+}
+
+fn step(one: &Value) -> Step {
+    let request = &one["request"];
+    let body = cell(request, "body");
+    let pretty = serde_json::from_str::<Value>(&body).ok().and_then(|json| serde_json::to_string_pretty(&json).ok());
+    Step {
+        title: format!(
+            "{} {} {}: {} {}",
+            cell(one, "operation"),
+            cell(one, "document_key"),
+            cell(one, "number"),
+            cell(one, "total"),
+            cell(one, "currency")
+        ),
+        why: cell(one, "why"),
+        first: one["first"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|text| text.as_str().map(str::to_owned))
+            .collect(),
+        request: format!("{} {}", cell(request, "method"), cell(request, "path")),
+        body: pretty.unwrap_or(body),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dashboard::render;
+    use crate::platform::time::parse_iso;
+    use serde_json::json;
+
+    fn view(state: &str, reason: &str) -> OrderView {
+        OrderView {
+            ledger: Some("xero".into()),
+            time_zone: Some("Europe/London".into()),
+            order: json!({"connection": "main", "order_id": "5600000001001", "name": "#1001", "state": state,
+                "reason": reason, "detail": "\"VAT\" at rate 0.2", "remedy": "Add the named tax.",
+                "first_seen_at": "2026-07-02T09:00:00.000Z"}),
+            events: vec![json!({"topic": "orders/create", "received_at": "2026-07-02T09:00:00.000Z",
+                "finished_at": "2026-07-02T09:00:02.500Z", "outcome": "posted", "deliveries": 3})],
+            documents: vec![json!({"document_key": "sale", "kind": "invoice", "number": "S-1001", "currency": "GBP",
+                "expected_total": "12.00", "ledger_total": "12.00", "proof": "exact", "state": "posted",
+                "posted_at": "2026-07-02T09:00:02.000Z", "ledger_id": "1cf1a11c-a067-4a05-9c8b-06f281f7afed"})],
+            ..OrderView::default()
+        }
+    }
+
+    fn page(view: OrderView) -> String {
+        let now = parse_iso("2026-07-02T11:00:00.000Z").unwrap();
+        render(&OrderPage::new(view, "example.myshopify.com", Ok(Vec::new()), now))
+    }
+
+    #[test]
+    fn instants_are_told_in_the_shops_zone_and_documents_lead_into_the_ledger() {
+        let html = page(view("synced", ""));
+        assert!(html.contains("2 Jul 2026, 10:00:00") && html.contains("Europe/London"), "{html}");
+        assert!(html.contains("https://go.xero.com/AccountsReceivable/View.aspx?InvoiceID=1cf1a11c"), "{html}");
+        assert!(html.contains("https://admin.shopify.com/store/example/orders/5600000001001"), "{html}");
+        assert!(html.contains("came 3 times") && html.contains("2.5 s"), "{html}");
+        assert!(!html.contains("/ignore"), "only what waits can be left out");
+    }
+
+    #[test]
+    fn what_waits_says_what_for_and_what_to_do_and_can_be_left_out() {
+        let html = page(view("held", "tax_unmapped"));
+        assert!(html.contains("Add the named tax.") && html.contains("&#34;VAT&#34; at rate 0.2"), "{html}");
+        let form = "action=\"/api/orders/main/5600000001001/";
+        for action in ["preview", "replay", "release", "ignore"] {
+            assert!(html.contains(&format!("{form}{action}\"")), "{action}: {html}");
+        }
+        assert!(!html.contains("stand_alone"));
+        let mut older = view("held", "before_start_date");
+        older.cutover = vec![json!({"document_key": "payment:1", "amount": "5", "decision": null})];
+        assert!(page(older).contains("value=\"stand_alone\""));
+    }
+
+    #[test]
+    fn hostile_texts_stay_text() {
+        let text = "\"><script>alert(1)</script>";
+        let mut hostile = view("held", "tax_unmapped");
+        hostile.order["name"] = text.into();
+        hostile.order["detail"] = text.into();
+        hostile.adjustments = vec![json!({"field": text, "rule": "emoji_named", "before": text, "after": text})];
+        hostile.set_aside = vec![json!({"why": text, "at": "2026-07-02T09:00:00.000Z"})];
+        hostile.documents[0]["ledger_id"] = "javascript:alert(1)".into();
+        let html = page(hostile);
+        assert!(!html.contains("<script") && !html.contains("javascript:"), "{html}");
+        let preview = json!({"name": text, "order_id": "1", "steps": [{"why": text, "request": {"body": text}}]});
+        assert!(!render(&PreviewPage::new(&preview, text)).contains("<script"));
+    }
+}
