@@ -195,8 +195,10 @@ fn take_off_line(case: &Case<'_>, lines: &mut Vec<Line>, one: &Taken<'_>) -> Res
     lines[at] = if stays && line.quantity != Decimal::ONE {
         Line { quantity, discount, tax, ..line }
     } else {
-        let tax_amount = tax.amount;
-        Line { tax, ..line }.as_one(amount, tax_amount)
+        let (tax_amount, is_one) = (tax.amount, line.quantity == Decimal::ONE);
+        let left = Line { quantity: quantity.max(Decimal::ONE), tax, ..line };
+        let left = if is_one { left.less_units(one.quantity) } else { left };
+        left.as_one(amount, tax_amount)
     };
     Ok(())
 }
