@@ -146,6 +146,18 @@ impl Line {
         let (quantity, discount) = (Decimal::ONE, Decimal::ZERO);
         Self { description, quantity, unit_price: amount, discount, tax, ..self }
     }
+
+    /// A line whose text says how many it was ([`Self::as_one`]), once so many of them are gone.
+    pub fn less_units(self, units: Decimal) -> Self {
+        let counted = self.description.split_once(" × ");
+        let counted = counted.and_then(|(count, name)| Some((count.parse::<Decimal>().ok()? - units, name)));
+        let description = match counted.filter(|(left, _)| *left >= Decimal::ONE) {
+            Some((left, name)) if left == Decimal::ONE => name.to_owned(),
+            Some((left, name)) => format!("{} × {name}", left.normalize()),
+            None => self.description,
+        };
+        Self { description, ..self }
+    }
 }
 
 /// A document made of lines.
@@ -184,5 +196,34 @@ impl Itemised {
     /// The tax of its lines.
     pub fn tax_of_lines(&self) -> Decimal {
         self.lines.iter().map(|line| line.tax.amount).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_says_how_many_are_left_once_some_are_gone() {
+        let line = |description: &str| Line {
+            role: LineRole::Sales,
+            source: "line:1".into(),
+            description: description.into(),
+            more: Vec::new(),
+            quantity: Decimal::ONE,
+            unit_price: Decimal::TEN,
+            discount: Decimal::ZERO,
+            account: "200".into(),
+            tax: LineTax::none(""),
+        };
+        for (before, units, after) in [
+            ("3 × Mug", 1, "2 × Mug"),
+            ("3 × Mug", 2, "Mug"),
+            ("3 × Mug", 3, "3 × Mug"),
+            ("Mug", 1, "Mug"),
+            ("Mug, 3 × 4 cm", 1, "Mug, 3 × 4 cm"),
+        ] {
+            assert_eq!(line(before).less_units(Decimal::from(units)).description, after);
+        }
     }
 }

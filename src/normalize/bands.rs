@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 
 use super::currency::{buyers_cent, is_converted};
 use super::lines::{sum, tax_mode};
-use super::tax::{is_mapped, line_taxes, sold_untaxed, zero_code};
+use super::tax::{is_mapped, line_taxes, rate, sold_untaxed, zero_code};
 use super::{Case, missing};
 use crate::books::document::{Line, LineRole, LineTax};
 use crate::books::hold::Hold;
@@ -31,7 +31,6 @@ pub(super) fn bands(case: &Case<'_>, line: &Line, taxes: &[TaxLine]) -> Result<O
     let total: Decimal = amounts.iter().sum();
     let net = if case.order.taxes_included { charged - total } else { charged };
     let cent = case.minor_unit();
-    let rate = |tax: &TaxLine| tax.rate.map(|rate| rate.0).unwrap_or_default();
     // Converted one by one, net and tax may each be off by a minor unit.
     let off = if is_converted(case) { cent + cent } else { cent };
     let on_the_whole = |(tax, amount): (&TaxLine, &Decimal)| (net * rate(tax) - amount).abs() <= off;
@@ -49,12 +48,13 @@ pub(super) fn bands(case: &Case<'_>, line: &Line, taxes: &[TaxLine]) -> Result<O
     let rounded = cent + buyers_cent(case);
     let unsure: Decimal = rounded + charged.iter().map(|(tax, _)| rounded / (rate(tax) + rate(tax))).sum::<Decimal>();
     let (mut bands, mut left) = (Vec::new(), net);
-    for (tax, amount) in charged {
+    for &(tax, amount) in &charged {
         let share = case.round(amount / rate(tax));
         let base = share.min(left);
         // Beyond what was charged they are on the same amount, one on the other: no parts of it.
         if base <= Decimal::ZERO || share - base > unsure {
-            return Ok(None);
+            let whole = charged.iter().position(|(tax, amount)| on_the_whole((tax, amount)));
+            return whole.map_or(Ok(None), |whole| one_on_all(case, net, &charged, whole));
         }
         left -= base;
         bands.push((base, line_taxes(case, LineRole::Shipping, std::slice::from_ref(tax))?.own));
@@ -70,6 +70,32 @@ pub(super) fn bands(case: &Case<'_>, line: &Line, taxes: &[TaxLine]) -> Result<O
         _ => bands.last_mut().into_iter().for_each(|(base, _)| *base += left),
     }
     Ok((bands.len() > 1).then_some(bands))
+}
+
+/// One of the taxes is on all of a delivery, each of the others on a part of it: the parts bear both, the rest just the one.
+/// `None` where no rest is left: then all of them are on the whole.
+fn one_on_all(
+    case: &Case<'_>,
+    net: Decimal,
+    charged: &[(&TaxLine, Decimal)],
+    whole: usize,
+) -> Result<Option<Vec<(Decimal, LineTax)>>, Hold> {
+    let (on_all, mut tax_left) = charged[whole];
+    let (mut bands, mut left) = (Vec::new(), net);
+    for (_, (tax, amount)) in charged.iter().enumerate().filter(|(at, _)| *at != whole) {
+        let base = case.round(*amount / rate(tax));
+        left -= base;
+        if left <= Decimal::ZERO {
+            return Ok(None);
+        }
+        let part = case.round(base * rate(on_all));
+        tax_left -= part;
+        let both = line_taxes(case, LineRole::Shipping, &[on_all.clone(), (*tax).clone()])?.own;
+        bands.push((base, LineTax { amount: part + amount, ..both }));
+    }
+    let one = line_taxes(case, LineRole::Shipping, std::slice::from_ref(on_all))?.own;
+    bands.push((left, LineTax { amount: tax_left, ..one }));
+    Ok(Some(bands))
 }
 
 /// The lines that a delivery of several rates became; nothing where it is one line.

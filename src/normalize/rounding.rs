@@ -8,6 +8,7 @@ use super::currency::conversion_bound;
 use super::lines::{single, sum};
 use crate::books::document::{Document, DocumentKey, Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
+use crate::books::rules::TaxModel;
 use crate::config::Settings;
 
 /// The most that a rounding line may ever be (design, rulings): 0.50 of a two-decimal currency.
@@ -41,6 +42,8 @@ pub(super) fn close(
     expected: Decimal,
 ) -> Result<(), Hold> {
     leave_no_tax_without_its_amount(case, body);
+    let stated = sum(case, body.tax_mode, &body.lines);
+    leave_no_tax_below_zero(case, body);
     let computed = case.input.rules.compute(body, case.currency);
     let predicted = computed.total();
     let difference = expected - predicted;
@@ -49,7 +52,6 @@ pub(super) fn close(
         return Ok(());
     }
     let show = |amount| case.currency.show(amount);
-    let stated = sum(case, body.tax_mode, &body.lines);
     let most = (bound(case, taxed(body)) + conversion_bound(case)).min(largest_rounding(case.minor_unit()));
     if difference.abs() > most {
         let ledger = case.input.rules.ledger().title();
@@ -86,6 +88,22 @@ fn leave_no_tax_without_its_amount(case: &Case<'_>, body: &mut Itemised) {
             line.tax.amount = Decimal::ZERO;
         }
     }
+}
+
+/// Where only a document's whole tax is told, it must not be below zero. What several credits rounded one by one may leave
+/// such cents: they are rounding.
+fn leave_no_tax_below_zero(case: &Case<'_>, body: &mut Itemised) {
+    let below = body.tax_total.min(Decimal::ZERO);
+    if case.input.rules.tax_model() == TaxModel::CodePerLine || -below > bound(case, taxed(body)) {
+        return;
+    }
+    let mut left = below;
+    for line in body.lines.iter_mut().filter(|line| line.tax.amount < Decimal::ZERO) {
+        let part = line.tax.amount.max(left);
+        line.tax.amount -= part;
+        left -= part;
+    }
+    body.tax_total -= below;
 }
 
 /// Where prices contain tax, a ledger that extracts it in its own way reaches the same total with other cents of tax: that

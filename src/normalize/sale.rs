@@ -4,10 +4,9 @@
 //! comes to its total. What was taken off before it was paid for comes off the sale; what was taken off after that stays
 //! in it until a refund pays it back; what was paid beyond the total is owed back, on an account of its own.
 
-use std::collections::BTreeSet;
-
 use rust_decimal::Decimal;
 
+use super::credit_lines::again;
 use super::currency::{booked_amount, conversion_bound, is_converted, share};
 use super::differences::of_sale;
 use super::lines::{sale_lines, sum, tax_mode};
@@ -82,7 +81,8 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
     // What is smaller is rounding, unless nothing else is left or the buyer's own figures say that it is none.
     let is_more = difference.abs() > conversion_bound(case) || lines.is_empty() || is_stated(case, target, returns)?;
     if is_more && !difference.is_zero() {
-        let basis = taken_back(case, returns, sold, difference)?;
+        let of = if difference < Decimal::ZERO { lines.clone() } else { sold };
+        let basis = taken_back(case, returns, of, difference)?;
         let all = of_sale(case, target, difference, &basis)?;
         lines.extend(all);
     }
@@ -112,22 +112,30 @@ fn is_stated<'a>(case: &Case<'a>, target: &Target, returns: &Returns<'a>) -> Res
     Ok(lines != target.presentment)
 }
 
-/// The lines of what was taken back without being paid back: money that is neither theirs nor returned yet bears their
-/// tax. What a refund took back without paying all of it still stands in the lines (below zero); what left without any money
-/// does not (above). All lines, where nobody says which.
-fn taken_back(case: &Case<'_>, returns: &Returns<'_>, sold: Vec<Line>, difference: Decimal) -> Result<Vec<Line>, Hold> {
-    let mut sources = BTreeSet::new();
+/// What of the `lines` was taken back without being paid back, of each as much as that: money that is neither theirs nor
+/// returned yet bears their tax. What a refund took back without paying all of it still stands in the sale (below zero); what
+/// left without any money does not (above). All lines, where nobody says which.
+fn taken_back(
+    case: &Case<'_>,
+    returns: &Returns<'_>,
+    lines: Vec<Line>,
+    difference: Decimal,
+) -> Result<Vec<Line>, Hold> {
     let partly = returns.paid.iter().filter(|one| one.unpaid() > Decimal::ZERO);
     let refunds: Vec<_> = if difference < Decimal::ZERO { partly.collect() } else { returns.unpaid.iter().collect() };
+    let mut all = Vec::new();
     for one in refunds {
-        sources.extend(taken(case, one.refund, one.reading, case.side)?.into_iter().map(|one| one.source));
+        all.extend(taken(case, one.refund, one.reading, case.side)?);
     }
     for gone in returns.gone.iter().filter(|_| difference > Decimal::ZERO) {
-        sources.insert(gone.taken(case, case.side)?.source);
+        all.push(gone.taken(case, case.side)?);
     }
-    let named = |line: &Line| line.source.split('/').next().is_some_and(|source| sources.contains(source));
-    let some: Vec<Line> = sold.iter().filter(|line| named(line)).cloned().collect();
-    Ok(if some.is_empty() { sold } else { some })
+    let part = |one: &Taken<'_>| {
+        let named = |line: &&Line| line.source.split('/').next() == Some(&one.source);
+        again(case, tax_mode(case), &lines.iter().filter(named).collect::<Vec<_>>(), one.with_tax, one.tax)
+    };
+    let some: Vec<Line> = all.iter().flat_map(part).collect();
+    Ok(if some.is_empty() { lines } else { some })
 }
 
 /// Due when the last instalment of the payment terms is, else at once.
@@ -187,8 +195,10 @@ fn take_off_line(case: &Case<'_>, lines: &mut Vec<Line>, one: &Taken<'_>) -> Res
     lines[at] = if stays && line.quantity != Decimal::ONE {
         Line { quantity, discount, tax, ..line }
     } else {
-        let tax_amount = tax.amount;
-        Line { tax, ..line }.as_one(amount, tax_amount)
+        let (tax_amount, is_one) = (tax.amount, line.quantity == Decimal::ONE);
+        let left = Line { quantity: quantity.max(Decimal::ONE), tax, ..line };
+        let left = if is_one { left.less_units(one.quantity) } else { left };
+        left.as_one(amount, tax_amount)
     };
     Ok(())
 }

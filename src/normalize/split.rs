@@ -2,6 +2,8 @@
 //! to the whole exactly; every line is in one of them, in its order. The caller closes each part to its own total, with a
 //! rounding line of its own where the ledger's arithmetic asks for one.
 
+use std::cmp::Reverse;
+
 use rust_decimal::Decimal;
 
 use super::{Case, number};
@@ -35,8 +37,8 @@ pub(super) fn totals(parts: &[Itemised], whole: Decimal, currency: Currency) -> 
 }
 
 /// `whole` in as few parts of at most `most` rows as its order of lines allows. A line stays in one piece, its
-/// description's further lines and its discount with it; no part comes to less than zero. The first part keeps the
-/// number, the others are `…-2`, `…-3`. A document that is short enough is its own only part.
+/// description's further lines and its discount with it; no part comes to less than zero, nor does its tax. The first part
+/// keeps the number, the others are `…-2`, `…-3`. A document that is short enough is its own only part.
 ///
 /// # Errors
 /// `too_many_lines` where lines below zero stand so that there are no such parts, or a single line is too long.
@@ -51,7 +53,8 @@ fn split(
     if count <= most {
         return Ok(vec![whole]);
     }
-    let worths: Vec<Decimal> = whole.lines.iter().map(|line| worth(line, whole.tax_mode, currency)).collect();
+    let worths: Vec<(Decimal, Decimal)> =
+        whole.lines.iter().map(|line| (worth(line, whole.tax_mode, currency), line.tax.amount)).collect();
     let ends = ends(&worths, &rows, most).ok_or_else(|| {
         let text = format!("{count} lines, which cannot be split into documents of at most {most} above zero");
         Hold::new(HoldReason::TooManyLines, text)
@@ -75,20 +78,21 @@ fn worth(line: &Line, mode: TaxMode, currency: Currency) -> Decimal {
 }
 
 /// Where each part ends. From the back, for every line: the longest part that may begin there and leaves a rest that can
-/// be split too.
-fn ends(worths: &[Decimal], rows: &[usize], most: usize) -> Option<Vec<usize>> {
+/// be split too. Of each line: what it comes to, and its tax.
+fn ends(worths: &[(Decimal, Decimal)], rows: &[usize], most: usize) -> Option<Vec<usize>> {
     let count = worths.len();
     let mut next: Vec<Option<usize>> = vec![None; count + 1];
     next[count] = Some(count);
     for from in (0..count).rev() {
-        let (mut used, mut sum) = (0, Decimal::ZERO);
+        let (mut used, mut sum, mut tax) = (0, Decimal::ZERO, Decimal::ZERO);
         for at in from..count {
             used += rows[at];
-            sum += worths[at];
+            sum += worths[at].0;
+            tax += worths[at].1;
             if used > most {
                 break;
             }
-            if sum >= Decimal::ZERO && next[at + 1].is_some() {
+            if sum >= Decimal::ZERO && tax >= Decimal::ZERO && next[at + 1].is_some() {
                 next[from] = Some(at + 1);
             }
         }
@@ -109,8 +113,12 @@ pub(super) fn at_amount(body: &Itemised, amount: Decimal, currency: Currency) ->
     let worth = |line: &Line| worth(line, body.tax_mode, currency);
     let (mut first, mut second) = (Vec::new(), Vec::new());
     let mut left = amount;
-    // What takes something off goes first, so that neither part ends below zero.
-    let (below, above): (Vec<&Line>, Vec<&Line>) = body.lines.iter().partition(|line| worth(line) < Decimal::ZERO);
+    // What takes something off goes first, so that neither part ends below zero; where it takes tax off, what bears most
+    // goes with it, so that neither part's tax does.
+    let (below, mut above): (Vec<&Line>, Vec<&Line>) = body.lines.iter().partition(|line| worth(line) < Decimal::ZERO);
+    if below.iter().any(|line| !line.tax.amount.is_zero()) {
+        above.sort_by_key(|line| Reverse(line.tax.rate));
+    }
     for line in below.into_iter().chain(above) {
         let whole = worth(line);
         if left.is_zero() {

@@ -168,7 +168,7 @@ fn country<'a>(case: &Case<'a>) -> Option<&'a str> {
     case.order.country().or(case.input.settings.country.as_deref())
 }
 
-fn rate(line: &TaxLine) -> Decimal {
+pub(super) fn rate(line: &TaxLine) -> Decimal {
     line.rate.map(|rate| rate.0).unwrap_or_default().normalize()
 }
 

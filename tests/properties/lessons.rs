@@ -47,6 +47,11 @@ fn told(units: Vec<i64>, silent: bool) -> Event {
     Event::Refund(Refund { units, shipping: 0, shape, difference, pending: false, net: false, silent })
 }
 
+/// Given back with a part of the delivery: so many thousandths of it, told as `shape` has it.
+fn of_the_delivery(units: Vec<i64>, shipping: i64, shape: ShippingShape) -> Event {
+    Event::Refund(Refund { units, shipping, shape, difference: 0, pending: false, net: false, silent: false })
+}
+
 fn goes_right(plan: &Plan, company: Company, manner: &str) {
     for one_by_one in [true, false] {
         assert_eq!(verdict(plan, company, one_by_one, manner), Ok(()), "one by one: {one_by_one}");
@@ -299,18 +304,7 @@ fn an_order_of_which_only_some_cents_are_left_is_booked_with_those() {
 
 #[test]
 fn parts_of_a_delivery_that_come_back_one_after_the_other_take_their_tax_with_them_to_the_cent() {
-    let told = |shape, share| {
-        let units = vec![];
-        Event::Refund(Refund {
-            units,
-            shipping: share,
-            shape,
-            difference: 0,
-            pending: false,
-            net: false,
-            silent: false,
-        })
-    };
+    let told = |shape, share| of_the_delivery(vec![], share, shape);
     let shipping = Shipping { price: 3436, tax: Tax::Mixed(722), discount: Discount::None, removed: false };
     let goods = vec![line(100, 1, Tax::Twenty, Discount::None)];
     let one_rate = Shipping { price: 2752, tax: Tax::Twenty, discount: Discount::None, removed: false };
@@ -329,10 +323,7 @@ fn parts_of_a_delivery_that_come_back_one_after_the_other_take_their_tax_with_th
 #[test]
 fn of_a_delivery_that_came_back_without_money_no_tax_is_left() {
     let shipping = Shipping { price: 490, tax: Tax::Twenty, discount: Discount::None, removed: false };
-    let part = |shipping| {
-        let (units, shape) = (vec![], ShippingShape::New);
-        Event::Refund(Refund { units, shipping, shape, difference: 0, pending: false, net: false, silent: false })
-    };
+    let part = |shipping| of_the_delivery(vec![], shipping, ShippingShape::New);
     let dearer = exchange(0, 1, line(999, 1, Tax::Twenty, Discount::None), false);
     let cancelled = || Event::Cancel { refund: false };
     let goods = vec![line(100, 1, Tax::Twenty, Discount::None)];
@@ -353,16 +344,7 @@ fn of_a_delivery_that_came_back_without_money_no_tax_is_left() {
 #[test]
 fn a_line_on_which_the_tax_comes_to_nothing_bears_none_either_where_tax_is_a_line() {
     let ship = |price, tax| Shipping { price, tax, discount: Discount::None, removed: false };
-    let (units, shape) = (vec![], ShippingShape::New);
-    let delivery = Event::Refund(Refund {
-        units,
-        shipping: 1_000,
-        shape,
-        difference: 0,
-        pending: false,
-        net: false,
-        silent: false,
-    });
+    let delivery = of_the_delivery(vec![], 1_000, ShippingShape::New);
     let goods = vec![line(14_425, 1, Tax::Five, Discount::None)];
     let plan = Plan {
         shipping: vec![ship(2_380, Tax::Twenty), ship(490, Tax::Five)],
@@ -390,4 +372,43 @@ fn a_gift_added_to_a_converted_order_moves_nothing_when_all_comes_back() {
     let shipping = vec![sent(4331, Tax::None), sent(0, Tax::Twenty)];
     let plan = Plan { shipping, ..plan(money, true, goods, paid, vec![added, back(vec![99; 6])]) };
     goes_right(&plan, Company::XeroUk, "{}");
+}
+
+#[test]
+fn goods_and_a_part_of_the_delivery_that_come_back_partly_paid_leave_the_tax_of_the_rest_of_it() {
+    let ship = |tax| Shipping { price: 490, tax, discount: Discount::None, removed: false };
+    let goods = vec![line(6_044, 2, Tax::Twenty, Discount::None)];
+    let events = vec![of_the_delivery(vec![99], 59, ShippingShape::Legacy)];
+    let usd = Currency { code: "USD", decimals: 2 };
+    let plan = Plan {
+        shipping: vec![ship(Tax::None), ship(Tax::Five)],
+        ..plan(one(usd), false, goods, Payment::Partly(61), events)
+    };
+    goes_right(&plan, Company::QuickBooksUs, "{}");
+}
+
+#[test]
+fn a_refund_of_a_cent_bears_no_tax_below_zero() {
+    let goods = vec![
+        line(999, 1, Tax::Five, Discount::None),
+        line(372, 4, Tax::Twenty, Discount::None),
+        line(1_995, 1, Tax::Twenty, Discount::None),
+    ];
+    let plan =
+        Plan { has_customer: false, ..plan(one(GBP), false, goods, Payment::Partly(714), vec![back(vec![1, 1])]) };
+    goes_right(&plan, Company::QuickBooksUs, "{}");
+}
+
+#[test]
+fn a_cancelled_order_that_was_partly_paid_bears_no_tax_of_what_left_it() {
+    let ship = |price, tax, removed| Shipping { price, tax, discount: Discount::None, removed };
+    let goods = vec![line(100, 2, Tax::Five, Discount::Percent(10))];
+    let plan = Plan {
+        shipping: vec![ship(2_463, Tax::Twenty, true), ship(4_776, Tax::ZeroRated, false)],
+        has_customer: false,
+        ..plan(one(JPY), true, goods, Payment::Partly(356), vec![Event::Cancel { refund: false }])
+    };
+    for company in [Company::QuickBooksUs, Company::XeroUk] {
+        assert_eq!(verdict(&plan, company, false, "{}"), Ok(()));
+    }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 use tillproof::books::calendar::Calendar;
 use tillproof::books::document::{Content, Document, DocumentKind, Standing as Stands};
+use tillproof::books::rules::TaxModel;
 use tillproof::config::{self, Settings};
 use tillproof::ledgers::{self, Ledger};
 use tillproof::normalize::{self, Booked, BookedDocument, Cutover, Desired, Documents, Input, Stamp};
@@ -157,6 +158,10 @@ impl Paper<'_> {
     /// The model of the ledger's arithmetic has to reach what the till took.
     fn prove(&self, one: &Document) -> Result<(), String> {
         let Some(body) = one.itemised() else { return Ok(()) };
+        // QuickBooks takes no total of taxes below zero (code 6000).
+        if self.ledger.tax_model() == TaxModel::TotalOnly && body.tax_total < Decimal::ZERO {
+            return Err(format!("proof: a tax below zero in {one:#?}"));
+        }
         let computed = self.ledger.compute(body, one.currency);
         if computed.total() == one.total {
             return Ok(());

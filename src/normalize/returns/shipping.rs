@@ -98,9 +98,10 @@ fn delivery_shares(
         let net = price - if case.order.taxes_included { taxes } else { Decimal::ZERO };
         charged.push((index, net, taxes));
     }
-    let cents = currency.minor_unit() + currency.minor_unit();
+    // A part's tax is rounded, as is that of the part before it; a delivery without tax has none to give back.
     let is_its_own = |(_, net, taxes): &&(usize, Decimal, Decimal)| {
-        amount <= *net && !net.is_zero() && (amount * taxes / net - tax).abs() <= cents
+        let off = if taxes.is_zero() { Decimal::ZERO } else { currency.minor_unit() };
+        amount <= *net && !net.is_zero() && (amount * taxes / net - tax).abs() <= off
     };
     let named = charged.iter().find(|(index, ..)| *index == named);
     if let Some((index, ..)) = named.filter(is_its_own).or_else(|| charged.iter().find(is_its_own)) {

@@ -85,6 +85,28 @@ fn a_line_below_zero_stays_with_enough_above_it_or_the_document_is_held() {
 }
 
 #[test]
+fn a_tax_below_zero_stays_with_enough_tax_above_it() {
+    let taxed = || line(1_000, 0, 200, 0);
+    let kept = [line(5_000, 0, 0, 0), line(-1_000, 0, -170, 0)];
+    let body = document((0..7).map(|_| taxed()).chain(kept).collect(), TaxMode::Exclusive);
+    let taxes: Vec<Decimal> = cut(&body).unwrap().iter().map(|part| part.tax_total).collect();
+    assert_eq!(taxes, [Decimal::new(1_200, 2), Decimal::new(30, 2)]);
+}
+
+#[test]
+fn of_what_goes_two_ways_neither_part_bears_a_tax_below_zero() {
+    let untaxed = Line { tax: LineTax::none(""), ..line(5_000, 0, 0, 0) };
+    let body = document(vec![untaxed, line(1_000, 0, 200, 0), line(-1_000, 0, -32, 0)], TaxMode::Exclusive);
+    for cents in [1, 500, 5_000] {
+        let amount = Decimal::new(cents, 2);
+        let (first, second) = at_amount(&body, amount, usd());
+        assert_eq!((total(&first), total(&second)), (amount, total(&body) - amount));
+        assert_eq!(first.tax_total + second.tax_total, body.tax_total);
+        assert!(first.tax_total >= Decimal::ZERO && second.tax_total >= Decimal::ZERO, "{cents}");
+    }
+}
+
+#[test]
 fn a_line_that_is_longer_than_a_document_is_held() {
     let body = document(vec![line(100, 0, 0, MOST)], TaxMode::Inclusive);
     assert_eq!(cut(&body).unwrap_err().reason, HoldReason::TooManyLines);
@@ -95,7 +117,7 @@ fn some_line() -> impl Strategy<Value = Line> {
         let discount = if share < 30 { cents * share / 100 } else { 0 };
         line(cents, discount, (cents - discount) / 5, more)
     });
-    prop_oneof![9 => priced, 1 => (1i64..3_000).prop_map(|cents| line(-cents, 0, 0, 0))]
+    prop_oneof![9 => priced, 1 => (1i64..3_000).prop_map(|cents| line(-cents, 0, -cents / 5, 0))]
 }
 
 proptest! {
@@ -116,7 +138,8 @@ proptest! {
         for (n, part) in (1..).zip(&parts) {
             prop_assert!(rows(part) <= most && !part.lines.is_empty());
             prop_assert_eq!(&part.number, &number::part(&body.number, n));
-            prop_assert!(parts.len() == 1 || total(part) >= Decimal::ZERO, "part {} comes to {}", n, total(part));
+            let below = total(part) < Decimal::ZERO || part.tax_of_lines() < Decimal::ZERO;
+            prop_assert!(parts.len() == 1 || !below, "part {} comes to {}, tax {}", n, total(part), part.tax_total);
             prop_assert_eq!(split(part.clone(), most, usd(), &rows_of).unwrap(), vec![part.clone()]);
         }
     }
