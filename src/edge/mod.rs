@@ -11,6 +11,7 @@ mod connecting;
 mod desk;
 mod http;
 mod journal;
+mod log;
 mod past;
 mod queue;
 mod reconciliations;

@@ -9,13 +9,14 @@ use super::clock::{RuntimeClock, RuntimeRandom};
 use super::companies::{CLAIM, CompanyObjects};
 use super::http::RuntimeHttp;
 use super::journal::D1Journal;
+use super::log::RuntimeLog;
 use super::sql::ObjectSql;
 use super::variables;
 use crate::config::{self, Connection, Variables, variable};
 use crate::journal::{every_label, waiting_labels};
 use crate::monitor::keep_days;
 use crate::platform::cipher::{NoCipher, TokenCipher};
-use crate::platform::{Cipher, Claim, Clock, Platform, Pulse, SqlError};
+use crate::platform::{Cipher, Claim, Clock, Log, LogLine, Platform, Pulse, SqlError};
 use crate::posting::{Answer, Answered, Books, Incoming, OrderRef, Received, claims};
 use crate::reconcile::run;
 use crate::shopify::Delivery;
@@ -121,7 +122,7 @@ impl DurableObject for LedgerQueue {
     /// Never an error: after six of them the platform would ring no more.
     async fn alarm(&self) -> Result<Response> {
         if let Err(error) = self.ring().await {
-            worker::console_error!("the alarm's turn could not begin: {error}");
+            RuntimeLog.write(&LogLine::failed("alarm", error));
             self.state.storage().set_alarm(AGAIN).await.ok();
         }
         Response::empty()
@@ -245,6 +246,7 @@ impl Stand {
             cipher: self.cipher.as_ref(),
             http: &RuntimeHttp,
             companies: &self.companies,
+            log: &RuntimeLog,
         };
         Books::open(platform, id, config::connections(&self.variables), &self.variables).map_err(refused)
     }

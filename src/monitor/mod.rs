@@ -11,7 +11,7 @@ mod search;
 mod verdict;
 
 pub use days::keep_days;
-pub use figures::{Alert, Drift, Figures, Held, Ledger, OfConnection, OfDay, Told, gather};
+pub use figures::{Alert, Drift, Figures, Ledger, OfConnection, OfDay, Refused, Told, gather};
 pub use latency::Latency;
 pub use metrics::metrics;
 pub use rates::{Rates, TARGET};

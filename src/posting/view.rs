@@ -4,8 +4,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::alerts::{self, OpenAlert};
 use super::books::Books;
 use super::breaker;
+use super::budget::{self, CallsLeft};
+use super::grant;
 use super::obstacles::{self, ObstacleView};
 use super::orders::{self, OrderRef};
 use super::shop;
@@ -14,7 +17,7 @@ use super::stopped;
 use super::subscriptions::{self, Check};
 use crate::journal;
 use crate::platform::time::iso;
-use crate::platform::{Row, SqlError, Value, transaction};
+use crate::platform::{Row, Sql, SqlError, Value, transaction};
 
 /// The figures of one set of books.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -35,6 +38,45 @@ pub struct BooksStatus {
     pub obstacles: Vec<ObstacleView>,
     /// When the next order is due.
     pub next_due: Option<String>,
+    /// Since when the ledger is away, or asks to wait.
+    #[serde(default)]
+    pub down_since: Option<String>,
+    /// The number of the oldest record that D1 does not have yet.
+    #[serde(default)]
+    pub journal_head: Option<i64>,
+    /// Calls that the ledger still takes.
+    #[serde(default)]
+    pub calls: CallsLeft,
+    /// How old the tokens are.
+    #[serde(default)]
+    pub tokens: TokenAges,
+    /// What a person ought to know.
+    #[serde(default)]
+    pub alerts: Vec<OpenAlert>,
+}
+
+/// When the tokens in hand came and when they end, ISO 8601 UTC.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenAges {
+    /// When they came.
+    pub refreshed_at: Option<String>,
+    /// When the access token ends; it is renewed by itself.
+    pub access_ends_at: Option<String>,
+    /// When the refresh token would end, were it never used again.
+    pub refresh_ends_at: Option<String>,
+    /// When a person has to consent again in any case (QuickBooks).
+    pub consent_ends_at: Option<String>,
+}
+
+/// Orders that wait for a person for the same reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldOrders {
+    /// The reason's code.
+    pub reason: String,
+    /// How many.
+    pub orders: i64,
+    /// When the first of them was first heard of.
+    pub since: String,
 }
 
 /// The figures of one connection.
@@ -52,6 +94,9 @@ pub struct ConnectionStatus {
     pub events: std::collections::BTreeMap<String, i64>,
     /// When the oldest order that waits was first seen.
     pub oldest_waiting: Option<String>,
+    /// Orders that wait for a person, by reason.
+    #[serde(default)]
+    pub held: Vec<HeldOrders>,
     /// How it stands with the shop.
     pub shopify: ShopStatus,
 }
@@ -107,6 +152,21 @@ fn json(row: &Row) -> Json {
     Json::Object(cells.collect())
 }
 
+fn held_orders(row: &Row) -> Result<HeldOrders, SqlError> {
+    let reason = row.text_or_null("reason")?.unwrap_or_default();
+    Ok(HeldOrders { reason, orders: row.int("orders")?, since: row.text("since")? })
+}
+
+fn token_ages(sql: &dyn Sql) -> Result<TokenAges, SqlError> {
+    let grant = grant::grant(sql)?;
+    Ok(TokenAges {
+        refreshed_at: grant.refreshed_at.map(iso),
+        access_ends_at: grant.access_ends_at.map(iso),
+        refresh_ends_at: grant.refresh_ends_at.map(iso),
+        consent_ends_at: grant.consent_ends_at.map(iso),
+    })
+}
+
 impl Books<'_> {
     /// The figures.
     pub fn status(&self) -> Result<BooksStatus, SqlError> {
@@ -123,7 +183,20 @@ impl Books<'_> {
             reconnect: self.why_reconnect()?,
             obstacles: obstacles::view(sql)?,
             next_due: self.next_due()?.map(iso),
+            down_since: health.down_since.map(iso),
+            journal_head: journal::head(sql)?,
+            calls: self.calls_left()?,
+            tokens: token_ages(sql)?,
+            alerts: alerts::all(sql)?,
         })
+    }
+
+    /// What the ledger still takes; nothing is known of a ledger that no settings name.
+    fn calls_left(&self) -> Result<CallsLeft, SqlError> {
+        let Some(ledger) = self.connections.iter().find_map(|one| self.ledger(one)) else {
+            return Ok(CallsLeft::default());
+        };
+        budget::left(self.platform.sql, ledger.limits(), self.platform.clock.now())
     }
 
     /// Of the connections, and of those that left orders behind.
@@ -149,8 +222,14 @@ impl Books<'_> {
             "SELECT MIN(first_seen_at) AS at FROM orders WHERE connection = ? AND state IN ('pending', 'retrying')",
             &[id.into()],
         )?;
+        let held = sql.exec(
+            "SELECT reason, COUNT(*) AS orders, MIN(first_seen_at) AS since FROM orders
+             WHERE connection = ? AND state = 'held' GROUP BY reason ORDER BY orders DESC, reason",
+            &[id.into()],
+        )?;
         let connection = self.connection(id);
         Ok(ConnectionStatus {
+            held: held.iter().map(held_orders).collect::<Result<_, _>>()?,
             id: id.to_owned(),
             shop: connection.map(|one| one.shop.clone()).unwrap_or_default(),
             problems: connection.map(|one| self.problems(one)).unwrap_or_default(),

@@ -19,6 +19,7 @@ mod holds;
 mod large;
 mod limits;
 mod listing;
+mod logging;
 mod moved;
 mod news;
 mod notices;
