@@ -20,6 +20,7 @@ mod refusals;
 mod routes;
 mod sql;
 mod variables;
+mod watching;
 
 pub use queue::LedgerQueue;
 
@@ -31,8 +32,8 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
     routes::route(request, &env, &context).await
 }
 
-/// Cron: wakes every set of books, so that an alarm that the platform dropped heals.
+/// Cron: wakes every set of books, so that an alarm that the platform dropped heals, and looks at the whole.
 #[event(scheduled)]
 async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
-    queue::poke_all(&env).await;
+    watching::cron(&env).await;
 }

@@ -12,9 +12,9 @@ use super::journal::D1Journal;
 use super::log::RuntimeLog;
 use super::sql::ObjectSql;
 use super::variables;
+use super::watching::{self, TICK};
 use crate::config::{self, Connection, Variables, variable};
 use crate::journal::{every_label, waiting_labels};
-use crate::monitor::keep_days;
 use crate::platform::cipher::{NoCipher, TokenCipher};
 use crate::platform::{Cipher, Claim, Clock, Log, LogLine, Platform, Pulse, SqlError};
 use crate::posting::{Answer, Answered, Books, Incoming, OrderRef, Received, claims};
@@ -56,6 +56,11 @@ impl DurableObject for LedgerQueue {
             // This is the object of a company: it holds no books.
             let claim: Claim = request.json().await?;
             return self.claimed(&claim).await;
+        }
+        if request.path() == TICK {
+            // This is the object of the watch: it holds no books.
+            let body = request.text().await?;
+            return watching::tick(&self.env, Stand::new(&self.state, &self.env).platform(&self.pulse), &body).await;
         }
         let header = |request: &Request, name: &str| request.headers().get(name).ok().flatten().unwrap_or_default();
         let id = header(&request, BOOKS);
@@ -235,8 +240,8 @@ impl Stand {
         }
     }
 
-    fn books<'a>(&'a self, id: &'a str, pulse: &'a Pulse) -> Result<Books<'a>> {
-        let platform = Platform {
+    fn platform<'a>(&'a self, pulse: &'a Pulse) -> Platform<'a> {
+        Platform {
             clock: &RuntimeClock,
             random: &RuntimeRandom,
             sql: &self.sql,
@@ -247,8 +252,11 @@ impl Stand {
             http: &RuntimeHttp,
             companies: &self.companies,
             log: &RuntimeLog,
-        };
-        Books::open(platform, id, config::connections(&self.variables), &self.variables).map_err(refused)
+        }
+    }
+
+    fn books<'a>(&'a self, id: &'a str, pulse: &'a Pulse) -> Result<Books<'a>> {
+        Books::open(self.platform(pulse), id, config::connections(&self.variables), &self.variables).map_err(refused)
     }
 }
 
@@ -292,22 +300,22 @@ pub async fn all_books(env: &Env, variables: &Variables) -> Vec<String> {
     all
 }
 
-/// Wakes every set of books; once a day it keeps the figures of the days that are over, and wakes those too that the settings do not know any more and in which nothing waits: what
-/// they keep of people is kept no longer than it may be.
-pub async fn poke_all(env: &Env) {
+/// Wakes every set of books; once a day those too that the settings do not know any more and in which nothing waits: what
+/// they keep of people is kept no longer than it may be. Returns false if one of them could not be woken: the next tick
+/// tries again.
+pub async fn poke_all(env: &Env) -> bool {
     let mut all = all_books(env, &variables::read(env)).await;
     let now = RuntimeClock.now();
     if now.hour() == 3 && now.minute() < 5 {
-        let journal = D1Journal::new(env);
-        all.extend(every_label(&journal).await.unwrap_or_default());
+        all.extend(every_label(&D1Journal::new(env)).await.unwrap_or_default());
         all.sort();
         all.dedup();
-        // Should D1 be away, tomorrow's makes up for it.
-        let _ = keep_days(&journal, now).await;
     }
+    let mut woken = true;
     for books in all {
         let question = Question { books: &books, connection: "", order: "", path: "/poke" };
-        // One object that cannot be reached must not keep the others asleep; the next tick tries again.
-        let _ = ask(env, &question, Headers::new(), None).await;
+        // One object that cannot be reached must not keep the others asleep.
+        woken &= ask(env, &question, Headers::new(), None).await.is_ok_and(|answer| answer.status_code() < 300);
     }
+    woken
 }

@@ -6,17 +6,21 @@ mod days;
 mod figures;
 mod latency;
 mod metrics;
+mod prune;
 mod rates;
 mod search;
 mod verdict;
+mod watch;
 
 pub use days::keep_days;
 pub use figures::{Alert, Drift, Figures, Ledger, OfConnection, OfDay, Refused, Told, gather};
 pub use latency::Latency;
 pub use metrics::metrics;
+pub use prune::prune;
 pub use rates::{Rates, TARGET};
 pub use search::{Found, Listed, Place, Search, search};
 pub use verdict::{Level, Verdict, verdict};
+pub use watch::{Condition, KINDS as ALERT_KINDS, OBJECT as WATCH_OBJECT, Ticked, Watch, conditions};
 
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,7 @@ use crate::platform::time::iso;
 use crate::platform::{Row, Sql, SqlError, Value, transaction};
 
 /// The figures of one set of books.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct BooksStatus {
     /// The books' id.
     pub books: String,
@@ -80,7 +80,7 @@ pub struct HeldOrders {
 }
 
 /// The figures of one connection.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ConnectionStatus {
     /// Its id.
     pub id: String,
