@@ -165,7 +165,7 @@ fn message(body: &Value) -> &str {
 pub async fn figures(env: &Env, variables: &Variables) -> Figures {
     let mut told = Vec::new();
     for books in all_books(env, variables).await {
-        let status: std::result::Result<BooksStatus, String> = of_books(env, &books, "/status").await;
+        let status: std::result::Result<BooksStatus, String> = of_books(env, &books, "/brief").await;
         told.push(monitor::Told { books, status });
     }
     let journal = D1Journal::new(env);

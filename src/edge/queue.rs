@@ -94,6 +94,7 @@ impl DurableObject for LedgerQueue {
                 books.erase(&delivery, &body, only).await.map_err(refused)?;
                 Response::ok("erased")
             }
+            "/brief" => Response::from_json(&books.brief().map_err(refused)?),
             "/status" => Response::from_json(&books.status().map_err(refused)?),
             "/order" => match books.order(&at).map_err(refused)? {
                 Some(view) => Response::from_json(&view),

@@ -1,5 +1,7 @@
 //! What the books can say of themselves: figures for the status, and everything about one order.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -89,9 +91,9 @@ pub struct ConnectionStatus {
     /// What is wrong with its settings and its shop's secrets.
     pub problems: Vec<String>,
     /// Orders by state.
-    pub orders: std::collections::BTreeMap<String, i64>,
+    pub orders: BTreeMap<String, i64>,
     /// Events by outcome.
-    pub events: std::collections::BTreeMap<String, i64>,
+    pub events: BTreeMap<String, i64>,
     /// When the oldest order that waits was first seen.
     pub oldest_waiting: Option<String>,
     /// Orders that wait for a person, by reason.
@@ -152,6 +154,21 @@ fn json(row: &Row) -> Json {
     Json::Object(cells.collect())
 }
 
+fn open_statement() -> String {
+    format!("SELECT state AS name, COUNT(*) AS n FROM orders WHERE {OPEN} GROUP BY state")
+}
+
+fn oldest_statement() -> String {
+    format!("SELECT MIN(first_seen_at) AS at FROM orders WHERE {OPEN} AND state <> 'held'")
+}
+
+fn held_statement() -> String {
+    format!(
+        "SELECT reason, COUNT(*) AS orders, MIN(first_seen_at) AS since FROM orders WHERE {OPEN} AND state = 'held'
+         GROUP BY reason ORDER BY orders DESC, reason"
+    )
+}
+
 fn held_orders(row: &Row) -> Result<HeldOrders, SqlError> {
     let reason = row.text_or_null("reason")?.unwrap_or_default();
     Ok(HeldOrders { reason, orders: row.int("orders")?, since: row.text("since")? })
@@ -167,9 +184,29 @@ fn token_ages(sql: &dyn Sql) -> Result<TokenAges, SqlError> {
     })
 }
 
+/// Orders that are open. In every question so, for the index to be used.
+const OPEN: &str = "connection = ? AND state IN ('pending', 'retrying', 'held')";
+
 impl Books<'_> {
     /// The figures.
     pub fn status(&self) -> Result<BooksStatus, SqlError> {
+        let mut status = self.brief()?;
+        let count = |statement: &str, id: &str| -> Result<_, SqlError> {
+            let rows = self.platform.sql.exec(statement, &[id.into()])?;
+            rows.iter().map(|row| Ok((row.text("name")?, row.int("n")?))).collect()
+        };
+        for one in &mut status.connections {
+            let orders = "SELECT state AS name, COUNT(*) AS n FROM orders WHERE connection = ? GROUP BY state";
+            one.orders = count(orders, &one.id)?;
+            let events = "SELECT outcome AS name, COUNT(*) AS n FROM events WHERE connection = ? GROUP BY outcome";
+            one.events = count(events, &one.id)?;
+        }
+        Ok(status)
+    }
+
+    /// The figures that are had without reading a whole table: of the orders those that are open, no events. For whoever
+    /// asks again and again.
+    pub fn brief(&self) -> Result<BooksStatus, SqlError> {
         let sql = self.platform.sql;
         let now = self.platform.clock.now();
         let health = breaker::health(sql)?;
@@ -213,30 +250,20 @@ impl Books<'_> {
     }
 
     fn connection_status(&self, id: &str) -> Result<ConnectionStatus, SqlError> {
-        let sql = self.platform.sql;
-        let count = |statement: &str| -> Result<_, SqlError> {
-            let rows = sql.exec(statement, &[id.into()])?;
-            rows.iter().map(|row| Ok((row.text("name")?, row.int("n")?))).collect()
-        };
-        let oldest = sql.exec(
-            "SELECT MIN(first_seen_at) AS at FROM orders WHERE connection = ? AND state IN ('pending', 'retrying')",
-            &[id.into()],
-        )?;
-        let held = sql.exec(
-            "SELECT reason, COUNT(*) AS orders, MIN(first_seen_at) AS since FROM orders
-             WHERE connection = ? AND state = 'held' GROUP BY reason ORDER BY orders DESC, reason",
-            &[id.into()],
-        )?;
+        let ask = |statement: &str| self.platform.sql.exec(statement, &[id.into()]);
+        let open = ask(&open_statement())?;
+        let oldest = ask(&oldest_statement())?;
+        let held = ask(&held_statement())?;
         let connection = self.connection(id);
         Ok(ConnectionStatus {
-            held: held.iter().map(held_orders).collect::<Result<_, _>>()?,
             id: id.to_owned(),
             shop: connection.map(|one| one.shop.clone()).unwrap_or_default(),
             problems: connection.map(|one| self.problems(one)).unwrap_or_default(),
-            orders: count("SELECT state AS name, COUNT(*) AS n FROM orders WHERE connection = ? GROUP BY state")?,
-            events: count("SELECT outcome AS name, COUNT(*) AS n FROM events WHERE connection = ? GROUP BY outcome")?,
-            shopify: self.shop_status(id)?,
+            orders: open.iter().map(|row| Ok((row.text("name")?, row.int("n")?))).collect::<Result<_, SqlError>>()?,
+            events: BTreeMap::new(),
             oldest_waiting: oldest.first().map(|row| row.text_or_null("at")).transpose()?.flatten(),
+            held: held.iter().map(held_orders).collect::<Result<_, _>>()?,
+            shopify: self.shop_status(id)?,
         })
     }
 
@@ -302,5 +329,22 @@ impl Books<'_> {
         // At once: what the release changed is to be seen.
         self.arm(Some(now)).await?;
         Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::native::Sqlite;
+
+    #[test]
+    fn what_is_asked_at_every_tick_is_read_from_the_orders_that_are_open() {
+        let sql = Sqlite::in_memory().unwrap();
+        super::super::schema::create(&sql).unwrap();
+        for statement in [open_statement(), oldest_statement(), held_statement()] {
+            let plan = sql.exec(&format!("EXPLAIN QUERY PLAN {statement}"), &["main".into()]).unwrap();
+            let found = plan.iter().any(|row| row.text("detail").unwrap().contains("COVERING INDEX orders_open"));
+            assert!(found, "{statement}: {plan:?}");
+        }
     }
 }
