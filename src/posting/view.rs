@@ -94,7 +94,7 @@ pub struct ConnectionStatus {
     pub orders: BTreeMap<String, i64>,
     /// Events by outcome.
     pub events: BTreeMap<String, i64>,
-    /// When the oldest order that waits was first seen.
+    /// When the oldest live order that waits was first seen.
     pub oldest_waiting: Option<String>,
     /// Orders that wait for a person, by reason.
     #[serde(default)]
@@ -158,8 +158,9 @@ fn open_statement() -> String {
     format!("SELECT state AS name, COUNT(*) AS n FROM orders WHERE {OPEN} GROUP BY state")
 }
 
+/// Of live orders: those of a backfill wait for their turn, which may take hours, and the backfill says how far it is.
 fn oldest_statement() -> String {
-    format!("SELECT MIN(first_seen_at) AS at FROM orders WHERE {OPEN} AND state <> 'held'")
+    format!("SELECT MIN(first_seen_at) AS at FROM orders WHERE {OPEN} AND state <> 'held' AND priority = 0")
 }
 
 fn held_statement() -> String {
