@@ -8,12 +8,14 @@ use chrono::{DateTime, Utc};
 use futures_util::future::LocalBoxFuture;
 
 pub mod cipher;
+mod log;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
 mod pulse;
 mod rows;
 pub mod time;
 
+pub use log::{Level, Log, LogLine};
 pub use pulse::Pulse;
 pub use rows::{Row, Value};
 
@@ -38,6 +40,8 @@ pub struct Platform<'a> {
     pub http: &'a dyn Http,
     /// Which books hold which ledger company.
     pub companies: &'a dyn Companies,
+    /// What is said to whoever looks on.
+    pub log: &'a dyn Log,
 }
 
 /// Where the time comes from.

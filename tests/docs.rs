@@ -241,6 +241,18 @@ fn every_setting_is_documented() {
 }
 
 #[test]
+fn every_kind_of_alert_and_every_variable_of_the_deployment_is_documented() {
+    let alerts = read("docs/alerts.md");
+    for kind in tillproof::monitor::ALERT_KINDS {
+        assert!(alerts.contains(&format!("`{kind}`")), "docs/alerts.md says nothing of `{kind}`");
+    }
+    let (settings, file) = (read("docs/settings.md"), read("wrangler.toml"));
+    for name in ["ALERT_URL", "HEARTBEAT_URL", "JOURNAL_DAYS", "PUBLIC_URL"] {
+        assert!(settings.contains(&format!("`{name}`")) && file.contains(name), "{name}");
+    }
+}
+
+#[test]
 fn the_examples_in_wrangler_toml_are_settings_that_can_be_used() {
     let text = read("wrangler.toml");
     let examples = text.split_once("# A shop whose books are in Xero.").expect("the examples").1;

@@ -7,6 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 mod choices;
+mod deployment;
 mod names;
 mod secrets;
 mod settings;
@@ -16,6 +17,7 @@ pub use choices::{
     ClosedPeriod, CurrencySide, Customers, DifferencesTax, ExchangeRate, Reconcile, SaleDocument, Subscriptions,
     TaxAmounts, TaxBooking, ZeroTotal,
 };
+pub use deployment::{Deployment, JOURNAL_DAYS, LEAST_DAYS};
 pub use names::{Named, NamedKind, code_key};
 pub use secrets::{AdminAccess, left_secrets, missing_webhook_secret, variable, variable_for, webhook_secrets};
 pub use settings::{Lines, Settings};

@@ -192,10 +192,10 @@ fn message(body: &Value) -> &str {
 }
 
 /// All figures at this moment.
-async fn figures(env: &Env, variables: &Variables) -> Figures {
+pub async fn figures(env: &Env, variables: &Variables) -> Figures {
     let mut told = Vec::new();
     for books in all_books(env, variables).await {
-        let status: std::result::Result<BooksStatus, String> = of_books(env, &books, "/status").await;
+        let status: std::result::Result<BooksStatus, String> = of_books(env, &books, "/brief").await;
         told.push(monitor::Told { books, status });
     }
     let journal = D1Journal::new(env);
@@ -386,5 +386,6 @@ async fn status(env: &Env, variables: &Variables) -> Result<Response> {
         let told: std::result::Result<Value, String> = of_books(env, &id, "/status").await;
         books.push(told.unwrap_or_else(|why| json!({"books": id, "unreachable": why})));
     }
-    Response::from_json(&json!({"version": env!("CARGO_PKG_VERSION"), "books": books}))
+    let deployment = config::Deployment::of(variables).shown();
+    Response::from_json(&json!({"version": env!("CARGO_PKG_VERSION"), "books": books, "deployment": deployment}))
 }

@@ -11,6 +11,7 @@ mod connecting;
 mod desk;
 mod http;
 mod journal;
+mod log;
 mod orders;
 mod past;
 mod queue;
@@ -20,6 +21,7 @@ mod refusals;
 mod routes;
 mod sql;
 mod variables;
+mod watching;
 
 pub use queue::LedgerQueue;
 
@@ -31,8 +33,8 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
     routes::route(request, &env, &context).await
 }
 
-/// Cron: wakes every set of books, so that an alarm that the platform dropped heals.
+/// Cron: wakes every set of books, so that an alarm that the platform dropped heals, and looks at the whole.
 #[event(scheduled)]
 async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
-    queue::poke_all(&env).await;
+    watching::cron(&env).await;
 }

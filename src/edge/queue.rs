@@ -9,13 +9,14 @@ use super::clock::{RuntimeClock, RuntimeRandom};
 use super::companies::{CLAIM, CompanyObjects};
 use super::http::RuntimeHttp;
 use super::journal::D1Journal;
+use super::log::RuntimeLog;
 use super::sql::ObjectSql;
 use super::variables;
+use super::watching::{self, TICK};
 use crate::config::{self, Connection, Variables, variable};
 use crate::journal::{every_label, waiting_labels};
-use crate::monitor::keep_days;
 use crate::platform::cipher::{NoCipher, TokenCipher};
-use crate::platform::{Cipher, Claim, Clock, Platform, Pulse, SqlError};
+use crate::platform::{Cipher, Claim, Clock, Log, LogLine, Platform, Pulse, SqlError};
 use crate::posting::{Answer, Answered, Books, Incoming, OrderRef, Received, claims};
 use crate::reconcile::run;
 use crate::shopify::Delivery;
@@ -56,6 +57,11 @@ impl DurableObject for LedgerQueue {
             let claim: Claim = request.json().await?;
             return self.claimed(&claim).await;
         }
+        if request.path() == TICK {
+            // This is the object of the watch: it holds no books.
+            let body = request.text().await?;
+            return watching::tick(&self.env, Stand::new(&self.state, &self.env).platform(&self.pulse), &body).await;
+        }
         let header = |request: &Request, name: &str| request.headers().get(name).ok().flatten().unwrap_or_default();
         let id = header(&request, BOOKS);
         self.remember(&id)?;
@@ -88,6 +94,7 @@ impl DurableObject for LedgerQueue {
                 books.erase(&delivery, &body, only).await.map_err(refused)?;
                 Response::ok("erased")
             }
+            "/brief" => Response::from_json(&books.brief().map_err(refused)?),
             "/status" => Response::from_json(&books.status().map_err(refused)?),
             "/order" => match books.order(&at).map_err(refused)? {
                 Some(view) => Response::from_json(&view),
@@ -121,7 +128,7 @@ impl DurableObject for LedgerQueue {
     /// Never an error: after six of them the platform would ring no more.
     async fn alarm(&self) -> Result<Response> {
         if let Err(error) = self.ring().await {
-            worker::console_error!("the alarm's turn could not begin: {error}");
+            RuntimeLog.write(&LogLine::failed("alarm", error));
             self.state.storage().set_alarm(AGAIN).await.ok();
         }
         Response::empty()
@@ -234,8 +241,8 @@ impl Stand {
         }
     }
 
-    fn books<'a>(&'a self, id: &'a str, pulse: &'a Pulse) -> Result<Books<'a>> {
-        let platform = Platform {
+    fn platform<'a>(&'a self, pulse: &'a Pulse) -> Platform<'a> {
+        Platform {
             clock: &RuntimeClock,
             random: &RuntimeRandom,
             sql: &self.sql,
@@ -245,8 +252,12 @@ impl Stand {
             cipher: self.cipher.as_ref(),
             http: &RuntimeHttp,
             companies: &self.companies,
-        };
-        Books::open(platform, id, config::connections(&self.variables), &self.variables).map_err(refused)
+            log: &RuntimeLog,
+        }
+    }
+
+    fn books<'a>(&'a self, id: &'a str, pulse: &'a Pulse) -> Result<Books<'a>> {
+        Books::open(self.platform(pulse), id, config::connections(&self.variables), &self.variables).map_err(refused)
     }
 }
 
@@ -290,22 +301,22 @@ pub async fn all_books(env: &Env, variables: &Variables) -> Vec<String> {
     all
 }
 
-/// Wakes every set of books; once a day it keeps the figures of the days that are over, and wakes those too that the settings do not know any more and in which nothing waits: what
-/// they keep of people is kept no longer than it may be.
-pub async fn poke_all(env: &Env) {
+/// Wakes every set of books; once a day those too that the settings do not know any more and in which nothing waits: what
+/// they keep of people is kept no longer than it may be. Returns false if one of them could not be woken: the next tick
+/// tries again.
+pub async fn poke_all(env: &Env) -> bool {
     let mut all = all_books(env, &variables::read(env)).await;
     let now = RuntimeClock.now();
     if now.hour() == 3 && now.minute() < 5 {
-        let journal = D1Journal::new(env);
-        all.extend(every_label(&journal).await.unwrap_or_default());
+        all.extend(every_label(&D1Journal::new(env)).await.unwrap_or_default());
         all.sort();
         all.dedup();
-        // Should D1 be away, tomorrow's makes up for it.
-        let _ = keep_days(&journal, now).await;
     }
+    let mut woken = true;
     for books in all {
         let question = Question { books: &books, connection: "", order: "", path: "/poke" };
-        // One object that cannot be reached must not keep the others asleep; the next tick tries again.
-        let _ = ask(env, &question, Headers::new(), None).await;
+        // One object that cannot be reached must not keep the others asleep.
+        woken &= ask(env, &question, Headers::new(), None).await.is_ok_and(|answer| answer.status_code() < 300);
     }
+    woken
 }

@@ -14,6 +14,7 @@ pub const MIGRATIONS: &[(&str, &str)] = &[
     ("0004_notices.sql", include_str!("../../migrations/0004_notices.sql")),
     ("0005_reconciliations.sql", include_str!("../../migrations/0005_reconciliations.sql")),
     ("0006_figures.sql", include_str!("../../migrations/0006_figures.sql")),
+    ("0007_watch.sql", include_str!("../../migrations/0007_watch.sql")),
     ("0008_pages.sql", include_str!("../../migrations/0008_pages.sql")),
 ];
 

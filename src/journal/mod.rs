@@ -10,8 +10,8 @@ mod tables;
 
 pub use flush::{FlushError, Flushed, MIGRATIONS, flush, migrate};
 pub use labels::{every_label, waiting_labels};
-pub use outbox::{Outbox, SCHEMA, append, backlog};
+pub use outbox::{Outbox, SCHEMA, append, backlog, head};
 pub use records::{
-    AdjustmentRecord, AlertRecord, AttemptRecord, DiscrepancyRecord, DocumentRecord, EventRecord, OrderRecord,
-    PrivacyRecord, ReconciliationRecord, Record, RefusalRecord,
+    AdjustmentRecord, AlertRecord, AttemptRecord, DeliveryRecord, DiscrepancyRecord, DocumentRecord, EventRecord,
+    OrderRecord, PrivacyRecord, ReconciliationRecord, Record, RefusalRecord,
 };

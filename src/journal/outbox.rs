@@ -32,6 +32,11 @@ pub fn backlog(sql: &dyn Sql) -> Result<i64, SqlError> {
     sql.exec("SELECT COUNT(*) AS n FROM outbox", &[])?.first().map_or(Ok(0), |row| row.int("n"))
 }
 
+/// The number of the oldest record that waits: as long as it stays the same, nothing gets through.
+pub fn head(sql: &dyn Sql) -> Result<Option<i64>, SqlError> {
+    sql.exec("SELECT seq FROM outbox ORDER BY seq LIMIT 1", &[])?.first().map(|row| row.int("seq")).transpose()
+}
+
 impl Outbox {
     /// The oldest records, at most `count` and about `bytes` of them (always at least one), for at most so many tables.
     pub fn oldest(sql: &dyn Sql, count: i64, bytes: usize, most_tables: usize) -> Result<Self, SqlError> {

@@ -25,6 +25,8 @@ pub enum Record {
     Reconciliation(ReconciliationRecord),
     /// `discrepancies`
     Discrepancy(DiscrepancyRecord),
+    /// `alert_deliveries`
+    Delivery(DeliveryRecord),
 }
 
 impl Record {
@@ -40,6 +42,7 @@ impl Record {
             Record::Privacy(_) => "privacy_requests",
             Record::Reconciliation(_) => "reconciliations",
             Record::Discrepancy(_) => "discrepancies",
+            Record::Delivery(_) => "alert_deliveries",
         }
     }
 }
@@ -198,6 +201,19 @@ pub struct DiscrepancyRecord {
     pub ledger_value: String,
     pub likely_cause: String,
     pub repair: String,
+}
+
+/// An attempt to tell somebody of an alert.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct DeliveryRecord {
+    pub at: String,
+    pub connection: String,
+    pub kind: String,
+    pub status: String,
+    pub outcome: String,
+    pub http_status: Option<i64>,
+    pub duration_ms: i64,
 }
 
 /// Deliveries that were turned away in one minute.

@@ -152,4 +152,9 @@ pub const TABLES: &[Table] = &[
         ],
         key: &[],
     },
+    Table {
+        name: "alert_deliveries",
+        columns: &["at", "connection", "kind", "status", "outcome", "http_status", "duration_ms"],
+        key: &[],
+    },
 ];

@@ -25,6 +25,19 @@ pub async fn keep_days(journal: &dyn Journal, now: DateTime<Utc>) -> Result<(), 
     if rows.is_empty() { Ok(()) } else { journal.apply(rows).await }
 }
 
+/// Writes the rows of a day that has none: before its events go.
+pub async fn keep_day(journal: &dyn Journal, day: NaiveDate, now: DateTime<Utc>) -> Result<(), JournalError> {
+    let params = vec![day.to_string().into()];
+    let known = Statement { sql: "SELECT 1 AS known FROM days WHERE day = ? LIMIT 1".into(), params };
+    if !journal.query(known).await?.is_empty() {
+        return Ok(());
+    }
+    let next = midnight(day + Duration::days(1));
+    let of_day = between(journal, midnight(day), next, now).await?.remove(&day).unwrap_or_default();
+    let rows: Vec<Statement> = of_day.iter().map(|(connection, rates)| row(connection, day, rates)).collect();
+    if rows.is_empty() { Ok(()) } else { journal.apply(rows).await }
+}
+
 /// A day is not made smaller: what is missing of it was pruned.
 fn row(connection: &str, day: NaiveDate, rates: &Rates) -> Statement {
     let within = |percent| rates.latency.within(percent).map_or(Value::Null, Value::Int);

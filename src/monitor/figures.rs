@@ -9,7 +9,7 @@ use super::days::{days, midnight};
 use super::rates::{ByDay, Rates, between};
 use crate::platform::time::{iso, parse_iso};
 use crate::platform::{Journal, JournalError, Row, SqlError, Statement};
-use crate::posting::{BooksStatus, ConnectionStatus};
+use crate::posting::{BooksStatus, CallsLeft, ConnectionStatus, HeldOrders, OpenAlert, TokenAges};
 
 /// How many days the trends show, today among them.
 const TREND: i64 = 30;
@@ -43,6 +43,8 @@ pub struct Figures {
     pub connections: Vec<OfConnection>,
     /// What a person ought to know and has not been settled: the oldest first.
     pub alerts: Vec<Alert>,
+    /// Deliveries that were turned away within the last hour.
+    pub refusals: Vec<Refused>,
 }
 
 /// A set of books.
@@ -60,6 +62,16 @@ pub struct Ledger {
     pub pause_reason: Option<String>,
     /// Records that the journal does not have yet.
     pub journal_backlog: i64,
+    /// The number of the oldest of them.
+    pub journal_head: Option<i64>,
+    /// Since when the ledger is away, or asks to wait.
+    pub down_since: Option<String>,
+    /// Calls that the ledger still takes.
+    pub calls: CallsLeft,
+    /// How old the tokens are.
+    pub tokens: TokenAges,
+    /// What the books themselves say that a person ought to know.
+    pub alerts: Vec<OpenAlert>,
 }
 
 /// A connection's figures.
@@ -69,6 +81,8 @@ pub struct OfConnection {
     pub id: String,
     /// Its shop.
     pub shop: String,
+    /// The label of its books; empty where only the journal knows it.
+    pub books: String,
     /// What is wrong with its settings.
     pub problems: Vec<String>,
     /// The events of the last 24 hours.
@@ -84,7 +98,7 @@ pub struct OfConnection {
     /// When the oldest of them was first heard of.
     pub oldest_waiting: Option<String>,
     /// Orders that wait for a person, by reason.
-    pub held: Vec<Held>,
+    pub held: Vec<HeldOrders>,
     /// The newest comparisons of both sides, oldest first.
     pub drift: Vec<Drift>,
     /// Differences that the comparisons left: the newest one that looked at everything, and the nightly ones since, which
@@ -101,15 +115,17 @@ pub struct OfDay {
     pub rates: Rates,
 }
 
-/// Orders that wait for a person for the same reason.
+/// Deliveries that were turned away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Held {
-    /// The reason's code.
-    pub reason: String,
-    /// How many orders.
-    pub orders: i64,
-    /// When the first of them was first heard of.
-    pub since: String,
+pub struct Refused {
+    /// The shop that they named, if it can be one.
+    pub shop: String,
+    /// Why: `bad_signature`, `unknown_shop`, `no_secret`, `too_large`.
+    pub kind: String,
+    /// How many in the worst quarter of the last hour.
+    pub most: i64,
+    /// How many in the hour.
+    pub count: i64,
 }
 
 /// What a comparison of both sides found.
@@ -164,7 +180,7 @@ pub async fn gather(journal: &dyn Journal, told: Vec<Told>, now: DateTime<Utc>) 
     let mut ledgers = Vec::new();
     for one in told {
         if let Ok(status) = &one.status {
-            connections.extend(status.connections.iter().map(|of| (of.id.clone(), of_status(of))));
+            connections.extend(status.connections.iter().map(|of| (of.id.clone(), of_status(&one.books, of))));
         }
         ledgers.push(ledger(one));
     }
@@ -175,17 +191,20 @@ pub async fn gather(journal: &dyn Journal, told: Vec<Told>, now: DateTime<Utc>) 
         ledgers,
         connections: Vec::new(),
         alerts: Vec::new(),
+        refusals: Vec::new(),
     };
     match from_journal(journal, &mut connections, now).await {
-        Ok(alerts) => figures.alerts = alerts,
+        Ok((alerts, refusals)) => (figures.alerts, figures.refusals) = (alerts, refusals),
         Err(error) => figures.journal = Some(error.0),
     }
     figures.connections = connections.into_values().collect();
     figures
 }
 
-fn of_status(status: &ConnectionStatus) -> OfConnection {
+fn of_status(books: &str, status: &ConnectionStatus) -> OfConnection {
     OfConnection {
+        books: books.to_owned(),
+        held: status.held.clone(),
         id: status.id.clone(),
         shop: status.shop.clone(),
         problems: status.problems.clone(),
@@ -208,6 +227,11 @@ fn ledger(told: Told) -> Ledger {
         paused_until: status.and_then(|one| one.paused_until.clone()),
         pause_reason: status.and_then(|one| one.pause_reason.clone()),
         journal_backlog: status.map_or(0, |one| one.journal_backlog),
+        journal_head: status.and_then(|one| one.journal_head),
+        down_since: status.and_then(|one| one.down_since.clone()),
+        calls: status.map(|one| one.calls).unwrap_or_default(),
+        tokens: status.map(|one| one.tokens.clone()).unwrap_or_default(),
+        alerts: status.map(|one| one.alerts.clone()).unwrap_or_default(),
     }
 }
 
@@ -216,7 +240,7 @@ async fn from_journal(
     journal: &dyn Journal,
     connections: &mut BTreeMap<String, OfConnection>,
     now: DateTime<Utc>,
-) -> Result<Vec<Alert>, JournalError> {
+) -> Result<(Vec<Alert>, Vec<Refused>), JournalError> {
     for (id, rates) in
         between(journal, now - Duration::days(1), now + Duration::days(1), now).await?.into_values().flatten()
     {
@@ -235,7 +259,11 @@ async fn from_journal(
     }
     for row in &journal.query(held_statement()).await? {
         let (id, held) = held(row).map_err(unreadable)?;
-        known(connections, &id).held.push(held);
+        let of = known(connections, &id);
+        // What the books say themselves is newer.
+        if of.books.is_empty() {
+            of.held.push(held);
+        }
     }
     let ids: Vec<String> = connections.keys().cloned().collect();
     for id in ids {
@@ -247,7 +275,9 @@ async fn from_journal(
         of.drift = found.split_off(found.len().saturating_sub(COMPARISONS));
     }
     let rows = journal.query(alerts_statement()).await?;
-    rows.iter().map(alert).collect::<Result<_, SqlError>>().map_err(unreadable)
+    let alerts = rows.iter().map(alert).collect::<Result<_, SqlError>>().map_err(unreadable)?;
+    let rows = journal.query(refusals_statement(now)).await?;
+    Ok((alerts, rows.iter().map(refused).collect::<Result<_, SqlError>>().map_err(unreadable)?))
 }
 
 fn known<'a>(connections: &'a mut BTreeMap<String, OfConnection>, id: &str) -> &'a mut OfConnection {
@@ -277,9 +307,9 @@ pub fn held_statement() -> Statement {
     }
 }
 
-fn held(row: &Row) -> Result<(String, Held), SqlError> {
+fn held(row: &Row) -> Result<(String, HeldOrders), SqlError> {
     let reason = row.text_or_null("reason")?.unwrap_or_default();
-    Ok((row.text("connection")?, Held { reason, orders: row.int("orders")?, since: row.text("since")? }))
+    Ok((row.text("connection")?, HeldOrders { reason, orders: row.int("orders")?, since: row.text("since")? }))
 }
 
 /// The newest comparisons of a connection that ended, and of which it is known what differed.
@@ -328,6 +358,24 @@ pub fn alerts_statement() -> Statement {
 fn alert(row: &Row) -> Result<Alert, SqlError> {
     let [at, connection, kind, message] = ["at", "connection", "kind", "message"].map(|name| row.text(name));
     Ok(Alert { at: at?, connection: connection?, kind: kind?, message: message? })
+}
+
+/// Deliveries that were turned away within the last hour, by shop and kind.
+pub fn refusals_statement(now: DateTime<Utc>) -> Statement {
+    Statement {
+        sql: "WITH quarters AS (
+                 SELECT shop, kind, substr(minute, 1, 14) || CAST(substr(minute, 15, 2) AS INTEGER) / 15 AS quarter,
+                     SUM(count) AS n
+                 FROM refusals WHERE minute >= ? GROUP BY shop, kind, quarter
+             )
+             SELECT shop, kind, MAX(n) AS most, SUM(n) AS n FROM quarters GROUP BY shop, kind ORDER BY n DESC LIMIT 50"
+            .into(),
+        params: vec![iso(now - Duration::hours(1)).into()],
+    }
+}
+
+fn refused(row: &Row) -> Result<Refused, SqlError> {
+    Ok(Refused { shop: row.text("shop")?, kind: row.text("kind")?, most: row.int("most")?, count: row.int("n")? })
 }
 
 /// How long ago an instant was, in seconds; nothing where it is not known.

@@ -14,6 +14,7 @@ pub fn metrics(figures: &Figures, now: DateTime<Utc>) -> String {
     text.family("tillproof_journal_up", "gauge", "1 if the journal (D1) can be read.");
     text.sample("tillproof_journal_up", &[], i64::from(figures.journal.is_none()));
     of_ledgers(&mut text, figures);
+    of_tokens(&mut text, figures, now);
     of_events(&mut text, figures);
     of_orders(&mut text, figures, now);
     text.family(
@@ -25,6 +26,14 @@ pub fn metrics(figures: &Figures, now: DateTime<Utc>) -> String {
         if let Some(left) = one.left {
             text.sample("tillproof_drift_differences", &[("connection", &one.id)], left);
         }
+    }
+    text.family("tillproof_refusals_hour", "gauge", "Deliveries that were turned away within the last hour.");
+    let mut refusals = std::collections::BTreeMap::new();
+    for one in &figures.refusals {
+        *refusals.entry(&one.kind).or_insert(0) += one.count;
+    }
+    for (kind, count) in refusals {
+        text.sample("tillproof_refusals_hour", &[("kind", kind)], count);
     }
     text.family("tillproof_alerts_open", "gauge", "Alerts that are open, by kind.");
     let mut kinds = std::collections::BTreeMap::new();
@@ -50,6 +59,37 @@ fn of_ledgers(text: &mut Exposition, figures: &Figures) {
     text.family("tillproof_journal_backlog_records", "gauge", "Records that the journal does not have yet.");
     for one in &figures.ledgers {
         text.sample("tillproof_journal_backlog_records", &[("books", &one.books)], one.journal_backlog);
+    }
+}
+
+fn of_tokens(text: &mut Exposition, figures: &Figures, now: DateTime<Utc>) {
+    let name = "tillproof_ledger_calls_left";
+    text.family(name, "gauge", "Calls that the ledger still takes within this minute and of the day.");
+    for one in &figures.ledgers {
+        for (span, left) in [("minute", one.calls.minute), ("day", one.calls.day)] {
+            if let Some(left) = left {
+                text.sample(name, &[("books", &one.books), ("span", span)], left);
+            }
+        }
+    }
+    let name = "tillproof_token_age_seconds";
+    text.family(name, "gauge", "How long ago the tokens in hand came.");
+    for one in &figures.ledgers {
+        if let Some(seconds) = age(one.tokens.refreshed_at.as_deref(), now) {
+            text.sample(name, &[("books", &one.books)], seconds);
+        }
+    }
+    let name = "tillproof_token_ends_seconds";
+    text.family(name, "gauge", "How long the permission lasts: its access token, its refresh token, the consent.");
+    for one in &figures.ledgers {
+        let ages = &one.tokens;
+        let all =
+            [("access", &ages.access_ends_at), ("refresh", &ages.refresh_ends_at), ("consent", &ages.consent_ends_at)];
+        for (kind, ends) in all {
+            if let Some(seconds) = age(ends.as_deref(), now) {
+                text.sample(name, &[("books", &one.books), ("kind", kind)], -seconds);
+            }
+        }
     }
 }
 

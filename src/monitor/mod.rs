@@ -8,18 +8,22 @@ mod figures;
 mod latency;
 mod lists;
 mod metrics;
+mod prune;
 mod rates;
 mod search;
 mod verdict;
+mod watch;
 
 pub use days::keep_days;
-pub use figures::{Alert, Drift, Figures, Held, Ledger, OfConnection, OfDay, Told, gather};
+pub use figures::{Alert, Drift, Figures, Ledger, OfConnection, OfDay, Refused, Told, gather};
 pub use latency::Latency;
 pub use lists::{alerts, attempts, discrepancies, reconciliations};
 pub use metrics::metrics;
+pub use prune::prune;
 pub use rates::{Rates, TARGET};
 pub use search::{Found, Listed, Place, Search, part, search};
 pub use verdict::{Level, Verdict, verdict};
+pub use watch::{Condition, KINDS as ALERT_KINDS, OBJECT as WATCH_OBJECT, Ticked, Watch, conditions};
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use super::rates::{Rates, TARGET};
 const LONG: i64 = 3_600;
 
 /// Records that wait for the journal before that is worth a word: several flushes' worth.
-const BACKLOG: i64 = 5_000;
+pub(super) const BACKLOG: i64 = 5_000;
 
 /// How serious it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -128,7 +128,7 @@ pub(super) fn many(count: i64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
-fn span(seconds: i64) -> String {
+pub(super) fn span(seconds: i64) -> String {
     match seconds {
         0..7_200 => many(seconds / 60, "minute"),
         7_200..172_800 => many(seconds / 3_600, "hour"),

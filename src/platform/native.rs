@@ -9,7 +9,7 @@ use futures_util::future::LocalBoxFuture;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params_from_iter};
 
-use super::{Alarm, Clock, Journal, JournalError, Random, Row, Sql, SqlError, Statement, Value, Verdict};
+use super::{Alarm, Clock, Journal, JournalError, Log, LogLine, Random, Row, Sql, SqlError, Statement, Value, Verdict};
 
 /// The most that a row holds on the runtime.
 const LARGEST_ROW: usize = 2_000_000;
@@ -189,4 +189,21 @@ impl Alarm for RecordedAlarm {
         *self.0.borrow_mut() = Some(at);
         async { Ok(()) }.boxed_local()
     }
+}
+
+/// A log that keeps its lines.
+#[derive(Default)]
+pub struct Lines(pub RefCell<Vec<String>>);
+
+impl Log for Lines {
+    fn write(&self, line: &LogLine) {
+        self.0.borrow_mut().push(line.json());
+    }
+}
+
+/// A log that nobody reads.
+pub struct Unread;
+
+impl Log for Unread {
+    fn write(&self, _: &LogLine) {}
 }

@@ -2,11 +2,41 @@
 //! the same record with its end.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::schema::{clear_meta, meta, set_meta};
 use crate::journal::{self, AlertRecord, Record};
 use crate::platform::time::iso;
 use crate::platform::{Sql, SqlError};
+
+/// An alert that is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenAlert {
+    /// The connection that it is about.
+    pub connection: String,
+    /// Its kind.
+    pub kind: String,
+    /// What tells it from others of its kind; empty where there is one at most.
+    pub about: String,
+    /// When it was opened.
+    pub at: String,
+    /// What happened, and what to do.
+    pub message: String,
+}
+
+/// Every alert that is open, by connection and kind.
+pub fn all(sql: &dyn Sql) -> Result<Vec<OpenAlert>, SqlError> {
+    let rows = sql.exec("SELECT key, value FROM meta WHERE key >= 'alert:' AND key < 'alert;' ORDER BY key", &[])?;
+    let mut all = Vec::new();
+    for row in &rows {
+        let (key, value) = (row.text("key")?, row.text("value")?);
+        let mut parts = key.splitn(4, ':').skip(1).map(str::to_owned);
+        let (Some(connection), Some(kind), Some(about)) = (parts.next(), parts.next(), parts.next()) else { continue };
+        let Ok((at, message)) = serde_json::from_str(&value) else { continue };
+        all.push(OpenAlert { connection, kind, about, at, message });
+    }
+    Ok(all)
+}
 
 fn key(connection: &str, kind: &str, about: &str) -> String {
     format!("alert:{connection}:{kind}:{about}")

@@ -16,6 +16,8 @@ const TROUBLE: &str = "trouble";
 const WAITS: &str = "waits";
 const PAUSE_UNTIL: &str = "pause_until";
 const PAUSE_WHY: &str = "pause_why";
+/// Since when no call came through although some were tried.
+const DOWN_SINCE: &str = "down_since";
 
 /// How the connection to the ledger is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct Health {
     pub pause_until: Option<DateTime<Utc>>,
     /// Why, for people.
     pub why: Option<String>,
+    /// Since when the ledger is away, or asks to wait.
+    pub down_since: Option<DateTime<Utc>>,
 }
 
 impl Health {
@@ -44,13 +48,15 @@ impl Health {
 pub fn health(sql: &dyn Sql) -> Result<Health, SqlError> {
     let trouble = meta(sql, TROUBLE)?.and_then(|text| text.parse().ok()).unwrap_or(0);
     let pause_until = meta(sql, PAUSE_UNTIL)?.as_deref().and_then(parse_iso);
-    Ok(Health { trouble, pause_until, why: meta(sql, PAUSE_WHY)? })
+    let down_since = meta(sql, DOWN_SINCE)?.as_deref().and_then(parse_iso);
+    Ok(Health { trouble, pause_until, why: meta(sql, PAUSE_WHY)?, down_since })
 }
 
 /// A call came through. A pause that another call of the same moment was asked for stays.
 pub fn succeeded(sql: &dyn Sql, now: DateTime<Utc>) -> Result<(), SqlError> {
     clear_meta(sql, TROUBLE)?;
     clear_meta(sql, WAITS)?;
+    clear_meta(sql, DOWN_SINCE)?;
     if health(sql)?.is_paused(now) { Ok(()) } else { resume(sql) }
 }
 
@@ -66,7 +72,12 @@ pub fn failed(sql: &dyn Sql, now: DateTime<Utc>, chance: u64, why: &str) -> Resu
     if trouble < OUTAGE {
         return Ok(None);
     }
+    is_down(sql, now)?;
     pause(sql, now + backoff(trouble - OUTAGE + 1, chance), why).map(Some)
+}
+
+fn is_down(sql: &dyn Sql, now: DateTime<Utc>) -> Result<(), SqlError> {
+    if meta(sql, DOWN_SINCE)?.is_none() { set_meta(sql, DOWN_SINCE, &iso(now)) } else { Ok(()) }
 }
 
 /// Sends nothing before `until`.
@@ -82,6 +93,7 @@ pub fn pause(sql: &dyn Sql, until: DateTime<Utc>, why: &str) -> Result<DateTime<
 pub fn wait(sql: &dyn Sql, now: DateTime<Utc>, asked: &Asked, chance: u64) -> Result<DateTime<Utc>, SqlError> {
     let waits = meta(sql, WAITS)?.and_then(|text| text.parse().ok()).unwrap_or(0_u32);
     let before = health(sql)?;
+    is_down(sql, now)?;
     if !before.is_paused(now) {
         set_meta(sql, WAITS, &(waits + 1).to_string())?;
     }

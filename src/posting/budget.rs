@@ -4,6 +4,7 @@
 //! however long that takes, and a window longer: the ledger saw it at some moment between.
 
 use chrono::{DateTime, Duration, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::schema::{clear_meta, meta, set_meta};
 use crate::ledgers::{Counted, RateLimit};
@@ -22,8 +23,31 @@ const RESERVE: usize = 100;
 /// After this long it is worth a call to see whether a new day has begun: days begin at another time for each company.
 const DAY_SEEN: Duration = Duration::hours(1);
 
+/// How many calls are left of the day, as the ledger said last, and when.
+const DAY_CALLS: &str = "day_calls";
+
+/// Calls that the ledger still takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallsLeft {
+    /// Within this minute, by our own count.
+    pub minute: Option<usize>,
+    /// Of the day, as the ledger said last; nothing where it counts no days, or said so longer ago than a day.
+    pub day: Option<usize>,
+}
+
+/// The calls that are left.
+pub fn left(sql: &dyn Sql, limits: &[RateLimit], now: DateTime<Utc>) -> Result<CallsLeft, SqlError> {
+    let spent = Spent::load(sql)?;
+    let by_minute = limits.iter().filter(|limit| limit.window == Duration::minutes(1));
+    let minute = by_minute.map(|limit| limit.most.saturating_sub(spent.used(limit, now))).min();
+    let said: Option<(String, usize)> = meta(sql, DAY_CALLS)?.and_then(|text| serde_json::from_str(&text).ok());
+    let is_of_today = |at: &str| parse_iso(at).is_some_and(|at| now - at < Duration::days(1));
+    Ok(CallsLeft { minute, day: said.filter(|(at, _)| is_of_today(at)).map(|(_, left)| left) })
+}
+
 /// The ledger says how many calls are left of the day.
 pub fn day_left(sql: &dyn Sql, now: DateTime<Utc>, left: usize) -> Result<(), SqlError> {
+    set_meta(sql, DAY_CALLS, &serde_json::to_string(&(iso(now), left)).unwrap_or_default())?;
     if left < RESERVE { set_meta(sql, DAY_LEFT, &iso(now)) } else { clear_meta(sql, DAY_LEFT) }
 }
 
@@ -318,6 +342,19 @@ mod tests {
         assert!(!again.allows(&limits(), at(0), Cost::of(1)));
         assert_eq!(again.wait(&limits(), at(0), Cost::of(1)), Some(at(1_100)));
         assert!(again.allows(&limits(), at(-10_000), Cost::of(1)));
+    }
+
+    #[test]
+    fn what_is_left_is_the_narrowest_limit_of_the_minute_and_what_the_ledger_said_of_the_day() {
+        let sql = crate::platform::native::Sqlite::in_memory().unwrap();
+        super::super::schema::create(&sql).unwrap();
+        let mut spent = Spent::default();
+        spent.spend(&limits(), at(0), Cost::of(5));
+        spent.store(&sql).unwrap();
+        assert_eq!(left(&sql, &limits(), at(1_000)).unwrap(), CallsLeft { minute: Some(7), day: None });
+        day_left(&sql, at(1_000), 4_321).unwrap();
+        assert_eq!(left(&sql, &limits(), at(90_000)).unwrap(), CallsLeft { minute: Some(8), day: Some(4_321) });
+        assert_eq!(left(&sql, &limits(), at(90_000_000)).unwrap().day, None, "yesterday says nothing of today");
     }
 
     #[test]

@@ -1,34 +1,54 @@
-//! What of Shopify's bodies is no longer as it was (`shopify::drift`): each difference is remembered once per connection,
-//! with the place where it was first seen, and told once through the journal's `alerts`.
+//! What of Shopify's bodies is no longer as it was (`shopify::drift`): each difference is told once per connection, with
+//! the place where it was first seen, and is over when it was not seen for a week: Shopify gave it up, or a newer version
+//! of this program knows it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 
-use super::schema::{meta, set_meta};
-use crate::journal::{self, AlertRecord, Record};
-use crate::platform::time::iso;
+use super::alerts;
+use super::schema::{clear_meta, meta, set_meta};
+use crate::platform::time::{iso, parse_iso};
 use crate::platform::{Sql, SqlError};
 use crate::shopify::drift::Drift;
 
+/// The kind of the alert.
+pub const ALERT: &str = "shopify_changed";
 /// The most differences that are remembered of one connection: whoever reads two hundred of them needs no more.
 const MOST: i64 = 200;
+/// How exactly it is known when a difference was last seen: a note with each delivery would be one too many.
+const EXACT: Duration = Duration::hours(1);
+/// A difference that was not seen for so long is over: a shop that sells daily shows it daily.
+const OVER: Duration = Duration::days(7);
 
-/// Notes the differences that are not known yet.
+/// The note of when a difference was last seen.
+fn note_of(connection: &str, drift: &str) -> String {
+    format!("{ALERT}:{connection}:{drift}")
+}
+
+/// Notes what was seen, and tells of the differences that are not known yet.
 pub fn note(sql: &dyn Sql, now: DateTime<Utc>, connection: &str, drifts: &[Drift]) -> Result<(), SqlError> {
-    let prefix = format!("shopify_changed:{connection}:");
     for drift in drifts {
-        let key = format!("{prefix}{}", drift.key());
-        if meta(sql, &key)?.is_some() || remembered(sql, &prefix)? >= MOST {
+        let key = note_of(connection, &drift.key());
+        let seen = meta(sql, &key)?;
+        let is_fresh = seen.as_deref().and_then(parse_iso).is_some_and(|at| now - at < EXACT);
+        if is_fresh || (seen.is_none() && remembered(sql, &note_of(connection, ""))? >= MOST) {
             continue;
         }
-        set_meta(sql, &key, &drift.path)?;
-        let alert = AlertRecord {
-            at: iso(now),
-            connection: connection.to_owned(),
-            kind: "shopify_changed".into(),
-            message: format!("{} (first seen at `{}`; this is said once)", drift.detail, drift.path),
-            resolved_at: None,
-        };
-        journal::append(sql, &Record::Alert(alert))?;
+        set_meta(sql, &key, &iso(now))?;
+        let message = format!("{} (first seen at `{}`)", drift.detail, drift.path);
+        alerts::open_about(sql, now, [connection, ALERT, &drift.key()], &message)?;
+    }
+    Ok(())
+}
+
+/// Forgets what was not seen for long, and says that it is over.
+pub fn forget_old(sql: &dyn Sql, now: DateTime<Utc>) -> Result<(), SqlError> {
+    for alert in alerts::all(sql)?.into_iter().filter(|alert| alert.kind == ALERT) {
+        let key = note_of(&alert.connection, &alert.about);
+        let seen = meta(sql, &key)?.as_deref().and_then(parse_iso);
+        if seen.is_none_or(|at| now - at > OVER) {
+            clear_meta(sql, &key)?;
+            alerts::close_about(sql, now, [&alert.connection, ALERT, &alert.about])?;
+        }
     }
     Ok(())
 }

@@ -44,6 +44,8 @@ CREATE INDEX IF NOT EXISTS orders_by_due ON orders (due_at);
 CREATE INDEX IF NOT EXISTS orders_to_fetch ON orders (connection, due_at) WHERE wants_fetch = 1;
 CREATE INDEX IF NOT EXISTS orders_by_obstacle ON orders (obstacle) WHERE obstacle IS NOT NULL;
 CREATE INDEX IF NOT EXISTS orders_by_customer ON orders (connection, customer_id) WHERE customer_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS orders_open ON orders (connection, state, reason, priority, first_seen_at)
+    WHERE state IN ('pending', 'retrying', 'held');
 CREATE INDEX IF NOT EXISTS orders_by_age ON orders (connection, updated_at) WHERE personal = 'kept';
 
 -- What Shopify asked about personal data: the event that asked, and how far the answer is. `cursor` is the last body of no

@@ -9,6 +9,7 @@ use super::apply::Applied;
 use super::books::Books;
 use super::breaker;
 use super::budget::{self, Cost};
+use super::changes;
 use super::grant;
 use super::next::next;
 use super::obstacles;
@@ -22,7 +23,7 @@ use super::tokens::{self, Refused};
 use crate::config::Connection;
 use crate::journal;
 use crate::ledgers::Ledger;
-use crate::platform::{SqlError, transaction};
+use crate::platform::{LogLine, SqlError, transaction};
 
 /// Orders that a turn takes on: they fill three requests to Xero or five to QuickBooks at every stage, and make about as
 /// many records as a turn sends to D1.
@@ -77,7 +78,10 @@ impl Books<'_> {
         let _ = match worked {
             Ok(()) => self.arm([ask_again, tidy_again, flush_again].into_iter().flatten().min()).await,
             // What is due would only fail again at once.
-            Err(_) => self.platform.alarm.set(now + FAILED_TURN).await,
+            Err(error) => {
+                self.platform.log.write(&LogLine { books: Some(self.id.into()), ..LogLine::failed("turn", error) });
+                self.platform.alarm.set(now + FAILED_TURN).await
+            }
         };
     }
 
@@ -89,6 +93,7 @@ impl Books<'_> {
         self.notice_missing_secrets()?;
         tokens::keep_alive(self).await?;
         self.let_unconfirmed_go().await?;
+        transaction(sql, |sql| changes::forget_old(sql, self.platform.clock.now()))?;
         if !self.platform.pulse.beats(self.platform.clock.now()) {
             self.check_again().await?;
         }
@@ -342,12 +347,18 @@ impl Books<'_> {
     /// Sends what waits for D1. Returns when to try again, if something is left.
     pub(super) async fn flush_journal(&self) -> Option<DateTime<Utc>> {
         let source = self.source().ok()?;
+        // Nothing waits for the log: what it could not be told now it is told the next time.
+        let _ = self.log_news();
         for _ in 0..FLUSHES {
             self.at_work();
             match journal::flush(self.platform, &source).await {
                 Ok(journal::Flushed::Empty) => return None,
                 Ok(journal::Flushed::More) => {}
-                Err(_) => return Some(self.platform.clock.now() + JOURNAL_RETRY),
+                Err(error) => {
+                    let line = LogLine { books: Some(self.id.into()), ..LogLine::failed("journal", error) };
+                    self.platform.log.write(&line);
+                    return Some(self.platform.clock.now() + JOURNAL_RETRY);
+                }
             }
         }
         Some(self.platform.clock.now())

@@ -1,11 +1,16 @@
 //! What the books can say of themselves: figures for the status, and everything about one order.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::alerts::{self, OpenAlert};
 use super::books::Books;
 use super::breaker;
+use super::budget::{self, CallsLeft};
+use super::grant;
 use super::obstacles::{self, ObstacleView};
 use super::orders::{self, OrderRef};
 use super::shop;
@@ -14,10 +19,10 @@ use super::stopped;
 use super::subscriptions::{self, Check};
 use crate::journal;
 use crate::platform::time::iso;
-use crate::platform::{Row, SqlError, Value, transaction};
+use crate::platform::{Row, Sql, SqlError, Value, transaction};
 
 /// The figures of one set of books.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct BooksStatus {
     /// The books' id.
     pub books: String,
@@ -35,10 +40,49 @@ pub struct BooksStatus {
     pub obstacles: Vec<ObstacleView>,
     /// When the next order is due.
     pub next_due: Option<String>,
+    /// Since when the ledger is away, or asks to wait.
+    #[serde(default)]
+    pub down_since: Option<String>,
+    /// The number of the oldest record that D1 does not have yet.
+    #[serde(default)]
+    pub journal_head: Option<i64>,
+    /// Calls that the ledger still takes.
+    #[serde(default)]
+    pub calls: CallsLeft,
+    /// How old the tokens are.
+    #[serde(default)]
+    pub tokens: TokenAges,
+    /// What a person ought to know.
+    #[serde(default)]
+    pub alerts: Vec<OpenAlert>,
+}
+
+/// When the tokens in hand came and when they end, ISO 8601 UTC.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenAges {
+    /// When they came.
+    pub refreshed_at: Option<String>,
+    /// When the access token ends; it is renewed by itself.
+    pub access_ends_at: Option<String>,
+    /// When the refresh token would end, were it never used again.
+    pub refresh_ends_at: Option<String>,
+    /// When a person has to consent again in any case (QuickBooks).
+    pub consent_ends_at: Option<String>,
+}
+
+/// Orders that wait for a person for the same reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldOrders {
+    /// The reason's code.
+    pub reason: String,
+    /// How many.
+    pub orders: i64,
+    /// When the first of them was first heard of.
+    pub since: String,
 }
 
 /// The figures of one connection.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ConnectionStatus {
     /// Its id.
     pub id: String,
@@ -47,11 +91,14 @@ pub struct ConnectionStatus {
     /// What is wrong with its settings and its shop's secrets.
     pub problems: Vec<String>,
     /// Orders by state.
-    pub orders: std::collections::BTreeMap<String, i64>,
+    pub orders: BTreeMap<String, i64>,
     /// Events by outcome.
-    pub events: std::collections::BTreeMap<String, i64>,
-    /// When the oldest order that waits was first seen.
+    pub events: BTreeMap<String, i64>,
+    /// When the oldest live order that waits was first seen.
     pub oldest_waiting: Option<String>,
+    /// Orders that wait for a person, by reason.
+    #[serde(default)]
+    pub held: Vec<HeldOrders>,
     /// How it stands with the shop.
     pub shopify: ShopStatus,
 }
@@ -113,9 +160,60 @@ fn json(row: &Row) -> Json {
     Json::Object(cells.collect())
 }
 
+fn open_statement() -> String {
+    format!("SELECT state AS name, COUNT(*) AS n FROM orders WHERE {OPEN} GROUP BY state")
+}
+
+/// Of live orders: those of a backfill wait for their turn, which may take hours, and the backfill says how far it is.
+fn oldest_statement() -> String {
+    format!("SELECT MIN(first_seen_at) AS at FROM orders WHERE {OPEN} AND state <> 'held' AND priority = 0")
+}
+
+fn held_statement() -> String {
+    format!(
+        "SELECT reason, COUNT(*) AS orders, MIN(first_seen_at) AS since FROM orders WHERE {OPEN} AND state = 'held'
+         GROUP BY reason ORDER BY orders DESC, reason"
+    )
+}
+
+fn held_orders(row: &Row) -> Result<HeldOrders, SqlError> {
+    let reason = row.text_or_null("reason")?.unwrap_or_default();
+    Ok(HeldOrders { reason, orders: row.int("orders")?, since: row.text("since")? })
+}
+
+fn token_ages(sql: &dyn Sql) -> Result<TokenAges, SqlError> {
+    let grant = grant::grant(sql)?;
+    Ok(TokenAges {
+        refreshed_at: grant.refreshed_at.map(iso),
+        access_ends_at: grant.access_ends_at.map(iso),
+        refresh_ends_at: grant.refresh_ends_at.map(iso),
+        consent_ends_at: grant.consent_ends_at.map(iso),
+    })
+}
+
+/// Orders that are open. In every question so, for the index to be used.
+const OPEN: &str = "connection = ? AND state IN ('pending', 'retrying', 'held')";
+
 impl Books<'_> {
     /// The figures.
     pub fn status(&self) -> Result<BooksStatus, SqlError> {
+        let mut status = self.brief()?;
+        let count = |statement: &str, id: &str| -> Result<_, SqlError> {
+            let rows = self.platform.sql.exec(statement, &[id.into()])?;
+            rows.iter().map(|row| Ok((row.text("name")?, row.int("n")?))).collect()
+        };
+        for one in &mut status.connections {
+            let orders = "SELECT state AS name, COUNT(*) AS n FROM orders WHERE connection = ? GROUP BY state";
+            one.orders = count(orders, &one.id)?;
+            let events = "SELECT outcome AS name, COUNT(*) AS n FROM events WHERE connection = ? GROUP BY outcome";
+            one.events = count(events, &one.id)?;
+        }
+        Ok(status)
+    }
+
+    /// The figures that are had without reading a whole table: of the orders those that are open, no events. For whoever
+    /// asks again and again.
+    pub fn brief(&self) -> Result<BooksStatus, SqlError> {
         let sql = self.platform.sql;
         let now = self.platform.clock.now();
         let health = breaker::health(sql)?;
@@ -129,7 +227,20 @@ impl Books<'_> {
             reconnect: self.why_reconnect()?,
             obstacles: obstacles::view(sql)?,
             next_due: self.next_due()?.map(iso),
+            down_since: health.down_since.map(iso),
+            journal_head: journal::head(sql)?,
+            calls: self.calls_left()?,
+            tokens: token_ages(sql)?,
+            alerts: alerts::all(sql)?,
         })
+    }
+
+    /// What the ledger still takes; nothing is known of a ledger that no settings name.
+    fn calls_left(&self) -> Result<CallsLeft, SqlError> {
+        let Some(ledger) = self.connections.iter().find_map(|one| self.ledger(one)) else {
+            return Ok(CallsLeft::default());
+        };
+        budget::left(self.platform.sql, ledger.limits(), self.platform.clock.now())
     }
 
     /// Of the connections, and of those that left orders behind.
@@ -146,24 +257,20 @@ impl Books<'_> {
     }
 
     fn connection_status(&self, id: &str) -> Result<ConnectionStatus, SqlError> {
-        let sql = self.platform.sql;
-        let count = |statement: &str| -> Result<_, SqlError> {
-            let rows = sql.exec(statement, &[id.into()])?;
-            rows.iter().map(|row| Ok((row.text("name")?, row.int("n")?))).collect()
-        };
-        let oldest = sql.exec(
-            "SELECT MIN(first_seen_at) AS at FROM orders WHERE connection = ? AND state IN ('pending', 'retrying')",
-            &[id.into()],
-        )?;
+        let ask = |statement: &str| self.platform.sql.exec(statement, &[id.into()]);
+        let open = ask(&open_statement())?;
+        let oldest = ask(&oldest_statement())?;
+        let held = ask(&held_statement())?;
         let connection = self.connection(id);
         Ok(ConnectionStatus {
             id: id.to_owned(),
             shop: connection.map(|one| one.shop.clone()).unwrap_or_default(),
             problems: connection.map(|one| self.problems(one)).unwrap_or_default(),
-            orders: count("SELECT state AS name, COUNT(*) AS n FROM orders WHERE connection = ? GROUP BY state")?,
-            events: count("SELECT outcome AS name, COUNT(*) AS n FROM events WHERE connection = ? GROUP BY outcome")?,
-            shopify: self.shop_status(id)?,
+            orders: open.iter().map(|row| Ok((row.text("name")?, row.int("n")?))).collect::<Result<_, SqlError>>()?,
+            events: BTreeMap::new(),
             oldest_waiting: oldest.first().map(|row| row.text_or_null("at")).transpose()?.flatten(),
+            held: held.iter().map(held_orders).collect::<Result<_, _>>()?,
+            shopify: self.shop_status(id)?,
         })
     }
 
@@ -233,5 +340,22 @@ impl Books<'_> {
         // At once: what the release changed is to be seen.
         self.arm(Some(now)).await?;
         Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::native::Sqlite;
+
+    #[test]
+    fn what_is_asked_at_every_tick_is_read_from_the_orders_that_are_open() {
+        let sql = Sqlite::in_memory().unwrap();
+        super::super::schema::create(&sql).unwrap();
+        for statement in [open_statement(), oldest_statement(), held_statement()] {
+            let plan = sql.exec(&format!("EXPLAIN QUERY PLAN {statement}"), &["main".into()]).unwrap();
+            let found = plan.iter().any(|row| row.text("detail").unwrap().contains("COVERING INDEX orders_open"));
+            assert!(found, "{statement}: {plan:?}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Shopify changes something: it is said once, nothing is dropped in silence, and money that could be misread is held.
 
+use chrono::Duration;
 use serde_json::json;
 
 use crate::support::{Bench, Company, Story, one_in};
@@ -20,11 +21,35 @@ fn what_is_new_at_shopify_is_said_once_and_the_orders_go_on() {
     assert_eq!(
         messages,
         [
-            "the field `surcharge` is new, and it stands where money does (first seen at `line_items[0].surcharge`; this is said once)",
-            "the value `half_paid` of `financial_status` is not known (first seen at `financial_status`; this is said once)",
+            "the field `surcharge` is new, and it stands where money does (first seen at `line_items[0].surcharge`)",
+            "the value `half_paid` of `financial_status` is not known (first seen at `financial_status`)",
         ]
     );
     assert!(alerts.iter().all(|alert| alert["kind"] == "shopify_changed" && alert["connection"] == "main"));
+}
+
+#[test]
+fn what_was_not_seen_for_a_week_is_over_and_is_told_anew_when_it_comes_back() {
+    let bench = Bench::new(Company::XeroUk);
+    let mut story = Story::read("simple");
+    story.deliveries[0].1["financial_status"] = json!("half_paid");
+    let deliver = |number| bench.deliver_as(number, "orders/create", story.deliveries[0].1.to_string().as_bytes());
+    let open = || bench.open().status().unwrap().alerts.into_iter().filter(|one| one.kind == "shopify_changed").count();
+    deliver(100);
+    assert_eq!(open(), 1);
+    bench.clock.advance(Duration::days(5));
+    deliver(101);
+    bench.clock.advance(Duration::days(5));
+    bench.poke();
+    assert_eq!(open(), 1, "it was seen five days ago");
+    bench.clock.advance(Duration::days(3));
+    bench.poke();
+    assert_eq!(open(), 0);
+    deliver(102);
+    assert_eq!(open(), 1);
+    bench.run();
+    let rows = bench.journal("SELECT resolved_at FROM alerts WHERE kind = 'shopify_changed' ORDER BY at");
+    assert_eq!(rows.iter().map(|row| row["resolved_at"].is_empty()).collect::<Vec<_>>(), [false, true]);
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod large;
 mod left_out;
 mod limits;
 mod listing;
+mod logging;
 mod moved;
 mod news;
 mod notices;

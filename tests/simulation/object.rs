@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use tillproof::config::{self, Variables};
 use tillproof::platform::cipher::TokenCipher;
-use tillproof::platform::native::SeededRandom;
+use tillproof::platform::native::{SeededRandom, Unread};
 use tillproof::platform::{Platform, Pulse, Sql, SqlError};
 use tillproof::posting::{Books, Incoming, OrderRef};
 use tillproof::shopify::Delivery;
@@ -83,6 +83,7 @@ impl Object {
             cipher: &self.cipher,
             http: &self.network,
             companies: &self.companies,
+            log: &Unread,
         };
         Books::remember_id(disk, BOOKS)?;
         Books::open(platform, BOOKS, config::connections(variables), variables)

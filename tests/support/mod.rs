@@ -25,7 +25,7 @@ use serde_json::Value;
 
 use tillproof::config::{self, Variables};
 use tillproof::platform::cipher::TokenCipher;
-use tillproof::platform::native::{ManualClock, RecordedAlarm, SeededRandom, Sqlite, SqliteJournal};
+use tillproof::platform::native::{Lines, ManualClock, RecordedAlarm, SeededRandom, Sqlite, SqliteJournal};
 use tillproof::platform::{Cipher, Clock, Http, Platform, Pulse, Sql};
 use tillproof::posting::{Books, Incoming, claims};
 use tillproof::shopify::Delivery;
@@ -57,6 +57,7 @@ pub struct Bench {
     pub cipher: Box<dyn Cipher>,
     pub world: RefCell<World>,
     pub companies: CompanyObjects,
+    pub log: Lines,
     /// The label of the books.
     pub id: &'static str,
     pub variables: Variables,
@@ -118,6 +119,7 @@ impl Bench {
             cipher: Box::new(TokenCipher::new(key, SeededRandom::new(8)).unwrap()),
             world: RefCell::new(World::new()),
             companies: CompanyObjects::default(),
+            log: Lines::default(),
             id: "main",
             variables,
             company,
@@ -142,6 +144,7 @@ impl Bench {
             cipher: self.cipher.as_ref(),
             http: &Aside(RefCell::new(self.world.borrow().clone())),
             companies: &self.companies,
+            log: &self.log,
         };
         let connections = config::connections(&self.variables);
         let ids: Vec<String> = connections.iter().map(|one| one.id.clone()).collect();
@@ -177,6 +180,7 @@ impl Bench {
             cipher: self.cipher.as_ref(),
             http,
             companies: &self.companies,
+            log: &self.log,
         };
         Books::open(platform, self.id, config::connections(&self.variables), &self.variables).unwrap()
     }

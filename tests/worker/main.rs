@@ -11,6 +11,7 @@ mod planted;
 #[allow(dead_code)]
 mod trade;
 
+mod alerts;
 mod door;
 mod ledgers;
 mod queries;

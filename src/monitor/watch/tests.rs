@@ -1,0 +1,536 @@
+//! Every kind of alert is driven to open and to close, and what is told of it arrives once, in order, whatever happens.
+
+use std::cell::{Cell, RefCell};
+
+use chrono::{DateTime, Duration, Utc};
+use futures_util::FutureExt;
+use futures_util::future::{LocalBoxFuture, pending};
+use serde_json::{Value as Json, json};
+
+use super::{Ticked, Watch};
+use crate::config::{Deployment, Variables};
+use crate::journal::migrate;
+use crate::monitor::{Told, gather};
+use crate::platform::cipher::NoCipher;
+use crate::platform::native::{Lines, ManualClock, RecordedAlarm, SeededRandom, Sqlite, SqliteJournal};
+use crate::platform::time::{iso, parse_iso};
+use crate::platform::{
+    Claim, Clock, Companies, Http, HttpError, Platform, Pulse, Request, Response, Sql, Unasked, Value,
+};
+use crate::posting::{BooksStatus, ConnectionStatus, HeldOrders, OpenAlert};
+
+const URL: &str = "https://hooks.example/services/s3cret";
+const HEARTBEAT: &str = "https://heart.example/s3cret";
+
+/// Whoever hears of it.
+#[derive(Default)]
+struct Chat {
+    /// What it answers with; 0: nothing, -1: never.
+    status: Cell<i32>,
+    retry_after: Cell<i32>,
+    heard: RefCell<Vec<Json>>,
+    beats: Cell<usize>,
+}
+
+impl Http for Chat {
+    fn send(&self, request: Request) -> LocalBoxFuture<'_, Result<Response, HttpError>> {
+        if request.url == HEARTBEAT {
+            self.beats.set(self.beats.get() + 1);
+        } else {
+            assert_eq!(request.url, URL);
+            self.heard.borrow_mut().push(serde_json::from_str(&request.body.unwrap()).unwrap());
+        }
+        match self.status.get() {
+            -1 => pending().boxed_local(),
+            0 => async { Err(HttpError(format!("cannot load {URL}"))) }.boxed_local(),
+            status => {
+                let headers = match self.retry_after.get() {
+                    0 => Vec::new(),
+                    seconds => vec![("retry-after".to_owned(), seconds.to_string())],
+                };
+                let status = u16::try_from(status).unwrap();
+                async move { Ok(Response { status, headers, body: String::new() }) }.boxed_local()
+            }
+        }
+    }
+}
+
+struct Nobody;
+
+impl Companies for Nobody {
+    fn claim(&self, _: Claim) -> LocalBoxFuture<'_, Result<String, Unasked>> {
+        async { Err(Unasked("nobody is there".into())) }.boxed_local()
+    }
+}
+
+/// A deployment with one set of books.
+struct Stage {
+    clock: ManualClock,
+    sql: Sqlite,
+    journal: SqliteJournal,
+    pulse: Pulse,
+    log: Lines,
+    chat: Chat,
+    variables: RefCell<Variables>,
+    status: RefCell<BooksStatus>,
+    unreachable: Cell<bool>,
+    failed: Cell<bool>,
+}
+
+fn start() -> DateTime<Utc> {
+    parse_iso("2026-11-20T12:00:00.000Z").unwrap()
+}
+
+impl Stage {
+    fn new() -> Self {
+        let text = |text: &str| Json::from(text);
+        let variables = [("ALERT_URL".to_owned(), text(URL)), ("HEARTBEAT_URL".to_owned(), text(HEARTBEAT))].into();
+        let journal = SqliteJournal::in_memory().unwrap();
+        migrate(&journal).now_or_never().unwrap().unwrap();
+        let main = ConnectionStatus { id: "main".into(), shop: "a.myshopify.com".into(), ..Default::default() };
+        let status = BooksStatus { books: "main".into(), connections: vec![main], ..BooksStatus::default() };
+        let chat = Chat::default();
+        chat.status.set(200);
+        Self {
+            clock: ManualClock::at(start()),
+            sql: Sqlite::in_memory().unwrap(),
+            journal,
+            pulse: Pulse::default(),
+            log: Lines::default(),
+            chat,
+            variables: RefCell::new(variables),
+            status: RefCell::new(status),
+            unreachable: Cell::new(false),
+            failed: Cell::new(false),
+        }
+    }
+
+    /// A tick, if it comes to its end; the clock goes on by five minutes.
+    fn try_tick(&self) -> Option<Ticked> {
+        let (alarm, random) = (RecordedAlarm::default(), SeededRandom::new(1));
+        let platform = Platform {
+            clock: &self.clock,
+            random: &random,
+            sql: &self.sql,
+            journal: &self.journal,
+            alarm: &alarm,
+            pulse: &self.pulse,
+            cipher: &NoCipher,
+            http: &self.chat,
+            companies: &Nobody,
+            log: &self.log,
+        };
+        let deployment = Deployment::of(&self.variables.borrow());
+        let watch = Watch { platform, deployment: &deployment };
+        let status = if self.unreachable.get() { Err("no answer".into()) } else { Ok(self.status.borrow().clone()) };
+        let told = vec![Told { books: "main".into(), status }];
+        let figures = gather(&self.journal, told, self.clock.now()).now_or_never().unwrap();
+        let ticked = watch.tick(&figures, self.failed.get()).now_or_never();
+        self.clock.advance(Duration::minutes(5));
+        ticked.and_then(Result::unwrap)
+    }
+
+    fn tick(&self) -> Ticked {
+        self.try_tick().expect("the tick ends")
+    }
+
+    /// Ticks for so long; what was told meanwhile, as status, kind and connection.
+    fn hear(&self, length: Duration) -> Vec<String> {
+        self.chat.heard.borrow_mut().clear();
+        let end = self.clock.now() + length;
+        while self.clock.now() < end {
+            self.tick();
+        }
+        self.heard()
+    }
+
+    fn heard(&self) -> Vec<String> {
+        let word = |body: &Json, name: &str| body[name].as_str().unwrap().to_owned();
+        let line = |body: &Json| ["status", "kind", "connection"].map(|name| word(body, name)).join(" ");
+        self.chat.heard.borrow().iter().map(line).collect()
+    }
+
+    fn last(&self) -> String {
+        self.chat.heard.borrow().last().unwrap()["text"].as_str().unwrap().to_owned()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut BooksStatus)) {
+        change(&mut self.status.borrow_mut());
+    }
+
+    fn hold(&self, groups: &[(&str, i64)]) {
+        let since = iso(self.clock.now());
+        let group = |(reason, orders): &(&str, i64)| HeldOrders {
+            reason: (*reason).to_owned(),
+            orders: *orders,
+            since: since.clone(),
+        };
+        self.change(|status| status.connections[0].held = groups.iter().map(group).collect());
+    }
+
+    fn alert(&self, kind: &str, abouts: &[&str]) {
+        let at = iso(self.clock.now());
+        let alert = |about: &&str| OpenAlert {
+            connection: "main".into(),
+            kind: kind.to_owned(),
+            about: (*about).to_owned(),
+            at: at.clone(),
+            message: format!("Something is the matter with {kind}."),
+        };
+        self.change(|status| status.alerts = abouts.iter().map(alert).collect());
+    }
+
+    fn exec(&self, sql: &str, params: &[Value]) {
+        self.journal.database.exec(sql, params).unwrap();
+    }
+
+    /// Events of the last hour.
+    fn events(&self, first: i64, count: i64, outcome: &str) {
+        let received = iso(self.clock.now() - Duration::hours(1));
+        for seq in first..first + count {
+            self.exec(
+                "INSERT INTO events (webhook_id, connection, shop, topic, received_at, finished_at, bytes, sha256,
+                     deliveries, outcome, source, seq)
+                 VALUES (?1, 'main', 'a.myshopify.com', 'orders/create', ?2, ?2, 1, 'x', 1, ?3, 'main:1', ?1)",
+                &[seq.into(), received.as_str().into(), outcome.into()],
+            );
+        }
+    }
+
+    fn refuse(&self, shop: &str, kind: &str, count: i64) {
+        let minute = self.clock.now().format("%Y-%m-%dT%H:%M:00Z").to_string();
+        self.exec(
+            "INSERT INTO refusals (minute, shop, kind, count) VALUES (?, ?, ?, ?)",
+            &[minute.into(), shop.into(), kind.into(), count.into()],
+        );
+    }
+
+    fn compare(&self, id: &str, left: i64) {
+        let (from, to) = (iso(self.clock.now() - Duration::days(9)), iso(self.clock.now()));
+        self.exec(
+            "INSERT INTO reconciliations (id, connection, kind, from_at, to_at, started_at, finished_at, missing, wrong,
+                 stale, duplicate, unexpected, source, seq)
+             VALUES (?1, 'main', 'regular', ?2, ?3, ?3, ?3, ?4, 0, 0, 0, 0, 'main', 1)",
+            &[id.into(), from.into(), to.into(), left.into()],
+        );
+    }
+
+    /// The journal's alerts: kind, and whether it is over.
+    fn journal_alerts(&self) -> Vec<(String, bool)> {
+        let rows = self.journal.database.exec("SELECT kind, resolved_at FROM alerts ORDER BY at, kind", &[]).unwrap();
+        let read = |row: &crate::platform::Row| {
+            (row.text("kind").unwrap(), row.text_or_null("resolved_at").unwrap().is_some())
+        };
+        rows.iter().map(read).collect()
+    }
+}
+
+const QUARTER: Duration = Duration::minutes(20);
+
+/// Opens once, is told once however long it lasts, and closes once.
+fn opens_and_closes(stage: &Stage, kind: &str, connection: &str, begin: impl Fn(), end: impl Fn(), wait: Duration) {
+    begin();
+    assert_eq!(stage.hear(wait), [format!("opened {kind} {connection}")], "{kind}");
+    end();
+    assert_eq!(stage.hear(wait), [format!("closed {kind} {connection}")], "{kind}");
+    assert_eq!(stage.hear(QUARTER), Vec::<String>::new(), "{kind}");
+}
+
+#[test]
+fn every_alert_of_the_figures_opens_once_and_closes_once_and_stands_in_the_journal() {
+    let stage = Stage::new();
+    let begun = stage.clock.now();
+    assert_eq!(stage.hear(QUARTER), Vec::<String>::new(), "all is well");
+    opens_and_closes(&stage, "held", "main", || stage.hold(&[("tax_unmapped", 3)]), || stage.hold(&[]), QUARTER);
+    let wait = |since| stage.change(|status| status.connections[0].oldest_waiting = since);
+    opens_and_closes(&stage, "oldest_waiting", "main", || wait(Some(iso(begun - QUARTER * 9))), || wait(None), QUARTER);
+    let down = |since| stage.change(|status| status.down_since = since);
+    opens_and_closes(&stage, "ledger_down", "*", || down(Some(iso(stage.clock.now()))), || down(None), QUARTER * 2);
+    opens_and_closes(
+        &stage,
+        "books_unreachable",
+        "*",
+        || stage.unreachable.set(true),
+        || stage.unreachable.set(false),
+        QUARTER,
+    );
+    let head = |head| stage.change(|status| (status.journal_head, status.journal_backlog) = (head, 7));
+    opens_and_closes(&stage, "journal_lag", "*", || head(Some(41)), || head(None), QUARTER * 2);
+    opens_and_closes(&stage, "drift", "main", || stage.compare("1", 2), || stage.compare("2", 0), QUARTER);
+    for kind in ["bad_signature", "unknown_shop", "no_secret"] {
+        let flood = || stage.refuse("b.myshopify.com", kind, 12);
+        let passed = || stage.clock.advance(Duration::minutes(50));
+        opens_and_closes(&stage, kind, "*", flood, passed, QUARTER);
+    }
+    let days = |text: &str| stage.variables.borrow_mut().insert("JOURNAL_DAYS".into(), text.into());
+    opens_and_closes(&stage, "settings", "*", || drop(days("soon")), || drop(days("400")), QUARTER);
+    let events = || stage.events(1_000, 110, "unchanged");
+    opens_and_closes(
+        &stage,
+        "success_rate",
+        "main",
+        || (events(), stage.events(2_000, 5, "held")).1,
+        || stage.exec("UPDATE events SET outcome = 'posted' WHERE outcome = 'held'", &[]),
+        QUARTER,
+    );
+    let away = |away| stage.journal.away.set(away);
+    opens_and_closes(&stage, "journal_away", "*", || away(true), || away(false), QUARTER);
+    let told = stage.journal_alerts();
+    assert!(told.len() == 12 && told.iter().all(|(_, over)| *over), "{told:?}");
+}
+
+#[test]
+fn what_the_books_say_is_told_once_per_kind_and_stays_theirs_in_the_journal() {
+    let kinds = [
+        "reconnect",
+        "consent_ends",
+        "tokens_end",
+        "token_key",
+        "consent_unconfirmed",
+        "silence",
+        "app_uninstalled",
+        "shopify_admin",
+        "webhook_secret",
+        "subscriptions",
+        "connection_left",
+        "preflight_failed",
+        "shopify_changed",
+    ];
+    let stage = Stage::new();
+    for kind in kinds {
+        opens_and_closes(
+            &stage,
+            kind,
+            "main",
+            || stage.alert(kind, &["a", "b", "c"]),
+            || stage.alert(kind, &[]),
+            QUARTER,
+        );
+    }
+    assert_eq!(stage.journal_alerts(), []);
+}
+
+#[test]
+fn holds_of_one_reason_are_one_message_with_the_remedy_and_the_page() {
+    let stage = Stage::new();
+    stage.variables.borrow_mut().insert("PUBLIC_URL".into(), "https://till.example/".into());
+    stage.hold(&[("tax_unmapped", 3), ("number_taken", 1)]);
+    assert_eq!(stage.hear(QUARTER), ["opened held main", "opened held main"]);
+    let first = stage.chat.heard.borrow()[0].clone();
+    let said = first["text"].as_str().unwrap();
+    assert!(said.starts_with("Tillproof: 3 orders of main are held: tax_unmapped. "), "{said}");
+    assert!(said.contains(crate::books::hold::HoldReason::TaxUnmapped.remedy()), "{said}");
+    let page = "See https://till.example/orders?connection=main&state=held&reason=tax_unmapped.";
+    assert!(said.ends_with(page), "{said}");
+    assert_eq!((&first["since"], &first["count"]), (&json!(iso(start())), &json!(3)));
+    // What the ledger refuses is said by name, and once: with the orders that it holds.
+    stage.hold(&[("settings_refused", 2)]);
+    stage.alert("settings_fault", &["settings_refused:6000:Sales"]);
+    assert_eq!(stage.hear(QUARTER), ["closed held main", "closed held main", "opened held main"]);
+    let heard = stage.last();
+    assert!(heard.contains("the matter with settings_fault"), "{heard}");
+}
+
+#[test]
+fn what_lasts_is_told_again_when_it_is_twice_as_bad_or_a_day_later_if_it_is_worse() {
+    let stage = Stage::new();
+    stage.hold(&[("tax_unmapped", 10)]);
+    assert_eq!(stage.hear(QUARTER), ["opened held main"]);
+    stage.hold(&[("tax_unmapped", 19)]);
+    assert_eq!(stage.hear(Duration::hours(23)), Vec::<String>::new());
+    assert_eq!(stage.hear(Duration::hours(2)), ["updated held main"]);
+    assert!(stage.last().starts_with("Tillproof, worse: 19 orders"), "{}", stage.last());
+    stage.hold(&[("tax_unmapped", 38)]);
+    assert_eq!(stage.hear(QUARTER), ["updated held main"]);
+    stage.hold(&[("tax_unmapped", 12)]);
+    assert_eq!(stage.hear(Duration::days(3)), Vec::<String>::new(), "less is no news");
+    stage.hold(&[]);
+    assert_eq!(stage.hear(QUARTER), ["closed held main"]);
+    assert!(stage.last().starts_with("Tillproof, settled after 3 days: 12 orders of main"), "{}", stage.last());
+}
+
+#[test]
+fn too_few_events_say_nothing_of_the_rate_and_a_passing_scanner_nothing_of_the_door() {
+    let stage = Stage::new();
+    stage.events(1, 40, "posted");
+    stage.events(100, 5, "held");
+    stage.refuse("b.myshopify.com", "bad_signature", 9);
+    stage.refuse("(other)", "too_large", 500);
+    assert_eq!(stage.hear(QUARTER), Vec::<String>::new());
+}
+
+#[test]
+fn what_moves_is_not_stuck_and_one_tick_without_the_journal_is_none() {
+    let stage = Stage::new();
+    for head in 1..20 {
+        stage.change(|status| (status.journal_head, status.journal_backlog) = (Some(head), 300));
+        assert_eq!(stage.hear(Duration::minutes(10)), Vec::<String>::new());
+    }
+    stage.journal.away.set(true);
+    stage.tick();
+    stage.journal.away.set(false);
+    assert_eq!(stage.hear(Duration::minutes(10)), Vec::<String>::new());
+    // More than a few flushes take is told at once.
+    stage.change(|status| status.journal_backlog = 9_000);
+    assert_eq!(stage.hear(Duration::minutes(5)), ["opened journal_lag *"]);
+}
+
+#[test]
+fn with_d1_away_alerts_are_told_all_the_same_and_stand_in_the_journal_afterwards() {
+    let stage = Stage::new();
+    stage.journal.away.set(true);
+    stage.hold(&[("tax_unmapped", 1)]);
+    assert_eq!(stage.hear(QUARTER), ["opened held main", "opened journal_away *"]);
+    stage.hold(&[]);
+    assert_eq!(stage.hear(QUARTER), ["closed held main"]);
+    stage.journal.away.set(false);
+    assert_eq!(stage.hear(QUARTER), ["closed journal_away *"]);
+    assert_eq!(stage.journal_alerts(), [("held".to_owned(), true), ("journal_away".to_owned(), true)]);
+    let rows = stage.journal.database.exec("SELECT outcome FROM alert_deliveries", &[]).unwrap();
+    assert!(rows.len() == 4 && rows.iter().all(|row| row.text("outcome").unwrap() == "arrived"), "{rows:?}");
+}
+
+#[test]
+fn what_is_out_of_sight_neither_begins_nor_ends() {
+    let stage = Stage::new();
+    stage.hold(&[("tax_unmapped", 1)]);
+    stage.compare("1", 2);
+    assert_eq!(stage.hear(QUARTER), ["opened held main", "opened drift main"]);
+    stage.unreachable.set(true);
+    stage.journal.away.set(true);
+    let told = stage.hear(Duration::hours(1));
+    assert_eq!(told, ["opened journal_away *", "opened books_unreachable *"]);
+    stage.unreachable.set(false);
+    stage.journal.away.set(false);
+    assert_eq!(stage.hear(QUARTER), ["closed journal_away *", "closed books_unreachable *"]);
+}
+
+#[test]
+fn what_does_not_arrive_is_tried_again_ever_more_rarely_and_arrives_in_order() {
+    let stage = Stage::new();
+    stage.chat.status.set(0);
+    stage.hold(&[("tax_unmapped", 1)]);
+    assert!(stage.tick().waiting == 1);
+    stage.alert("reconnect", &[""]);
+    let tried = stage.hear(Duration::hours(12)).len();
+    assert!((12..20).contains(&tried), "{tried} attempts in twelve hours");
+    stage.chat.status.set(503);
+    assert!(stage.hear(Duration::hours(2)).len() <= 3);
+    stage.chat.status.set(204);
+    assert_eq!(stage.hear(Duration::hours(1)), ["opened held main", "opened reconnect main"]);
+    let count = "SELECT outcome, COUNT(*) AS n FROM alert_deliveries GROUP BY outcome ORDER BY outcome";
+    let rows = stage.journal.database.exec(count, &[]).unwrap();
+    let outcomes: Vec<String> = rows.iter().map(|row| row.text("outcome").unwrap()).collect();
+    assert_eq!(outcomes, ["arrived", "no_answer", "refused"]);
+    assert_eq!(rows[0].int("n").unwrap(), 2);
+    // What it is asked for is obeyed, within the hour.
+    stage.chat.status.set(429);
+    stage.chat.retry_after.set(1_800);
+    stage.hold(&[]);
+    assert_eq!(stage.hear(Duration::minutes(25)).len(), 1);
+    let log = stage.log.0.borrow().join("\n");
+    assert!(log.contains("\"outcome\":\"opened_no_answer\"") && !log.contains("s3cret"), "{log}");
+}
+
+#[test]
+fn a_message_that_is_refused_keeps_no_other_from_arriving() {
+    let stage = Stage::new();
+    stage.chat.status.set(400);
+    stage.hold(&[("tax_unmapped", 1)]);
+    stage.tick();
+    stage.alert("reconnect", &[""]);
+    stage.chat.heard.borrow_mut().clear();
+    stage.chat.status.set(200);
+    stage.clock.advance(Duration::minutes(5));
+    assert_eq!(stage.hear(Duration::minutes(5)), ["opened reconnect main", "opened held main"]);
+}
+
+#[test]
+fn what_is_over_before_anybody_heard_of_it_is_not_told() {
+    let stage = Stage::new();
+    stage.chat.status.set(0);
+    stage.hold(&[("tax_unmapped", 1)]);
+    stage.tick();
+    stage.hold(&[]);
+    stage.tick();
+    stage.chat.status.set(200);
+    assert_eq!(stage.hear(Duration::hours(2)), Vec::<String>::new());
+    assert_eq!(stage.journal_alerts(), [("held".to_owned(), true)], "the journal has it");
+    // What came and went again is told as it stands.
+    stage.hold(&[("tax_unmapped", 1)]);
+    stage.tick();
+    stage.chat.status.set(0);
+    stage.hold(&[("tax_unmapped", 4)]);
+    stage.tick();
+    stage.hold(&[]);
+    stage.tick();
+    stage.chat.status.set(200);
+    assert_eq!(stage.hear(Duration::hours(2)), ["closed held main"]);
+}
+
+#[test]
+fn a_restart_between_sending_and_noting_tells_it_again() {
+    let mut stage = Stage::new();
+    stage.hold(&[("tax_unmapped", 1)]);
+    stage.chat.status.set(-1);
+    assert!(stage.try_tick().is_none(), "it was sent, and nothing was noted");
+    stage.pulse = Pulse::default();
+    stage.chat.status.set(200);
+    stage.tick();
+    assert_eq!(stage.heard(), ["opened held main", "opened held main"]);
+    assert_eq!(stage.hear(QUARTER), Vec::<String>::new());
+}
+
+#[test]
+fn two_ticks_at_once_are_one() {
+    let stage = Stage::new();
+    stage.hold(&[("tax_unmapped", 1)]);
+    stage.pulse.beat(stage.clock.now());
+    assert_eq!(stage.try_tick(), None);
+    assert_eq!(stage.hear(QUARTER), ["opened held main"]);
+}
+
+#[test]
+fn an_address_that_is_set_later_hears_of_what_is_open_then() {
+    let stage = Stage::new();
+    let url = stage.variables.borrow_mut().remove("ALERT_URL").unwrap();
+    stage.hold(&[("tax_unmapped", 1), ("number_taken", 1)]);
+    stage.tick();
+    stage.hold(&[("tax_unmapped", 1)]);
+    assert!(stage.tick().whole, "nobody wants to hear of it");
+    stage.variables.borrow_mut().insert("ALERT_URL".into(), url);
+    assert_eq!(stage.hear(QUARTER), ["opened held main"]);
+}
+
+#[test]
+fn the_heart_beats_after_every_tick_in_which_nothing_failed_and_after_no_other() {
+    let stage = Stage::new();
+    let beats = || {
+        let (before, ticked) = (stage.chat.beats.get(), stage.tick());
+        assert_eq!(stage.chat.beats.get() - before, usize::from(ticked.whole));
+        ticked.whole
+    };
+    assert!(beats());
+    stage.hold(&[("tax_unmapped", 1)]);
+    assert!(beats(), "that something is told is no failure");
+    stage.failed.set(true);
+    assert!(!beats(), "cron could not wake all books");
+    stage.failed.set(false);
+    stage.unreachable.set(true);
+    assert!(!beats());
+    stage.unreachable.set(false);
+    stage.journal.away.set(true);
+    assert!(!beats());
+    stage.journal.away.set(false);
+    assert!(beats());
+    stage.chat.status.set(500);
+    stage.hold(&[]);
+    assert!(!beats(), "what is to be told does not arrive");
+    stage.chat.status.set(200);
+    stage.clock.advance(Duration::hours(1));
+    assert!(beats());
+    stage.chat.status.set(500);
+    stage.tick();
+    let log = stage.log.0.borrow().join("\n");
+    assert!(log.contains("\"event\":\"heartbeat\"") && !log.contains("s3cret"), "a ping that fails is logged: {log}");
+}
