@@ -113,7 +113,7 @@ pub fn begin(books: &Books<'_>, connection: &Connection, wish: Wish) -> Result<S
         Ok(false) => {}
     }
     tables::create(sql)?;
-    if let Some(running) = Run::all(sql, &connection.id, 20)?.into_iter().find(|run| run.due_at.is_some()) {
+    if let Some(running) = Run::all(sql, &connection.id, 20)?.into_iter().find(Run::is_under_way) {
         return Err(Refused::Busy(format!("reconciliation {} is under way: wait for it, or cancel it", running.id)));
     }
     let run = Run {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Phase;
-use super::report::Found;
+use super::diagnosis::Found;
 use super::tables::{Counts, Run};
 use crate::platform::time::iso;
 use crate::platform::{Sql, SqlError};
@@ -83,8 +83,11 @@ impl RunView {
         let count = |statement: &str| -> Result<i64, SqlError> {
             sql.exec(statement, &[run.id.as_str().into()])?.first().map_or(Ok(0), |row| row.int("n"))
         };
-        let listed = count("SELECT COUNT(*) AS n FROM run_orders WHERE run = ?")?;
-        let documents = count("SELECT COUNT(*) AS n FROM run_documents WHERE run = ?")?;
+        // The lists are there while it runs.
+        let of_lists = |statement: &str| if run.is_under_way() { count(statement) } else { Ok(0) };
+        let listed = of_lists("SELECT COUNT(*) AS n FROM run_orders WHERE run = ?")?;
+        let documents = of_lists("SELECT COUNT(*) AS n FROM run_documents WHERE run = ?")?;
+        let compared = of_lists("SELECT COUNT(*) AS n FROM run_orders WHERE run = ? AND stage = 4")?;
         let patterns = sql.exec("SELECT patterns, note FROM runs WHERE id = ?", &[run.id.as_str().into()])?;
         let note = patterns.first().map(|row| row.text_or_null("note")).transpose()?.flatten();
         let patterns = patterns.first().map(|row| row.text("patterns")).transpose()?.unwrap_or_default();
@@ -115,7 +118,7 @@ impl RunView {
             started_at: iso(run.started_at),
             finished_at: run.finished_at.map(iso),
             orders: if listed > 0 && run.round() == 1 { listed } else { run.shopify_count },
-            compared: count("SELECT COUNT(*) AS n FROM run_orders WHERE run = ? AND stage = 4")?,
+            compared,
             documents: documents.max(run.ledger_count),
             before: run.before,
             after: run.after,
