@@ -135,6 +135,7 @@ pub struct ReconciliationPage {
     first_found: Option<String>,
     is_under_way: bool,
     patterns: Vec<String>,
+    recognised: String,
     tables: Vec<Table>,
 }
 
@@ -182,6 +183,7 @@ impl ReconciliationPage {
             first_found: run.after.and(run.before.as_ref()).map(in_words),
             is_under_way: matches!(run.state.as_str(), "running" | "waiting"),
             patterns: run.patterns.iter().map(|found| &found.pattern.sentence).chain(&run.note).cloned().collect(),
+            recognised: run.ways().join(", "),
             tables,
             run,
         }

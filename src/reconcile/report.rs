@@ -39,6 +39,9 @@ pub struct Report {
     pub orders: Vec<OrderFindings>,
     /// How many more there are that are not listed here.
     pub more_orders: u64,
+    /// In an audit, how the documents were recognised, and how sure that is.
+    #[serde(default)]
+    pub recognised: Vec<String>,
     /// What they have in common.
     pub patterns: Vec<Pattern>,
     /// How many differences each repair would settle.
@@ -93,6 +96,9 @@ pub fn text(report: &Report) -> String {
     line(&mut out, &format!("{what} of {}: Shopify and {ledger}, {} to {}", report.connection, report.from, report.to));
     let (orders, documents) = (plural(report.shopify_count, "order"), plural(report.ledger_count, "document"));
     line(&mut out, &format!("{orders} in Shopify, {documents} in {ledger}."));
+    if !report.recognised.is_empty() {
+        line(&mut out, &format!("Recognised: {}.", report.recognised.join(", ")));
+    }
     line(&mut out, "");
     if let Some(doing) = &report.unfinished {
         line(&mut out, &format!("Not finished: {doing}."));
@@ -270,6 +276,7 @@ mod tests {
             counts: BTreeMap::new(),
             orders: Vec::new(),
             more_orders: 0,
+            recognised: Vec::new(),
             patterns: Vec::new(),
             note: None,
             plan: BTreeMap::new(),

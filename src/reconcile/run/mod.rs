@@ -17,6 +17,7 @@ mod diagnosis;
 mod left;
 mod listing;
 mod phases;
+mod recognised;
 mod repair;
 mod report;
 mod schedule;

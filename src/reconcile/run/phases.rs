@@ -139,6 +139,8 @@ pub enum Stage {
     Doubtful = 3,
     /// It is done with.
     Compared = 4,
+    /// In an audit: not all that it calls for has a document so far.
+    Unmatched = 5,
 }
 
 impl From<Stage> for Value {

@@ -30,10 +30,12 @@ const TABLES: &[&str] = &[
         stage INTEGER NOT NULL, expectation TEXT, features TEXT, PRIMARY KEY (run, order_id))",
     "CREATE INDEX IF NOT EXISTS run_orders_by_stage ON run_orders (run, stage, order_id)",
     // What the ledger listed; `order_id` is the order that it was found to belong to, empty if it belongs to none; `shape`
-    // is what its number and note look like.
+    // is what its number and note look like; of somebody else's, `document_key` says which one of the order, and
+    // `recognised` how that is known.
     "CREATE TABLE IF NOT EXISTS run_documents (
         run TEXT NOT NULL, kind TEXT NOT NULL, ledger_id TEXT NOT NULL, number TEXT NOT NULL, date TEXT NOT NULL,
-        total TEXT NOT NULL, shape TEXT NOT NULL, listed TEXT NOT NULL, order_id TEXT, PRIMARY KEY (run, kind, ledger_id))",
+        total TEXT NOT NULL, shape TEXT NOT NULL, listed TEXT NOT NULL, order_id TEXT, document_key TEXT, recognised TEXT,
+        PRIMARY KEY (run, kind, ledger_id))",
     "CREATE INDEX IF NOT EXISTS run_documents_by_number ON run_documents (run, number)",
     "CREATE INDEX IF NOT EXISTS run_documents_by_id ON run_documents (run, ledger_id)",
     "CREATE INDEX IF NOT EXISTS run_documents_by_order ON run_documents (run, order_id)",
@@ -47,6 +49,13 @@ const TABLES: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS run_lookups (
         run TEXT NOT NULL, kind TEXT NOT NULL, by_id INTEGER NOT NULL, value TEXT NOT NULL,
         PRIMARY KEY (run, kind, by_id, value)) WITHOUT ROWID",
+    // In an audit, what has no document.
+    "CREATE TABLE IF NOT EXISTS run_lost (
+        run TEXT NOT NULL, total TEXT NOT NULL, date TEXT NOT NULL, order_id TEXT NOT NULL, document_key TEXT NOT NULL,
+        PRIMARY KEY (run, total, date, order_id, document_key)) WITHOUT ROWID",
+    // How many documents were recognised in which way.
+    "CREATE TABLE IF NOT EXISTS run_matches (
+        run TEXT NOT NULL, recognised TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (run, recognised)) WITHOUT ROWID",
     // How many orders have a mark, or exactly which of the telling ones, by sort of difference: all, and those that have it.
     "CREATE TABLE IF NOT EXISTS run_counts (
         run TEXT NOT NULL, class TEXT NOT NULL, what TEXT NOT NULL, pass TEXT NOT NULL, key TEXT NOT NULL,
@@ -294,6 +303,7 @@ impl Run {
     /// Forgets some of what the ledger listed. True once nothing of it is left.
     pub fn forget_documents(&self, sql: &dyn Sql) -> Result<bool, SqlError> {
         Ok(self.forget_some(sql, "run_lookups", "kind, by_id, value")?
+            && self.forget_some(sql, "run_lost", "total, date, order_id, document_key")?
             && self.forget_some(sql, "run_words", "word, kind, ledger_id")?
             && self.forget_some(sql, "run_documents", "kind, ledger_id")?)
     }

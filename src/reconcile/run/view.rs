@@ -10,7 +10,7 @@ use super::tables::{Counts, Run};
 use crate::platform::time::iso;
 use crate::platform::{Sql, SqlError};
 use crate::posting::Books;
-use crate::reconcile::{Class, Finding, OrderFindings, Repair, Report};
+use crate::reconcile::{By, Class, Finding, OrderFindings, Repair, Report};
 
 /// Findings that are shown.
 const SHOWN: i64 = 1_000;
@@ -47,6 +47,9 @@ pub struct RunView {
     /// How many differences each repair would settle.
     pub plan: BTreeMap<Repair, i64>,
     pub patterns: Vec<Found>,
+    /// In an audit, how many documents were recognised in which way.
+    #[serde(default)]
+    pub recognised: BTreeMap<String, i64>,
     /// Why there are none, where finding them failed.
     #[serde(default)]
     pub note: Option<String>,
@@ -87,7 +90,7 @@ impl RunView {
         let of_lists = |statement: &str| if run.is_under_way() { count(statement) } else { Ok(0) };
         let listed = of_lists("SELECT COUNT(*) AS n FROM run_orders WHERE run = ?")?;
         let documents = of_lists("SELECT COUNT(*) AS n FROM run_documents WHERE run = ?")?;
-        let compared = of_lists("SELECT COUNT(*) AS n FROM run_orders WHERE run = ? AND stage = 4")?;
+        let compared = of_lists("SELECT COUNT(*) AS n FROM run_orders WHERE run = ? AND stage >= 4")?;
         let patterns = sql.exec("SELECT patterns, note FROM runs WHERE id = ?", &[run.id.as_str().into()])?;
         let note = patterns.first().map(|row| row.text_or_null("note")).transpose()?.flatten();
         let patterns = patterns.first().map(|row| row.text("patterns")).transpose()?.unwrap_or_default();
@@ -129,6 +132,7 @@ impl RunView {
             plan_of: run.plan.clone(),
             plan: if whole { plan(sql, run)? } else { BTreeMap::new() },
             patterns: serde_json::from_str(&patterns).unwrap_or_default(),
+            recognised: if whole && run.is_audit() { recognised(sql, run)? } else { BTreeMap::new() },
             note,
             orders_that_differ: if whole { count(differ)? } else { 0 },
             findings: found,
@@ -157,6 +161,12 @@ fn findings(sql: &dyn Sql, run: &Run, ledger: &str, round: i64) -> Result<Vec<Fi
         });
     }
     Ok(found)
+}
+
+/// How many documents were recognised in which way.
+fn recognised(sql: &dyn Sql, run: &Run) -> Result<BTreeMap<String, i64>, SqlError> {
+    let rows = sql.exec("SELECT recognised, n FROM run_matches WHERE run = ?", &[run.id.as_str().into()])?;
+    rows.iter().map(|row| Ok((row.text("recognised")?, row.int("n")?))).collect()
 }
 
 /// How many differences each repair would settle.
@@ -197,6 +207,15 @@ impl RunView {
         self.kind == "audit"
     }
 
+    /// How documents were recognised, and how sure that is: `380 by a Shopify id (1.00)`.
+    pub fn ways(&self) -> Vec<String> {
+        let way = |by: By| {
+            let count = self.recognised.get(by.as_str())?;
+            Some(format!("{count} by {} ({})", by.words(), by.confidence()))
+        };
+        By::ALL.into_iter().filter_map(way).collect()
+    }
+
     /// What it found, to be read.
     pub fn report(&self) -> Report {
         let orders = by_order(&self.findings);
@@ -223,6 +242,7 @@ impl RunView {
             counts: Class::ALL.into_iter().map(|class| (class, whole(count(class)))).collect(),
             more_orders: whole(self.orders_that_differ).saturating_sub(orders.len() as u64),
             orders,
+            recognised: self.ways(),
             patterns: self.patterns.iter().map(|found| found.pattern.clone()).collect(),
             note: self.note.clone(),
             plan: self.plan.iter().map(|(repair, count)| (*repair, whole(*count))).collect(),
