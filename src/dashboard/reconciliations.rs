@@ -92,8 +92,7 @@ fn kind(run: &RunView) -> String {
 }
 
 fn window(run: &RunView) -> String {
-    let day = |at: &str| at.get(..10).unwrap_or(at).to_owned();
-    format!("{} to {}", day(&run.from), day(&run.to))
+    format!("{} to {}", run.first_day, run.last_day)
 }
 
 /// "3 missing, 1 wrong"; "no difference".

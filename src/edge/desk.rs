@@ -52,7 +52,7 @@ pub async fn answer(mut request: Request, env: &Env, method: Method, path: &str)
         (false, ["connect"]) => connect(env, &variables, &own).await,
         (false, ["oauth", ledger, "start"]) => begin(&request, env, &variables, ledger, &own).await,
         (false, ["reconciliations"]) => reconciliations::overview(env, &variables).await,
-        (false, ["reconciliations", id]) => reconciliations::details(env, &variables, id).await,
+        (false, ["reconciliations", id]) => reconciliations::details(&request, env, &variables, id).await,
         (false, ["api", "reconciliations"]) => reconciliations::list(env, &variables).await,
         (true, ["api", "reconciliations"]) => reconciliations::start(&mut request, env, &variables).await,
         (false, ["api", "reconciliations", id]) => reconciliations::one(&request, env, &variables, id).await,

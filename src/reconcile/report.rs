@@ -56,6 +56,9 @@ pub struct Report {
     /// Those, order by order.
     #[serde(default)]
     pub left: Vec<OrderFindings>,
+    /// How many more of these there are.
+    #[serde(default)]
+    pub more_left: u64,
 }
 
 /// What is different about one order.
@@ -119,7 +122,7 @@ pub fn text(report: &Report) -> String {
     }
     if !report.left.is_empty() {
         line(&mut out, "");
-        list(&mut out, "What is left", ledger, &report.left, 0);
+        list(&mut out, "What is left", ledger, &report.left, report.more_left);
     }
     out
 }
@@ -283,6 +286,7 @@ mod tests {
             drift_before: 0,
             drift_after: None,
             left: Vec::new(),
+            more_left: 0,
         }
     }
 
