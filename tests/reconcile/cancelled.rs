@@ -1,12 +1,16 @@
-//! A run that is cancelled stays so, whenever that happens, and what it listed is forgotten piece by piece.
+//! What befalls a run while it asks: one that is cancelled stays so, and one that is killed goes on and finds the same. What it
+//! listed is forgotten piece by piece.
 
+use std::cell::Cell;
+
+use chrono::Duration;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use serde_json::json;
-use std::cell::Cell;
-use tillproof::platform::{Http, HttpError, Request, Response};
+use tillproof::platform::{Clock, Http, HttpError, Request, Response};
 use tillproof::reconcile::run;
 
+use crate::support::reconcile::in_short;
 use crate::support::{Bench, Company, SandboxHttp, Story, connected, happened};
 
 /// A network in which somebody cancels the run while its question so many is under way.
@@ -25,6 +29,48 @@ impl Http for Cancelling<'_> {
         let response = SandboxHttp(self.bench).send(request).now_or_never().unwrap();
         async move { response }.boxed_local()
     }
+}
+
+/// A network whose answer so many never comes: the object is killed while it waits.
+struct Dying<'a> {
+    bench: &'a Bench,
+    left: Cell<usize>,
+}
+
+impl Http for Dying<'_> {
+    fn send(&self, request: Request) -> LocalBoxFuture<'_, Result<Response, HttpError>> {
+        if self.left.get() == 0 {
+            return futures_util::future::pending().boxed_local();
+        }
+        self.left.set(self.left.get() - 1);
+        let response = SandboxHttp(self.bench).send(request).now_or_never().unwrap();
+        async move { response }.boxed_local()
+    }
+}
+
+#[test]
+fn a_run_that_is_killed_while_it_asks_goes_on_and_finds_the_same_whatever_it_asked() {
+    let calm = in_short(&two_of_three().compare(&json!({})));
+    assert!(!calm.is_empty());
+    let mut questions = 0;
+    loop {
+        let bench = two_of_three();
+        let id = bench.begin_comparison(&json!({}));
+        let http = Dying { bench: &bench, left: Cell::new(questions) };
+        let mut is_killed = false;
+        while !is_killed && bench.comparison(&id).finished_at.is_none() {
+            let due = bench.alarm.0.borrow_mut().take().expect("the alarm is set");
+            bench.clock.advance((due - bench.clock.now()).max(Duration::zero()));
+            // What waits is dropped.
+            is_killed = run::turn(&bench.books(&http)).now_or_never().is_none();
+        }
+        if !is_killed {
+            break;
+        }
+        assert_eq!(in_short(&bench.finish_comparison(&id)), calm, "question {questions}");
+        questions += 1;
+    }
+    assert!(questions >= 8, "{questions} questions");
 }
 
 /// Every list that a run keeps.
@@ -53,7 +99,7 @@ fn a_run_that_is_cancelled_while_it_asks_is_cancelled_whatever_it_asked() {
         let http = Cancelling { bench: &bench, id: &id, left: Cell::new(questions) };
         while bench.comparison(&id).finished_at.is_none() {
             let due = bench.alarm.0.borrow_mut().take().expect("the alarm is set");
-            bench.clock.advance((due - tillproof::platform::Clock::now(&bench.clock)).max(chrono::Duration::zero()));
+            bench.clock.advance((due - bench.clock.now()).max(Duration::zero()));
             run::turn(&bench.books(&http)).now_or_never().unwrap();
         }
         if http.left.get() < usize::MAX / 2 {

@@ -264,8 +264,9 @@ impl Sure {
 
 /// How many documents were recognised in which way is kept with the run.
 pub fn count_matches(sql: &dyn Sql, run: &Run) -> Result<(), SqlError> {
+    sql.exec("DELETE FROM run_matches WHERE run = ?", &[run.id.as_str().into()])?;
     sql.exec(
-        "INSERT OR REPLACE INTO run_matches (run, recognised, n) SELECT run, recognised, COUNT(*) FROM run_documents
+        "INSERT INTO run_matches (run, recognised, n) SELECT run, recognised, COUNT(*) FROM run_documents
          WHERE run = ? AND recognised <> 'extra' GROUP BY recognised",
         &[run.id.as_str().into()],
     )
