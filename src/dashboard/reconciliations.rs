@@ -87,8 +87,7 @@ fn kind(run: &RunView) -> String {
 }
 
 fn window(run: &RunView) -> String {
-    let day = |at: &str| at.get(..10).unwrap_or(at).to_owned();
-    format!("{} to {}", day(&run.from), day(&run.to))
+    format!("{} to {}", run.first_day, run.last_day)
 }
 
 /// "3 missing, 1 wrong"; "no difference".
@@ -130,6 +129,7 @@ pub struct ReconciliationPage {
     first_found: Option<String>,
     is_under_way: bool,
     patterns: Vec<String>,
+    recognised: String,
     tables: Vec<Table>,
 }
 
@@ -177,6 +177,7 @@ impl ReconciliationPage {
             first_found: run.after.and(run.before.as_ref()).map(in_words),
             is_under_way: matches!(run.state.as_str(), "running" | "waiting"),
             patterns: run.patterns.iter().map(|found| &found.pattern.sentence).chain(&run.note).cloned().collect(),
+            recognised: run.ways().join(", "),
             tables,
             run,
         }

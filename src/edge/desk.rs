@@ -53,7 +53,7 @@ pub async fn answer(mut request: Request, env: &Env, method: Method, path: &str)
         (false, ["connect"]) => connect(env, &variables, &own).await,
         (false, ["oauth", ledger, "start"]) => begin(&request, env, &variables, ledger, &own).await,
         (false, ["reconciliations"]) => reconciliations::overview(env, &variables).await,
-        (false, ["reconciliations", id]) => reconciliations::details(env, &variables, id).await,
+        (false, ["reconciliations", id]) => reconciliations::details(&request, env, &variables, id).await,
         (false, ["orders"]) => orders::list(&request, env, &variables).await,
         (false, ["orders.csv"]) => orders::taken_along(&request, env).await,
         (false, ["orders", connection, order]) => orders::one(env, &variables, connection, &decoded(order)).await,

@@ -87,11 +87,17 @@ async fn form(request: &mut Request) -> Result<Value> {
     Ok(asked)
 }
 
+/// Which page of its findings is asked for, as the object reads it.
+fn page_of(request: &Request) -> Result<Option<Vec<u8>>> {
+    let asked = request.url()?.query_pairs().find(|(name, _)| name == "page").map(|(_, value)| value.into_owned());
+    Ok(asked.map(String::into_bytes))
+}
+
 /// One, as JSON; as a text that can be read, if that is what is accepted.
 pub async fn one(request: &Request, env: &Env, variables: &Variables, id: &str) -> Result<Response> {
     let all = config::connections(variables);
     let Some(found) = connection_of(&all, id) else { return unknown() };
-    let mut answer = about(env, found, id, "/reconcile/run", None).await?;
+    let mut answer = about(env, found, id, "/reconcile/run", page_of(request)?.as_deref()).await?;
     let accepts = request.headers().get("accept")?.unwrap_or_default();
     if !accepts.contains("text/plain") || answer.status_code() != 200 {
         return passed_on(answer).await;
@@ -152,10 +158,10 @@ pub async fn overview(env: &Env, variables: &Variables) -> Result<Response> {
 }
 
 /// The page of one.
-pub async fn details(env: &Env, variables: &Variables, id: &str) -> Result<Response> {
+pub async fn details(request: &Request, env: &Env, variables: &Variables, id: &str) -> Result<Response> {
     let all = config::connections(variables);
     let Some(found) = connection_of(&all, id) else { return nothing() };
-    let mut answer = about(env, found, id, "/reconcile/run", None).await?;
+    let mut answer = about(env, found, id, "/reconcile/run", page_of(request)?.as_deref()).await?;
     match answer.json::<RunView>().await {
         Ok(run) => page(200, &ReconciliationPage::new(run, RuntimeClock.now())),
         Err(_) => nothing(),

@@ -39,7 +39,10 @@ pub async fn answer(
             Response::from_json(&json!({ "runs": views.map_err(failed)?, "next": next }))
         }
         "/reconcile/run" => match Run::load(sql, id).map_err(failed)? {
-            Some(run) => Response::from_json(&RunView::of(books, &run, true).map_err(failed)?),
+            Some(run) => {
+                let page = String::from_utf8(request.bytes().await?).ok().and_then(|text| text.parse().ok());
+                Response::from_json(&RunView::with_page(books, &run, page.or(Some(1))).map_err(failed)?)
+            }
             None => problem(404, "unknown_reconciliation", "there is no reconciliation of that id"),
         },
         "/reconcile/approve" => match run::approve(books, id).await {

@@ -10,6 +10,9 @@ pub use crate::normalize::PERSONAL;
 /// What the cause says of what may be missing only because it was sold before what the ledger was asked for.
 pub(super) const BEYOND: &str = "among what was listed, but it was sold before";
 
+/// What the cause says of what may be another order's loss: a document of its amount went to that one.
+pub(super) const RIVAL: &str = "or for another order of the same amount some days away";
+
 /// What is wrong with a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -210,6 +213,9 @@ impl Finding {
             _ if self.repair != Repair::Ask => return None,
             (Class::Missing, _) if self.cause.contains(BEYOND) => {
                 format!("look for {number} in {ledger} before anything is entered, or audit again from an earlier day")
+            }
+            (Class::Missing, _) if self.cause.contains(RIVAL) => {
+                format!("find out which order of {ours} around that day is not in {ledger}, and enter that one")
             }
             (Class::Missing, _) if is_credit => format!("enter the refund of {ours} for {number}"),
             (Class::Missing, _) => format!("enter it in {ledger}, or have what holds it put right and audit again"),

@@ -1,13 +1,13 @@
 //! The audit of another integration: its documents held against what an order calls for. Only what every integration
 //! has to agree on is compared: that a sale and a credit are there once, their money, their day, and that no text was cut.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::expectation::{Calls, Expectation, Expected};
-use super::finding::{BEYOND, Class, Field, Finding, Repair, title};
+use super::finding::{BEYOND, Class, Field, Finding, RIVAL, Repair, title};
 use super::matching::{By, Match, Wanted};
 use super::words;
 use crate::books::document::{DocumentKey, DocumentKind};
@@ -137,23 +137,34 @@ impl Wanted {
     }
 }
 
-/// Every difference between what an order calls for and what another integration made of it. `matches` are those that
-/// [`assign`](super::matching::assign) found, `documents` are the order's own: each is looked for one by one. Of what was
-/// sold before `since` not every document was listed.
-pub fn compare_foreign(
-    order: &Expectation,
-    matches: &[Match],
-    documents: &[Listed],
-    ledger: LedgerName,
-    since: NaiveDate,
-) -> Vec<Finding> {
+/// What another integration made of some orders.
+#[derive(Debug, Clone, Copy)]
+pub struct Theirs<'a> {
+    /// Whose document is which.
+    pub matches: &'a [Match],
+    /// Those documents.
+    pub documents: &'a [Listed],
+    /// What has no document of those that one of the same amount was given to another order for, days away: it might as
+    /// well be this one's.
+    pub contested: &'a BTreeSet<(String, DocumentKey)>,
+    /// Which ledger.
+    pub ledger: LedgerName,
+    /// The first day of sales of which all documents were listed.
+    pub since: NaiveDate,
+}
+
+/// Every difference between what an order calls for and what another integration made of it.
+pub fn compare_foreign(order: &Expectation, theirs: &Theirs<'_>) -> Vec<Finding> {
+    let Theirs { matches, documents, .. } = theirs;
     let listed = |id: &(DocumentKind, String)| documents.iter().find(|one| one.kind == id.0 && one.ledger_id == id.1);
     let mut findings = Vec::new();
     // An order of which the other integration has nothing can be posted whole; a part of one is not ours to add.
     let is_free = !matches.iter().any(|one| one.order_id == order.order_id);
     for side in sides(order) {
         let found = matches.iter().find(|one| one.order_id == order.order_id && one.key == side.key);
-        let audit = Audit { order, side: &side, by: found.map(|one| one.by), is_free, ledger, since };
+        let is_contested = theirs.contested.contains(&(order.order_id.clone(), side.key.clone()));
+        let (ledger, since) = (theirs.ledger, theirs.since);
+        let audit = Audit { order, side: &side, by: found.map(|one| one.by), is_free, is_contested, ledger, since };
         match found.and_then(|one| listed(&one.document)) {
             None => findings.extend(audit.missing()),
             Some(listed) => findings.extend(audit.values(listed)),
@@ -170,6 +181,8 @@ struct Audit<'a> {
     by: Option<By>,
     /// True if no document is the order's.
     is_free: bool,
+    /// True if a document of that amount went to another order, and might be this one's.
+    is_contested: bool,
     ledger: LedgerName,
     /// The first day of sales of which all documents were listed.
     since: NaiveDate,
@@ -205,9 +218,12 @@ impl Audit<'_> {
         let is_listed = self.order.date.is_some_and(|sold| sold >= self.since);
         if !is_listed {
             cause += &format!(" {BEYOND} {}", self.since);
+        } else if self.is_contested {
+            cause += &format!(", {RIVAL} ({})", By::Nearest.confidence());
         }
         let found = self.finding(None, Class::Missing, None, cause);
-        let is_whole = is_listed && self.is_free && matches!(self.order.calls, Calls::Documents(_));
+        let is_whole =
+            is_listed && self.is_free && !self.is_contested && matches!(self.order.calls, Calls::Documents(_));
         let repair = if is_whole { Repair::Post } else { Repair::Ask };
         let (shopify_value, ledger_value) = (self.total(), "nothing".into());
         (self.side.is_live && is_worth_one).then_some(Finding { shopify_value, ledger_value, repair, ..found })

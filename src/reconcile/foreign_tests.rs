@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::samples::*;
 use super::*;
@@ -25,7 +25,9 @@ fn audited(order: &Expectation, documents: &[Listed]) -> Vec<String> {
 fn audited_since(since: &str, order: &Expectation, documents: &[Listed]) -> Vec<String> {
     let wanted = Wanted::all_of(order, &BTreeMap::new());
     let since = since.parse().unwrap();
-    shown(&compare_foreign(order, &assign(&wanted, documents), documents, LedgerName::Xero, since))
+    let (matches, contested) = (assign(&wanted, documents), BTreeSet::new());
+    let theirs = Theirs { matches: &matches, documents, contested: &contested, ledger: LedgerName::Xero, since };
+    shown(&compare_foreign(order, &theirs))
 }
 
 fn called() -> Expectation {
@@ -84,9 +86,25 @@ fn what_another_integration_did_wrong_is_named() {
     );
     check(
         &|all| (all[0].number, all[0].date) = ("7".into(), "2026-11-04".parse().ok()),
-        "wrong sale date: 2026-11-02 | 2026-11-04 | it is dated on another day (recognised by amount, currency and date: \
-         0.90) | ask",
+        "wrong sale date: 2026-11-02 | 2026-11-04 | it is dated on another day (recognised by amount, currency and the \
+         nearest date; others may fit: 0.60) | ask",
     );
+}
+
+#[test]
+fn what_might_be_another_orders_loss_is_not_posted() {
+    let order = called();
+    let wanted = Wanted::all_of(&order, &BTreeMap::new());
+    let contested = wanted.iter().map(|one| (one.order_id.clone(), one.key.clone())).collect();
+    let since = "2026-11-01".parse().unwrap();
+    let theirs = Theirs { matches: &[], documents: &[], contested: &contested, ledger: LedgerName::Xero, since };
+    let found = compare_foreign(&order, &theirs);
+    for one in &found {
+        assert_eq!((one.class, one.repair), (Class::Missing, Repair::Ask), "{one:?}");
+        assert!(one.cause.ends_with("or for another order of the same amount some days away (0.60)"), "{one:?}");
+        assert!(one.remedy("Xero").unwrap().contains("which order of"), "{one:?}");
+    }
+    assert_eq!(found.len(), 2);
 }
 
 #[test]

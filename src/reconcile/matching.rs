@@ -1,5 +1,7 @@
 //! Which document of somebody else's is which order's: one to one, each with a stated confidence. The same for every
-//! order of the input, and near-linear in its size, so that a long window can be worked on piece by piece.
+//! order of the input, and near-linear in its size. A long window is worked on piece by piece, in turns: first what names
+//! an order in every piece, then what fits by its amount on the very day in every piece, then a day away, and so on. So no
+//! order takes the document of another one that is nearer to it, in whatever piece that lies.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +14,23 @@ use crate::books::listed::Listed;
 use crate::books::money::Currency;
 
 /// How many days a document may be dated away from its order, to be found by its amount.
-const SPAN: i64 = 3;
+pub const SPAN: i64 = 3;
+
+/// How far an amount is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// How many days away.
+    pub days: i64,
+    /// True for the order's amount in its other currency.
+    pub other: bool,
+}
+
+impl Reach {
+    /// Every reach, in the order in which they have their turn: what is nearer goes first, and the order's own side.
+    pub fn all() -> Vec<Self> {
+        [false, true].into_iter().flat_map(|other| (0..=SPAN).map(move |days| Self { days, other })).collect()
+    }
+}
 
 /// A sale or a credit that ought to have a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,13 +67,27 @@ pub enum By {
     Number,
     /// Amount, currency and date fit, and fit nothing else.
     Amount,
-    /// Amount, currency and date fit several; the nearest date was taken.
+    /// Amount, currency and date fit, and may fit others; the nearest date was taken.
     Nearest,
     /// The order's amount in its other currency fits.
     OtherCurrency,
 }
 
 impl By {
+    /// Every way, the surest first.
+    pub const ALL: [By; 5] = [By::Id, By::Number, By::Amount, By::Nearest, By::OtherCurrency];
+
+    /// The name in tables and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            By::Id => "id",
+            By::Number => "number",
+            By::Amount => "amount",
+            By::Nearest => "nearest",
+            By::OtherCurrency => "other_currency",
+        }
+    }
+
     /// How certain that is, from 0 to 1.
     pub fn confidence(self) -> Decimal {
         let percent = match self {
@@ -79,7 +111,7 @@ impl By {
             By::Id => "a Shopify id",
             By::Number => "the order's name",
             By::Amount => "amount, currency and date",
-            By::Nearest => "amount, currency and the nearest date of several",
+            By::Nearest => "amount, currency and the nearest date; others may fit",
             By::OtherCurrency => "the amount in the order's other currency",
         }
     }
@@ -103,22 +135,22 @@ pub struct Match {
     pub extra: Vec<DocumentId>,
 }
 
-/// Gives every order its documents. The result is sorted by order and key; who is not in it has none.
-pub fn assign(orders: &[Wanted], documents: &[Listed]) -> Vec<Match> {
-    let mut wanted: Vec<&Wanted> = orders.iter().collect();
-    wanted.sort_by(|a, b| place(a).cmp(&place(b)));
-    let mut documents: Vec<&Listed> = documents.iter().filter(|one| family(one.kind).is_some()).collect();
-    documents.sort_by(|a, b| (a.kind, &a.ledger_id).cmp(&(b.kind, &b.ledger_id)));
-    documents.dedup_by(|a, b| (a.kind, &a.ledger_id) == (b.kind, &b.ledger_id));
-    let mut table = Table { taken: vec![None; wanted.len()], used: BTreeSet::new(), wanted, documents };
+/// The documents that name an order. The result is sorted by order and key; who is not in it has none.
+pub fn named(orders: &[Wanted], documents: &[Listed]) -> Vec<Match> {
+    let mut table = Table::of(orders, documents);
     let edges = table.named();
     for edge in &edges {
         table.take(edge.wanted, edge.document, if edge.tier == 0 { By::Id } else { By::Number });
     }
     let extra = table.extra(&edges);
-    table.by_amount(false);
-    table.by_amount(true);
     table.matches(&extra)
+}
+
+/// Documents that nobody has yet for orders that have none, by amount and date. What is nearer was matched before.
+pub fn by_amount(orders: &[Wanted], documents: &[Listed], reach: Reach) -> Vec<Match> {
+    let mut table = Table::of(orders, documents);
+    table.by_amount(reach);
+    table.matches(&BTreeMap::new())
 }
 
 /// Ids of numbers in their order; then the key.
@@ -141,6 +173,14 @@ fn family(kind: DocumentKind) -> Option<Family> {
         DocumentKind::Invoice | DocumentKind::SalesReceipt => Some(Family::Sale),
         DocumentKind::CreditNote | DocumentKind::RefundReceipt => Some(Family::Credit),
         _ => None,
+    }
+}
+
+/// The kinds that may stand for it: those of a sale, or of a credit.
+pub fn kinds_like(kind: DocumentKind) -> [DocumentKind; 2] {
+    match family(kind) {
+        Some(Family::Sale) => [DocumentKind::Invoice, DocumentKind::SalesReceipt],
+        _ => [DocumentKind::CreditNote, DocumentKind::RefundReceipt],
     }
 }
 
@@ -169,7 +209,16 @@ struct Table<'a> {
     used: BTreeSet<usize>,
 }
 
-impl Table<'_> {
+impl<'a> Table<'a> {
+    fn of(orders: &'a [Wanted], documents: &'a [Listed]) -> Self {
+        let mut wanted: Vec<&Wanted> = orders.iter().collect();
+        wanted.sort_by(|a, b| place(a).cmp(&place(b)));
+        let mut documents: Vec<&Listed> = documents.iter().filter(|one| family(one.kind).is_some()).collect();
+        documents.sort_by(|a, b| (a.kind, &a.ledger_id).cmp(&(b.kind, &b.ledger_id)));
+        documents.dedup_by(|a, b| (a.kind, &a.ledger_id) == (b.kind, &b.ledger_id));
+        Self { taken: vec![None; wanted.len()], used: BTreeSet::new(), wanted, documents }
+    }
+
     fn take(&mut self, wanted: usize, document: usize, by: By) {
         if let Some(place @ None) = self.taken.get_mut(wanted)
             && self.used.insert(document)
@@ -267,8 +316,8 @@ impl Table<'_> {
         extra
     }
 
-    /// Matches what is left by amount and date; on the orders' other side, if so asked.
-    fn by_amount(&mut self, other: bool) {
+    /// Matches by amount and date; on the orders' other side, if so asked.
+    fn by_amount(&mut self, reach: Reach) {
         // A company of one currency may not say it: then the amount decides.
         for says_currency in [true, false] {
             let mut groups: BTreeMap<(Family, Option<Currency>, Decimal), Group> = BTreeMap::new();
@@ -280,7 +329,7 @@ impl Table<'_> {
                 }
             }
             for (at, one) in self.wanted.iter().enumerate() {
-                let side = if other { one.other_total } else { Some((one.currency, one.total)) };
+                let side = if reach.other { one.other_total } else { Some((one.currency, one.total)) };
                 let (Some(family), Some((currency, total))) = (family(one.kind), side) else { continue };
                 let is_free = self.taken.get(at).is_some_and(Option::is_none);
                 if is_free && one.is_called_for && !total.is_zero() {
@@ -289,8 +338,8 @@ impl Table<'_> {
                 }
             }
             for group in groups.into_values() {
-                for (wanted, document, by) in group.pairs() {
-                    self.take(wanted, document, if other { By::OtherCurrency } else { by });
+                for (wanted, document) in group.pairs(reach.days) {
+                    self.take(wanted, document, if reach.other { By::OtherCurrency } else { By::Nearest });
                 }
             }
         }
@@ -316,28 +365,14 @@ struct Group {
 }
 
 impl Group {
-    /// Who has only each other first; then the nearest date, then the order of the ids.
-    fn pairs(mut self) -> Vec<(usize, usize, By)> {
-        let around = |days: &BTreeMap<NaiveDate, Vec<usize>>, date: NaiveDate| {
-            let near = days.range(date - Duration::days(SPAN)..=date + Duration::days(SPAN));
-            near.flat_map(|(day, all)| all.iter().map(|one| (*day, *one))).take(2).collect::<Vec<_>>()
-        };
+    /// Those that lie so many days apart, in the order of their ids.
+    fn pairs(mut self, days: i64) -> Vec<(usize, usize)> {
         let mut pairs = Vec::new();
-        for (date, all) in &self.wanted {
-            let ([wanted], [(day, document)]) = (&all[..], &around(&self.documents, *date)[..]) else { continue };
-            if around(&self.wanted, *day).len() == 1 {
-                pairs.push((*wanted, *document, By::Amount));
-            }
-        }
-        let (sold, found): (BTreeSet<usize>, BTreeSet<usize>) = pairs.iter().map(|one| (one.0, one.1)).unzip();
-        self.wanted.values_mut().for_each(|all| all.retain(|one| !sold.contains(one)));
-        self.documents.values_mut().for_each(|all| all.retain(|one| !found.contains(one)));
-        for days in [0, 1, -1, 2, -2, 3, -3] {
+        for days in [days, -days] {
             for (date, all) in &mut self.wanted {
                 let Some(others) = self.documents.get_mut(&(*date + Duration::days(days))) else { continue };
                 let count = all.len().min(others.len());
-                let (first, second) = (all.drain(..count), others.drain(..count));
-                pairs.extend(first.zip(second).map(|(wanted, document)| (wanted, document, By::Nearest)));
+                pairs.extend(all.drain(..count).zip(others.drain(..count)));
             }
         }
         pairs

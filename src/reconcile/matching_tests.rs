@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::samples::{currency, d};
+use super::samples::{assign, currency, d};
 use super::*;
 use crate::books::document::{DocumentKey, DocumentKind};
 use crate::books::listed::Listed;
@@ -92,13 +92,13 @@ fn a_name_is_a_word_of_the_number_and_never_a_part_of_one() {
 }
 
 #[test]
-fn an_amount_is_enough_where_it_fits_one_only_and_else_the_nearest_date() {
+fn an_amount_is_enough_up_to_three_days_away_and_the_nearest_date_goes_first() {
     let order = [wanted("5600", "#1001", "2026-11-02", "26")];
     let by = |dates: &[&str]| {
         let one = |(at, date): (usize, &&str)| document(&at.to_string(), "", "", date, "26");
         assigned(&order, &dates.iter().enumerate().map(one).collect::<Vec<_>>())
     };
-    assert_eq!(by(&["2026-11-05"]), ["5600 sale: 0 0.90"]);
+    assert_eq!(by(&["2026-11-05"]), ["5600 sale: 0 0.60"]);
     assert_eq!(by(&["2026-11-06"]), Vec::<String>::new());
     assert_eq!(by(&["2026-11-04", "2026-11-01"]), ["5600 sale: 1 0.60"]);
     let two = [wanted("5601", "#2", "2026-11-02", "26"), wanted("5600", "#1", "2026-11-02", "26")];
@@ -118,7 +118,7 @@ fn amounts_are_of_one_currency_unless_the_company_has_only_one_and_the_other_sid
     assert_eq!(assigned(&[order.clone()], &shop), ["5600 sale: 1 0.50"]);
     assert_eq!(assigned(&[order.clone()], &[document("1", "", "", "2026-11-03", "26")]), Vec::<String>::new());
     let unsaid = Listed { currency: None, ..document("1", "", "", "2026-11-03", "26") };
-    assert_eq!(assigned(&[order.clone()], &[unsaid]), ["5600 sale: 1 0.90"]);
+    assert_eq!(assigned(&[order.clone()], &[unsaid]), ["5600 sale: 1 0.60"]);
     // Where nothing is called for, an amount says nothing.
     order.is_called_for = false;
     assert_eq!(assigned(&[order.clone()], &shop), Vec::<String>::new());
@@ -137,7 +137,7 @@ fn doubles_are_those_that_name_an_order_which_has_its_document() {
     ];
     documents[0].void = true;
     // The voided one counts for nothing beside those that stand.
-    assert_eq!(assigned(&orders, &documents), ["5600 sale: 3 0.97 +4 +2", "5601 sale: 5 0.90"]);
+    assert_eq!(assigned(&orders, &documents), ["5600 sale: 3 0.97 +4 +2", "5601 sale: 5 0.60"]);
     assert_eq!(assigned(&orders, &documents[..1]), ["5600 sale: 1 0.97"]);
 }
 

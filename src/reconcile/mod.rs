@@ -30,6 +30,6 @@ pub use diagnosis::{Pattern, Tally};
 pub use expectation::{Calls, Expectation, Expected};
 pub use features::Features;
 pub use finding::{Class, Field, Finding, Repair};
-pub use foreign::compare_foreign;
-pub use matching::{By, DocumentId, Match, Wanted, assign};
+pub use foreign::{Theirs, compare_foreign};
+pub use matching::{By, DocumentId, Match, Reach, Wanted};
 pub use report::{OrderFindings, Report, text};

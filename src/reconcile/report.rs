@@ -39,6 +39,9 @@ pub struct Report {
     pub orders: Vec<OrderFindings>,
     /// How many more there are that are not listed here.
     pub more_orders: u64,
+    /// In an audit, how the documents were recognised, and how sure that is.
+    #[serde(default)]
+    pub recognised: Vec<String>,
     /// What they have in common.
     pub patterns: Vec<Pattern>,
     /// How many differences each repair would settle.
@@ -53,6 +56,9 @@ pub struct Report {
     /// Those, order by order.
     #[serde(default)]
     pub left: Vec<OrderFindings>,
+    /// How many more of these there are.
+    #[serde(default)]
+    pub more_left: u64,
 }
 
 /// What is different about one order.
@@ -93,6 +99,9 @@ pub fn text(report: &Report) -> String {
     line(&mut out, &format!("{what} of {}: Shopify and {ledger}, {} to {}", report.connection, report.from, report.to));
     let (orders, documents) = (plural(report.shopify_count, "order"), plural(report.ledger_count, "document"));
     line(&mut out, &format!("{orders} in Shopify, {documents} in {ledger}."));
+    if !report.recognised.is_empty() {
+        line(&mut out, &format!("Recognised: {}.", report.recognised.join(", ")));
+    }
     line(&mut out, "");
     if let Some(doing) = &report.unfinished {
         line(&mut out, &format!("Not finished: {doing}."));
@@ -113,7 +122,7 @@ pub fn text(report: &Report) -> String {
     }
     if !report.left.is_empty() {
         line(&mut out, "");
-        list(&mut out, "What is left", ledger, &report.left, 0);
+        list(&mut out, "What is left", ledger, &report.left, report.more_left);
     }
     out
 }
@@ -270,12 +279,14 @@ mod tests {
             counts: BTreeMap::new(),
             orders: Vec::new(),
             more_orders: 0,
+            recognised: Vec::new(),
             patterns: Vec::new(),
             note: None,
             plan: BTreeMap::new(),
             drift_before: 0,
             drift_after: None,
             left: Vec::new(),
+            more_left: 0,
         }
     }
 

@@ -1,12 +1,36 @@
 //! Orders and ledgers that fit each other, for the tests of this floor.
 
+use std::collections::BTreeSet;
+
 use rust_decimal::Decimal;
 
+use super::matching::{by_amount, named};
 use super::*;
 use crate::books::document::{DocumentKey, DocumentKind, Standing};
 use crate::books::listed::{Listed, ListedLine};
 use crate::books::money::Currency;
 use crate::books::rules::LedgerName;
+
+/// Every order's documents, as an audit finds them.
+pub fn assign(orders: &[Wanted], documents: &[Listed]) -> Vec<Match> {
+    let mut found = named(orders, documents);
+    for reach in Reach::all() {
+        let have: BTreeSet<(String, DocumentKey)> =
+            found.iter().map(|one| (one.order_id.clone(), one.key.clone())).collect();
+        let used: BTreeSet<DocumentId> =
+            found.iter().flat_map(|one| std::iter::once(&one.document).chain(&one.extra)).cloned().collect();
+        let lacks = |one: &&Wanted| !have.contains(&(one.order_id.clone(), one.key.clone()));
+        let is_free = |one: &&Listed| !used.contains(&(one.kind, one.ledger_id.clone()));
+        let orders: Vec<Wanted> = orders.iter().filter(lacks).cloned().collect();
+        let documents: Vec<Listed> = documents.iter().filter(is_free).cloned().collect();
+        found.extend(by_amount(&orders, &documents, reach));
+    }
+    found.sort_by(|a, b| {
+        let place = |one: &Match| (one.order_id.len(), one.order_id.clone(), one.key.clone());
+        place(a).cmp(&place(b))
+    });
+    found
+}
 
 pub fn d(text: &str) -> Decimal {
     text.parse().unwrap()

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use askama::Template;
+use chrono::Duration;
 use serde_json::json;
 use tillproof::dashboard::ReconciliationPage;
 use tillproof::reconcile::run::RunView;
@@ -145,4 +146,41 @@ fn what_was_found_is_told_although_finding_what_it_has_in_common_crashes_again_a
     for said in [report, page] {
         assert!(said.contains("in common could not be found"), "{said}");
     }
+}
+
+/// Three hundred orders of one price, twelve a day, in books whose documents name nothing; `lost` never got there.
+fn of_one_price(lost: usize) -> (Bench, Vec<Sale>) {
+    let company = Company::XeroUk;
+    let mut sales = trade::draw(4, 400, start(), country(company));
+    sales.retain(|sale| !sale.is_foreign());
+    sales.truncate(300);
+    for (at, sale) in sales.iter_mut().enumerate() {
+        sale.items = vec![trade::Item { title: "Mug", price: 2_000, quantity: 1, discount: 0 }];
+        (sale.shipping, sale.tax_rate, sale.course) = (0, 0, trade::Course::Paid);
+        let (day, place) = (i64::try_from(at / 12).unwrap(), i64::try_from(at % 12).unwrap());
+        sale.at = start() - Duration::days(26 - day) + Duration::minutes(place);
+    }
+    let document = |(at, sale): (usize, &Sale)| {
+        json!({"kind": "Invoice", "number": (90_000 + at).to_string(), "currency": "GBP", "total": sale.shop_total(),
+               "open": "0", "date": sale.at.date_naive().to_string()})
+    };
+    let entered = sales.iter().enumerate().filter(|(at, _)| *at != lost).map(document).collect();
+    let books = careless::Books::of(entered);
+    (taken_over(company, &sales, &books), sales)
+}
+
+#[test]
+fn of_orders_of_one_price_the_lost_one_is_told_for_its_day_and_not_posted_since_it_may_be_another() {
+    let (bench, sales) = of_one_price(60);
+    let view = bench.compare(&json!({"audit": true, "from": "2026-10-01"}));
+    let [one] = &view.findings[..] else { panic!("{:#?}", view.findings) };
+    let told = sales.iter().find(|sale| sale.name() == one.name).unwrap();
+    assert_eq!(told.at.date_naive(), sales[60].at.date_naive(), "{one:?}");
+    assert_eq!((one.finding.class.as_str(), one.finding.repair.as_str()), ("missing", "ask"));
+    assert!(!view.may_be_approved, "{one:?}");
+    // How the others were recognised, and how sure that is, is said.
+    assert_eq!(view.recognised.get("nearest"), Some(&299), "{:?}", view.recognised);
+    let says = "299 by amount, currency and the nearest date; others may fit (0.60)";
+    assert!(tillproof::reconcile::text(&view.report()).contains(says));
+    assert!(ReconciliationPage::new(view, start()).render().unwrap().contains(says));
 }

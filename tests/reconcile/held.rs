@@ -87,3 +87,61 @@ fn what_was_found_stands_until_the_engine_has_fetched_the_order() {
     let view = bench.approve(&view.id);
     assert_eq!(view.after.unwrap().drift(), 1, "{:?}", view.left);
 }
+
+#[test]
+fn what_a_closed_period_holds_is_not_removed_by_hand_and_goes_on_when_it_is_opened() {
+    for company in Company::ALL {
+        let bench = Bench::new(company);
+        bench.set(company, "lock_date", json!("2026-11-30"));
+        let stories = ["simple", "net_terms"].map(Story::read);
+        stories.iter().for_each(|story| bench.tell(story));
+        bench.run();
+        let held = ("held".to_owned(), "period_closed".to_owned());
+        let states = || stories.iter().map(|story| bench.state(&story.order_id())).collect::<Vec<_>>();
+        assert_eq!(states(), vec![held.clone(); 2], "{company:?}");
+        let view = bench.compare(&json!({"repair": true}));
+        assert_eq!(view.before, view.after, "{company:?}: {:?}", view.findings);
+        assert!(view.before.unwrap().missing >= 2, "{company:?}: {:?}", view.findings);
+        assert!(page(&view).contains("waits for you: see the order"), "{company:?}");
+        assert_eq!(states(), vec![held; 2], "{company:?}: nobody removed anything");
+        bench.set(company, "lock_date", Value::Null);
+        bench.run_for(chrono::Duration::hours(9));
+        assert!(states().iter().all(|(state, _)| state == "synced"), "{company:?}: {:?}", states());
+        assert_eq!(bench.compare(&json!({})).before.unwrap().drift(), 0, "{company:?}");
+    }
+}
+
+#[test]
+fn a_total_that_the_ledger_got_wrong_was_not_changed_by_hand() {
+    for company in Company::ALL {
+        let story = Story::read("simple");
+        let bench = Bench::new(company);
+        bench.set(company, "skew", json!("5"));
+        bench.set(company, "refuse_void", json!(true));
+        bench.tell(&story);
+        bench.run();
+        let held = ("held".to_owned(), "proof_differs".to_owned());
+        assert_eq!(bench.state(&story.order_id()), held, "{company:?}");
+        let view = bench.compare(&json!({"repair": true}));
+        assert!(view.before.unwrap().wrong > 0, "{company:?}: {:?}", view.findings);
+        assert_eq!(bench.state(&story.order_id()), held, "{company:?}: {:?}", view.findings);
+    }
+}
+
+#[test]
+fn what_another_document_of_the_number_says_was_not_changed_by_hand() {
+    for company in Company::ALL {
+        let story = Story::read("simple");
+        let bench = Bench::new(company);
+        let sale = json!({"kind": "Invoice", "number": "S-1001", "currency": "USD", "total": "12.00", "reference": "",
+                          "note": "by hand", "date": "2026-11-02"});
+        bench.set_up("plant_sale", &sale);
+        bench.tell(&story);
+        bench.run();
+        let held = ("held".to_owned(), "number_taken".to_owned());
+        assert_eq!(bench.state(&story.order_id()), held, "{company:?}");
+        let view = bench.compare(&json!({"repair": true}));
+        assert!(view.before.unwrap().drift() > 0, "{company:?}");
+        assert_eq!(bench.state(&story.order_id()), held, "{company:?}: {:?}", view.findings);
+    }
+}

@@ -1,5 +1,7 @@
 //! What was never delivered is found by asking Shopify, and posted by the ordinary engine.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use chrono::Duration;
 use sandbox::{Fault, FaultKind};
@@ -119,11 +121,9 @@ fn a_run_that_is_cancelled_while_it_repairs_is_not_done_and_the_journal_knows_it
     assert!(row["ended"] == "1" && row["missing"] != "0" && row["drift_after"].is_empty(), "{row:?}");
 }
 
-#[test]
-fn every_difference_is_told_once_however_many_there_are() {
-    let bench = one_of_three(Company::XeroUk);
-    let id = bench.begin_comparison(&json!({}));
-    let numbers: Vec<usize> = (0..350).collect();
+/// Every first difference that the run finds becomes so many, of orders of seven each.
+fn multiply(bench: &Bench, count: usize) {
+    let numbers: Vec<usize> = (0..count).collect();
     bench.rows(&format!(
         "CREATE TRIGGER many AFTER UPDATE OF phase ON runs WHEN NEW.phase = 'publish' AND OLD.phase <> 'publish' BEGIN
          INSERT INTO run_findings (run, round, order_id, n, name, class, finding)
@@ -131,10 +131,45 @@ fn every_difference_is_told_once_however_many_there_are() {
          FROM run_findings, json_each('{}') WHERE n = 0; END",
         json!(numbers)
     ));
+}
+
+#[test]
+fn every_difference_is_told_once_however_many_there_are() {
+    let bench = one_of_three(Company::XeroUk);
+    let id = bench.begin_comparison(&json!({}));
+    multiply(&bench, 350);
     bench.finish_comparison(&id);
     let found: usize = bench.rows("SELECT COUNT(*) AS n FROM run_findings")[0]["n"].parse().unwrap();
     assert!(found > 700, "{found}");
     assert_eq!(bench.journal("SELECT 1 FROM discrepancies").len(), found);
+}
+
+#[test]
+fn a_plan_of_many_differences_is_read_page_by_page_to_its_end() {
+    let bench = one_of_three(Company::XeroUk);
+    let id = bench.begin_comparison(&json!({}));
+    multiply(&bench, 700);
+    let first = bench.finish_comparison(&id);
+    let found: usize = bench.rows("SELECT COUNT(*) AS n FROM run_findings")[0]["n"].parse().unwrap();
+    let books = bench.open();
+    let run = run::Run::load(books.platform.sql, &id).unwrap().unwrap();
+    let second = run::RunView::with_page(&books, &run, Some(2)).unwrap();
+    assert_eq!((first.page, first.pages, second.page), (1, 2, 2));
+    assert_eq!(first.findings.len() + second.findings.len(), found);
+    let ids = |view: &run::RunView| view.findings.iter().map(|one| one.order_id.clone()).collect::<BTreeSet<_>>();
+    assert_eq!((first.more, second.more), (i64::try_from(ids(&second).len()).unwrap(), 0));
+    let text = tillproof::reconcile::text(&first.report());
+    assert!(text.contains(&format!("and {} more orders", first.more)), "{}", text.len());
+    assert!(page(first).contains("href=\"?page=2\"") && page(second).contains("href=\"?page=1\""));
+}
+
+#[test]
+fn a_day_is_the_companys_own() {
+    let bench = connected(Company::QuickBooksUs, Company::QuickBooksUs.settings());
+    let view = bench.compare(&json!({"from": "2026-11-02", "to": "2026-11-03"}));
+    assert_eq!((view.first_day.as_str(), view.last_day.as_str()), ("2026-11-02", "2026-11-03"));
+    // In Los Angeles it begins at eight o'clock of Greenwich.
+    assert_eq!((view.from.as_str(), view.to.as_str()), ("2026-11-02T08:00:00.000Z", "2026-11-04T08:00:00.000Z"));
 }
 
 #[test]
@@ -185,4 +220,26 @@ fn it_runs_weekly_until_three_clean_runs_and_then_monthly_and_every_night_a_ligh
         "{:?}",
         bench.rows("SELECT * FROM orders")
     );
+}
+
+#[test]
+fn what_changed_in_the_window_is_found_although_the_order_changed_again_behind_it() {
+    for company in Company::ALL {
+        let story = Story::read("partial_refund");
+        let bench = connected(company, story.settings(company));
+        for (topic, body) in &story.deliveries[..2] {
+            bench.world.borrow_mut().shopify.happened(topic, body);
+            bench.deliver(topic, body);
+        }
+        bench.run();
+        // The refund was never delivered; a day later somebody tags the order.
+        happened(&bench, &story);
+        let (_, last) = story.deliveries.iter().rfind(|(topic, _)| topic.starts_with("orders/")).unwrap();
+        let mut tagged = last.clone();
+        (tagged["tags"], tagged["updated_at"]) = (json!("vip"), json!("2026-11-04T03:00:00-05:00"));
+        bench.world.borrow_mut().shopify.happened("orders/updated", &tagged);
+        let view = bench.compare(&json!({"from": "2026-11-03", "to": "2026-11-03", "repair": true}));
+        assert!(view.before.unwrap().drift() > 0, "{company:?}: nothing of the refund is missed");
+        assert_eq!(view.after.unwrap().drift(), 0, "{company:?}: {:?}", view.left);
+    }
 }

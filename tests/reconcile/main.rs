@@ -7,6 +7,7 @@ mod support;
 mod audit;
 mod bookkeeper;
 mod by_hand;
+mod cancelled;
 mod foreign;
 mod held;
 mod lost;

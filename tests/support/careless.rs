@@ -39,6 +39,11 @@ pub struct Books {
 }
 
 impl Books {
+    /// Books of those documents, in which nothing is wrong.
+    pub fn of(documents: Vec<Value>) -> Self {
+        Self { documents, faults: Vec::new() }
+    }
+
     fn plant(&mut self, kind: usize, place: &str, class: &str, field: &str) {
         self.faults.push((kind, (place.to_owned(), class.to_owned(), field.to_owned())));
     }

@@ -1,38 +1,66 @@
 //! Books that somebody else filled: their documents are paired with the orders, first those that name an order, then by
-//! amount, currency and day. Orders are taken some at a time, in their order. What is left then and looks like a sale of the
-//! shop is called for by nothing.
+//! amount, currency and day, the nearest first. Orders are taken some at a time, in their order, as often as it takes: no
+//! order takes by its amount what is nearer to another one. What is left then and looks like a sale of the shop is called
+//! for by nothing.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use chrono::{Duration, NaiveDate};
 
 use super::cases::{add, record};
 use super::left::unexpected;
 use super::listing::first_day;
 use super::phases::Stage;
+use super::recognised::{
+    Sure, by_amount, count_matches, is_alone, is_contested, know, lacking, lose, name, recognised, wanted,
+};
 use super::tables::Run;
 use super::{Next, Phase, Piece};
-use crate::books::document::DocumentKey;
 use crate::books::listed::Listed;
 use crate::config::Connection;
 use crate::platform::{Row, Sql, SqlError, transaction};
 use crate::posting::Books;
-use crate::reconcile::{By, Expectation, Match, Wanted, assign, compare_foreign};
+use crate::reconcile::matching::SPAN;
+use crate::reconcile::{By, Expectation, Reach, Theirs, compare_foreign};
 
 /// Orders in a piece of work.
 const ORDERS: i64 = 100;
 /// Documents in a piece of work.
 const DOCUMENTS: i64 = 200;
-/// How many days a document may be dated away from its order.
-const DAYS: i64 = 3;
 
 /// What is done with the books, one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pass {
     /// Documents that name an order find it.
     Named,
-    /// Those that fit an order by their amount; then all is held against what is called for.
-    Amount,
+    /// Those that fit an order by their amount, so far away: a place in [`Reach::all`].
+    Amount(usize),
+    /// What has no document is noted.
+    Lost,
+    /// All is held against what is called for.
+    Judge,
     /// What is left and looks like a sale of the shop.
     Left,
+}
+
+impl Pass {
+    fn next(self) -> Self {
+        match self {
+            Pass::Named => Pass::Amount(0),
+            Pass::Amount(at) if at + 1 < Reach::all().len() => Pass::Amount(at + 1),
+            Pass::Amount(_) => Pass::Lost,
+            Pass::Lost => Pass::Judge,
+            Pass::Judge | Pass::Left => Pass::Left,
+        }
+    }
+
+    /// Where its orders are: by amount only those have their turn that have not all their documents.
+    fn stage(self) -> Stage {
+        match self {
+            Pass::Amount(_) | Pass::Lost => Stage::Unmatched,
+            Pass::Named | Pass::Judge | Pass::Left => Stage::Compared,
+        }
+    }
 }
 
 /// A pass, and the order that it is behind. Kept as text in the run's cursor.
@@ -42,17 +70,26 @@ struct Place {
 }
 
 impl Place {
-    const PASSES: [(Pass, &str); 3] = [(Pass::Named, "named"), (Pass::Amount, "amount"), (Pass::Left, "left")];
-
     fn read(cursor: &str) -> Self {
         let (name, after) = cursor.split_once('/').unwrap_or_default();
-        let pass = Self::PASSES.into_iter().find(|one| one.1 == name).map_or(Pass::Named, |one| one.0);
+        let pass = match name {
+            "lost" => Pass::Lost,
+            "judge" => Pass::Judge,
+            "left" => Pass::Left,
+            name => name.parse().map_or(Pass::Named, Pass::Amount),
+        };
         Self { pass, after: after.to_owned() }
     }
 
     fn text(&self) -> String {
-        let name = Self::PASSES.into_iter().find(|one| one.0 == self.pass).map_or("", |one| one.1);
-        format!("{name}/{}", self.after)
+        let after = &self.after;
+        match self.pass {
+            Pass::Named => format!("named/{after}"),
+            Pass::Amount(at) => format!("{at}/{after}"),
+            Pass::Lost => format!("lost/{after}"),
+            Pass::Judge => format!("judge/{after}"),
+            Pass::Left => format!("left/{after}"),
+        }
     }
 }
 
@@ -71,21 +108,28 @@ pub fn pair(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Piece 
          ORDER BY order_id LIMIT ?5",
         &[
             run.id.as_str().into(),
-            Stage::Compared.into(),
+            place.pass.stage().into(),
             place.after.as_str().into(),
             connection.id.as_str().into(),
             ORDERS.into(),
         ],
     )?;
     let Some(last) = rows.last() else {
-        let pass = if place.pass == Pass::Named { Pass::Amount } else { Pass::Left };
-        run.cursor = Place { pass, after: String::new() }.text();
+        if place.pass == Pass::Judge {
+            count_matches(sql, run)?;
+        }
+        run.cursor = Place { pass: place.pass.next(), after: String::new() }.text();
         return Ok(Next::More);
     };
     place.after = last.text("order_id")?;
     let orders: Vec<Expectation> = rows.iter().filter_map(expectation).collect();
     transaction(sql, |sql| {
-        if place.pass == Pass::Named { name(sql, run, &orders) } else { judge(connection, sql, run, &orders) }?;
+        match place.pass {
+            Pass::Named => name(sql, run, &orders),
+            Pass::Amount(at) => by_amount(sql, run, &orders, at),
+            Pass::Lost => lose(sql, run, &orders),
+            Pass::Judge | Pass::Left => judge(connection, sql, run, &orders),
+        }?;
         run.cursor = place.text();
         run.store(sql)
     })?;
@@ -93,8 +137,8 @@ pub fn pair(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Piece 
 }
 
 /// From when on the sales were made whose documents are listed, wherever the other integration dates them.
-fn sure_from(run: &Run) -> chrono::NaiveDate {
-    first_day(run) + chrono::Duration::days(DAYS)
+fn sure_from(run: &Run) -> NaiveDate {
+    first_day(run) + Duration::days(SPAN)
 }
 
 /// What is left when every order has its documents. Whatever looks like those that were recognised, or repeats one of them to
@@ -104,7 +148,7 @@ fn left(sql: &dyn Sql, run: &Run) -> Piece {
     if run.sample.is_some() {
         return Ok(Next::Then(Phase::Diagnose));
     }
-    let from = (run.from + chrono::Duration::days(DAYS)).date_naive().to_string();
+    let from = (run.from + Duration::days(SPAN)).date_naive().to_string();
     let rows = sql.exec(
         "SELECT kind, ledger_id, listed, EXISTS (SELECT 1 FROM run_documents m WHERE m.run = ?1 AND m.shape = d.shape
                  AND m.order_id > '') AS alike,
@@ -151,93 +195,27 @@ fn expectation(row: &Row) -> Option<Expectation> {
     serde_json::from_str(&row.text_or_null("expectation").ok()??).ok()
 }
 
-/// What the orders want to have, with Shopify's ids of the money that belongs to each.
-fn wanted(orders: &[Expectation]) -> Vec<Wanted> {
-    let of_order = |order: &Expectation| {
-        let mut ids: BTreeMap<DocumentKey, Vec<String>> = BTreeMap::new();
-        for one in order.calls.documents() {
-            if let Some(settles) = &one.settles {
-                ids.entry(DocumentKey::stored(settles.whole().to_owned())).or_default().push(one.number.clone());
-            }
-        }
-        Wanted::all_of(order, &ids)
-    };
-    orders.iter().flat_map(of_order).collect()
-}
-
-fn listed(rows: &[Row]) -> Result<Vec<Listed>, SqlError> {
-    let mut all = Vec::new();
-    for row in rows {
-        all.extend(serde_json::from_str::<Listed>(&row.text("listed")?).ok());
-    }
-    Ok(all)
-}
-
-fn list(texts: impl Iterator<Item = String>) -> Result<String, SqlError> {
-    serde_json::to_string(&texts.collect::<Vec<_>>()).map_err(|error| SqlError(error.to_string()))
-}
-
-fn claim(sql: &dyn Sql, run: &Run, found: &Match) -> Result<(), SqlError> {
-    for (kind, ledger_id) in std::iter::once(&found.document).chain(&found.extra) {
-        sql.exec(
-            "UPDATE run_documents SET order_id = ? WHERE run = ? AND kind = ? AND ledger_id = ? AND order_id IS NULL",
-            &[found.order_id.as_str().into(), run.id.as_str().into(), kind.as_str().into(), ledger_id.as_str().into()],
-        )?;
-    }
-    Ok(())
-}
-
-/// The documents that name one of the orders.
-fn name(sql: &dyn Sql, run: &Run, orders: &[Expectation]) -> Result<(), SqlError> {
-    let wanted = wanted(orders);
-    let digits = |name: &str| -> Vec<String> {
-        let runs = name.split(|letter: char| !letter.is_ascii_digit()).filter(|run| !run.is_empty());
-        runs.map(str::to_owned).collect()
-    };
-    let words = wanted
-        .iter()
-        .flat_map(|one| std::iter::once(one.order_id.clone()).chain(digits(&one.name)).chain(one.ids.iter().cloned()));
-    let rows = sql.exec(
-        "SELECT listed FROM run_documents WHERE rowid IN
-             (SELECT of.rowid FROM run_words JOIN run_documents AS of ON of.run = run_words.run
-                  AND of.kind = run_words.kind AND of.ledger_id = run_words.ledger_id
-              WHERE run_words.run = ?1 AND run_words.word IN (SELECT value FROM json_each(?2)) AND +of.order_id IS NULL)",
-        &[run.id.as_str().into(), list(words)?.into()],
-    )?;
-    let found = assign(&wanted, &listed(&rows)?);
-    found.iter().filter(|one| one.by.is_named()).try_for_each(|one| claim(sql, run, one))
-}
-
-/// The documents that fit by their amount join those that name the order; then all is held against what is called for.
+/// All is held against what is called for.
 fn judge(connection: &Connection, sql: &dyn Sql, run: &Run, orders: &[Expectation]) -> Result<(), SqlError> {
     let Ok(settings) = &connection.settings else { return Ok(()) };
-    let wanted = wanted(orders);
-    let totals = wanted.iter().flat_map(|one| [Some(one.total), one.other_total.map(|(_, total)| total)]);
-    let totals = totals.flatten().map(|total| total.normalize().to_string());
-    let days = || wanted.iter().map(|one| one.date);
-    let day = |day: Option<chrono::NaiveDate>, days: i64| {
-        day.and_then(|day| day.checked_add_signed(chrono::Duration::days(days))).map(|day| day.to_string())
-    };
-    let rows = sql.exec(
-        "SELECT listed FROM run_documents WHERE rowid IN (
-             SELECT rowid FROM run_documents WHERE run = ?1 AND order_id IN (SELECT value FROM json_each(?2))
-             UNION SELECT rowid FROM run_documents WHERE run = ?1 AND total IN (SELECT value FROM json_each(?3))
-                 AND date BETWEEN ?4 AND ?5 AND +order_id IS NULL)
-         ORDER BY kind, ledger_id",
-        &[
-            run.id.as_str().into(),
-            list(orders.iter().map(|order| order.order_id.clone()))?.into(),
-            list(totals)?.into(),
-            day(days().min(), -DAYS).unwrap_or_default().into(),
-            day(days().max(), DAYS).unwrap_or_default().into(),
-        ],
-    )?;
-    let documents = listed(&rows)?;
-    let matches = assign(&wanted, &documents);
-    matches.iter().try_for_each(|one| claim(sql, run, one))?;
-    for order in orders {
-        let findings = compare_foreign(order, &matches, &documents, settings.ledger, sure_from(run));
-        record(sql, run, &order.order_id, &findings)?;
+    let (mut matches, documents) = recognised(sql, run, orders)?;
+    let (wanted, sure) = (wanted(orders), Sure::of(sql, run)?);
+    for found in matches.iter_mut().filter(|one| one.by == By::Nearest) {
+        let own = wanted.iter().find(|one| one.order_id == found.order_id && one.key == found.key);
+        if let Some(one) = own
+            && is_alone(sql, run, one, found, &sure)?
+        {
+            found.by = By::Amount;
+            know(sql, run, found)?;
+        }
     }
-    Ok(())
+    let mut contested = BTreeSet::new();
+    for one in lacking(&wanted, &matches) {
+        if is_contested(sql, run, &one)? {
+            contested.insert((one.order_id, one.key));
+        }
+    }
+    let (ledger, since) = (settings.ledger, sure_from(run));
+    let theirs = Theirs { matches: &matches, documents: &documents, contested: &contested, ledger, since };
+    orders.iter().try_for_each(|order| record(sql, run, &order.order_id, &compare_foreign(order, &theirs)))
 }

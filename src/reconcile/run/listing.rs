@@ -90,6 +90,9 @@ pub async fn ledger(books: &Books<'_>, connection: &Connection, run: &mut Run) -
             Sort::Changed => Span::ChangedSince(run.from),
             Sort::Deleted => {
                 let gone = deleted(books, connection, ledger.as_ref(), kind, run, place.page).await?;
+                if run.was_stopped(sql)? {
+                    break;
+                }
                 transaction(sql, |sql| {
                     gone.ids.iter().try_for_each(|id| doubt(sql, run, kind, id))?;
                     run.cursor = place.next(gone.more).text();
@@ -99,6 +102,9 @@ pub async fn ledger(books: &Books<'_>, connection: &Connection, run: &mut Run) -
             }
         };
         let page = list(books, connection, ledger.as_ref(), kind, &span, place.page).await?;
+        if run.was_stopped(sql)? {
+            break;
+        }
         let next = place.next(page.more);
         transaction(sql, |sql| {
             page.documents.iter().try_for_each(|one| put_document(sql, run, one))?;
@@ -304,6 +310,9 @@ pub async fn look_up(books: &Books<'_>, connection: &Connection, run: &mut Run) 
             // What this ledger does not list cannot be looked up.
             None => Vec::new(),
         };
+        if run.was_stopped(sql)? {
+            break;
+        }
         transaction(sql, |sql| {
             for value in &values {
                 sql.exec(

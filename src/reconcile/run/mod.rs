@@ -13,9 +13,11 @@ use crate::posting::{Books, NoReply};
 
 mod audit;
 mod cases;
+mod diagnosis;
 mod left;
 mod listing;
 mod phases;
+mod recognised;
 mod repair;
 mod report;
 mod schedule;
@@ -25,8 +27,8 @@ mod stop;
 mod tables;
 mod view;
 
+pub use diagnosis::Found;
 pub use phases::{Kind, Phase, Stage};
-pub use report::Found;
 pub use schedule::next_at;
 pub use start::{Asked, Refused, approve, start};
 pub use stop::cancel;
@@ -135,15 +137,20 @@ async fn step(books: &Books<'_>, mut run: Run) -> Result<(), SqlError> {
         return stop::give_up(books, run);
     }
     run.mark(sql).await?;
+    // Somebody may have cancelled it meanwhile, here and while it asked.
+    let Some(mut run) = Run::load(sql, &run.id)? else { return Ok(()) };
+    if !run.is_under_way() {
+        return forget(books, run);
+    }
     let usable = |one: &&Connection| one.id == run.connection && one.settings.is_ok();
     let piece = match books.connections.iter().find(usable) {
         Some(connection) => piece(books, connection, &mut run).await,
         None => Err(books.later(SETTINGS, "the connection's settings cannot be read, or it is gone from them")),
     };
     let now = books.platform.clock.now();
-    // Somebody may have cancelled it meanwhile.
-    let Some(stored) = Run::load(sql, &run.id)?.filter(|stored| stored.due_at.is_some()) else { return Ok(()) };
-    run.repair = stored.repair;
+    if run.was_stopped(sql)? {
+        return Ok(());
+    }
     run.due_at = Some(now);
     run.marks = 0;
     run.waits_for = None;
@@ -155,9 +162,7 @@ async fn step(books: &Books<'_>, mut run: Run) -> Result<(), SqlError> {
         }
         Ok(Next::Ended) => {
             run.phase = Phase::Done;
-            run.due_at = None;
             run.finished_at = Some(now);
-            run.forget_lists(sql)?;
         }
         Err(NoReply::Later(at, why)) => {
             run.due_at = Some(at.max(now));
@@ -168,19 +173,33 @@ async fn step(books: &Books<'_>, mut run: Run) -> Result<(), SqlError> {
     transaction(sql, |sql| run.store(sql))
 }
 
+/// Forgets some of what a run listed that has ended.
+fn forget(books: &Books<'_>, mut run: Run) -> Result<(), SqlError> {
+    run.marks = 0;
+    run.due_at = Some(books.platform.clock.now());
+    transaction(books.platform.sql, |sql| {
+        if run.forget_lists(sql)? {
+            run.due_at = None;
+        }
+        run.store(sql)
+    })
+}
+
 async fn piece(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Piece {
     match run.phase {
         Phase::Shop => shop::shop(books, connection, run).await,
+        Phase::Sample => shop::newest_only(books, connection, run),
         Phase::Fetch => shop::fetch(books, connection, run).await,
         Phase::Ledger => listing::ledger(books, connection, run).await,
         Phase::Compare => cases::compare(books, connection, run),
         Phase::LookUp => listing::look_up(books, connection, run).await,
         Phase::Judge => cases::judge(books, connection, run),
         Phase::Left => left::take(books, connection, run),
-        Phase::Diagnose => report::diagnose(books, run),
+        Phase::Diagnose => diagnosis::diagnose(books, run),
         Phase::Publish => report::publish(books, run),
         Phase::Repair => repair::hand_over(books, connection, run),
         Phase::Repairing => repair::wait(books, run),
+        Phase::Anew => repair::anew(books, run),
         Phase::Done | Phase::Stopped => Ok(Next::Ended),
     }
 }

@@ -40,6 +40,8 @@ impl Kind {
 pub enum Phase {
     /// Lists Shopify's orders.
     Shop,
+    /// Leaves out the orders that are not in the sample.
+    Sample,
     /// Fetches the orders that the engine does not know in their present state.
     Fetch,
     /// Lists the ledger's documents.
@@ -56,20 +58,23 @@ pub enum Phase {
     Diagnose,
     /// Tells the journal.
     Publish,
-    /// Waits for a person to approve the repair, or for none at all: the run has ended.
+    /// The run has ended, and waits for a person to approve the repair or for none at all; its lists are forgotten.
     Done,
     /// Hands what is to be repaired to the engine.
     Repair,
     /// Waits until the engine has done it.
     Repairing,
-    /// It was cancelled or given up before it was done.
+    /// Has what was listed compared again.
+    Anew,
+    /// It was cancelled or given up before it was done; its lists are forgotten.
     Stopped,
 }
 
 impl Phase {
     /// Every phase.
-    pub const ALL: [Phase; 13] = [
+    pub const ALL: [Phase; 15] = [
         Phase::Shop,
+        Phase::Sample,
         Phase::Fetch,
         Phase::Ledger,
         Phase::Compare,
@@ -81,6 +86,7 @@ impl Phase {
         Phase::Done,
         Phase::Repair,
         Phase::Repairing,
+        Phase::Anew,
         Phase::Stopped,
     ];
 
@@ -88,6 +94,7 @@ impl Phase {
     pub fn as_str(self) -> &'static str {
         match self {
             Phase::Shop => "shop",
+            Phase::Sample => "sample",
             Phase::Fetch => "fetch",
             Phase::Ledger => "ledger",
             Phase::Compare => "compare",
@@ -99,6 +106,7 @@ impl Phase {
             Phase::Done => "done",
             Phase::Repair => "repair",
             Phase::Repairing => "repairing",
+            Phase::Anew => "anew",
             Phase::Stopped => "stopped",
         }
     }
@@ -106,7 +114,7 @@ impl Phase {
     /// What is going on, for people.
     pub fn in_words(self) -> &'static str {
         match self {
-            Phase::Shop => "listing Shopify's orders",
+            Phase::Shop | Phase::Sample => "listing Shopify's orders",
             Phase::Fetch => "fetching orders from Shopify",
             Phase::Ledger => "listing the ledger's documents",
             Phase::Compare => "comparing order by order",
@@ -114,7 +122,7 @@ impl Phase {
             Phase::Left => "looking at what is left in the ledger",
             Phase::Diagnose | Phase::Publish => "finding what the differences have in common",
             Phase::Done => "finished",
-            Phase::Repair | Phase::Repairing => "repairing",
+            Phase::Repair | Phase::Repairing | Phase::Anew => "repairing",
             Phase::Stopped => "stopped",
         }
     }
@@ -131,6 +139,8 @@ pub enum Stage {
     Doubtful = 3,
     /// It is done with.
     Compared = 4,
+    /// In an audit: not all that it calls for has a document so far.
+    Unmatched = 5,
 }
 
 impl From<Stage> for Value {

@@ -5,10 +5,11 @@ use chrono::{DateTime, Duration, Utc};
 
 use super::phases::Stage;
 use super::shop::put_order;
-use super::tables::Run;
+use super::tables::{ROWS, Run};
 use super::{Next, Phase, Piece};
+use crate::books::document::DocumentKey;
 use crate::config::Connection;
-use crate::platform::SqlError;
+use crate::platform::{Sql, SqlError};
 use crate::posting::{Books, ByHand, OrderRef};
 use crate::reconcile::{Class, Finding, Repair};
 
@@ -24,12 +25,12 @@ const AGAIN: Duration = Duration::minutes(1);
 pub fn hand_over(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Piece {
     let sql = books.platform.sql;
     let rows = sql.exec(
-        "SELECT DISTINCT order_id FROM run_findings WHERE run = ? AND round = 1 AND repair IS NULL ORDER BY order_id LIMIT ?",
-        &[run.id.as_str().into(), ORDERS.into()],
+        "SELECT DISTINCT order_id FROM run_findings WHERE run = ? AND round = 1 AND order_id >= ? AND repair IS NULL
+         ORDER BY order_id LIMIT ?",
+        &[run.id.as_str().into(), run.cursor.as_str().into(), ORDERS.into()],
     )?;
-    if rows.is_empty() {
-        return Ok(Next::Then(Phase::Repairing));
-    }
+    let Some(last) = rows.last() else { return Ok(Next::Then(Phase::Repairing)) };
+    run.cursor = last.text("order_id")?;
     for row in &rows {
         let order_id = row.text("order_id")?;
         one(books, connection, run, &order_id)?;
@@ -55,22 +56,19 @@ fn one(books: &Books<'_>, connection: &Connection, run: &Run, order_id: &str) ->
         let is_of_ours = !matches!(finding.class, Class::Duplicate | Class::Unexpected);
         let is_news = is_of_ours && row.text_or_null("source")?.as_deref() == Some("fetched");
         wanted |= is_news;
-        let done = match finding.repair {
-            Repair::Post | Repair::Update => {
+        let done = match (finding.repair, &finding.document_key) {
+            (Repair::Post | Repair::Update, _) => {
                 wanted = true;
                 "handed_over"
             }
-            Repair::Correct => match &finding.document_key {
-                Some(key) if books.correct(&at, key)? => "handed_over",
-                Some(key) => held(books, &at, key, &finding)?,
-                None => "nothing",
-            },
-            Repair::Ask => match (&finding.document_key, finding.class) {
-                (Some(key), Class::Missing | Class::Wrong) => held(books, &at, key, &finding)?,
-                _ if is_news => "handed_over",
-                _ => "nothing",
-            },
-            Repair::None => "nothing",
+            (Repair::Correct, Some(key)) if books.correct(&at, key)? => "handed_over",
+            (Repair::Correct | Repair::Ask, Some(key)) if is_by_hand(sql, &at, key, &finding)? => {
+                held(books, &at, key, &finding)?
+            }
+            _ if is_news => "handed_over",
+            // What holds it back lets it go on by itself, or waits for a person already.
+            _ if finding.is_held() => "held",
+            _ => "nothing",
         };
         sql.exec(
             "UPDATE run_findings SET repair = ? WHERE run = ? AND round = 1 AND order_id = ? AND n = ?",
@@ -108,13 +106,21 @@ fn take_over(books: &Books<'_>, connection: &Connection, run: &Run, at: &OrderRe
     put_order(sql, run, order_id, order_id, "", "known", Stage::Compared)
 }
 
+/// True if it is somebody's doing in the ledger: the order's own document, as it was written last, was removed or says
+/// something else. What a hold keeps back nobody removed, and what carries the order's number need not be ours.
+fn is_by_hand(sql: &dyn Sql, at: &OrderRef, key: &DocumentKey, finding: &Finding) -> Result<bool, SqlError> {
+    if finding.is_held() || !matches!(finding.class, Class::Missing | Class::Wrong) {
+        return Ok(false);
+    }
+    let [connection, order_id] = at.params();
+    let statement = "SELECT 1 AS found FROM documents WHERE connection = ? AND order_id = ? AND document_key = ?
+                     AND json_extract(posted, '$.ledger_id') = ?";
+    let ledger_id = finding.ledger_id.as_deref();
+    Ok(!sql.exec(statement, &[connection, order_id, key.as_str().into(), ledger_id.into()])?.is_empty())
+}
+
 /// The order waits for a person.
-fn held(
-    books: &Books<'_>,
-    at: &OrderRef,
-    key: &crate::books::document::DocumentKey,
-    finding: &Finding,
-) -> Result<&'static str, SqlError> {
+fn held(books: &Books<'_>, at: &OrderRef, key: &DocumentKey, finding: &Finding) -> Result<&'static str, SqlError> {
     let how = if finding.class == Class::Missing { ByHand::Removed } else { ByHand::Changed };
     let field = finding.field.map(|field| format!("{}: ", field.as_str())).unwrap_or_default();
     let values = if finding.ledger_value.is_empty() {
@@ -127,7 +133,7 @@ fn held(
     Ok("held")
 }
 
-/// Waits until the engine has nothing left to do for the orders, and has them compared again.
+/// Waits until the engine has nothing left to do for the orders.
 pub fn wait(books: &Books<'_>, run: &mut Run) -> Piece {
     let sql = books.platform.sql;
     let now = books.platform.clock.now();
@@ -148,14 +154,30 @@ pub fn wait(books: &Books<'_>, run: &mut Run) -> Piece {
         return Err(books.later((waited / 2).clamp(SOON, AGAIN), &format!("{moving} {noun} being posted")));
     }
     run.patience_until = None;
-    if run.is_audit() {
-        // What stands now is listed anew: what other orders call for is known.
-        let ready = "UPDATE run_orders SET stage = ?2 WHERE run = ?1";
-        sql.exec(ready, &[run.id.as_str().into(), Stage::Ready.into()])?;
-        run.forget_documents(sql)?;
-        return Ok(Next::Then(Phase::Ledger));
+    Ok(Next::Then(Phase::Anew))
+}
+
+/// Has the orders compared again, some at a time. In an audit what stands now is listed anew first; what other orders call
+/// for is known.
+pub fn anew(books: &Books<'_>, run: &mut Run) -> Piece {
+    let sql = books.platform.sql;
+    if run.is_audit() && !run.forget_documents(sql)? {
+        return Ok(Next::More);
     }
-    let ready = "UPDATE run_orders SET stage = ?2, source = 'known', expectation = NULL WHERE run = ?1";
-    sql.exec(ready, &[run.id.as_str().into(), Stage::Ready.into()])?;
-    Ok(Next::Then(Phase::Compare))
+    let heard = if run.is_audit() { "" } else { ", source = 'known', expectation = NULL" };
+    let rows = sql.exec(
+        &format!(
+            "UPDATE run_orders SET stage = ?2{heard} WHERE run = ?1 AND order_id IN (SELECT order_id FROM run_orders
+             WHERE run = ?1 AND order_id > ?3 ORDER BY order_id LIMIT ?4) RETURNING order_id"
+        ),
+        &[run.id.as_str().into(), Stage::Ready.into(), run.cursor.as_str().into(), ROWS.into()],
+    )?;
+    let ids: Vec<String> = rows.iter().map(|row| row.text("order_id")).collect::<Result<_, _>>()?;
+    match ids.into_iter().max() {
+        Some(last) => {
+            run.cursor = last;
+            Ok(Next::More)
+        }
+        None => Ok(Next::Then(if run.is_audit() { Phase::Ledger } else { Phase::Compare })),
+    }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::listing::{QUESTIONS, UNCLEAR};
 use super::phases::Stage;
-use super::tables::Run;
+use super::tables::{ROWS, Run};
 use super::{Next, Phase, Piece};
 use crate::config::Connection;
 use crate::platform::time::iso;
@@ -21,8 +21,7 @@ const FETCHES: i64 = 6;
 pub async fn shop(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Piece {
     let sql = books.platform.sql;
     if !books.can_ask_shop(connection)? {
-        known_orders(sql, run)?;
-        return Ok(Next::Then(Phase::Ledger));
+        return known_orders(sql, run);
     }
     let calls = books.calls_beside();
     for _ in 0..QUESTIONS {
@@ -30,8 +29,11 @@ pub async fn shop(books: &Books<'_>, connection: &Connection, run: &mut Run) -> 
         let (since, after) = (slice.since.as_deref(), slice.after.as_deref());
         let question = admin::orders_in_window(&iso(run.from), &iso(run.to), since, after);
         let data = books.ask_the_shop(connection, &calls, &question).await?;
+        if run.was_stopped(sql)? {
+            break;
+        }
         let (page, next) = admin::summaries(&data).map_err(|trouble| books.later(UNCLEAR, &trouble.to_string()))?;
-        let ends = slice.take(&page, next);
+        let ends = slice.take(&page, next, &iso(run.started_at));
         // Written down with the orders, so that a restart goes on behind them.
         run.cursor = slice.text();
         transaction(sql, |sql| {
@@ -39,15 +41,14 @@ pub async fn shop(books: &Books<'_>, connection: &Connection, run: &mut Run) -> 
             run.store(sql)
         })?;
         if ends {
-            newest_only(sql, run)?;
-            return Ok(Next::Then(Phase::Fetch));
+            return Ok(Next::Then(Phase::Sample));
         }
     }
     Ok(Next::More)
 }
 
 /// Where Shopify's list is read. It stops at 25,000 orders without a word: behind its end another one begins with the
-/// change that it ended with, until one holds nothing later.
+/// change that it ended with, until one holds nothing later, or nothing but what changed since the run began.
 #[derive(Default, Serialize, Deserialize)]
 struct Slice {
     since: Option<String>,
@@ -65,15 +66,15 @@ impl Slice {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Takes a page in. True if nothing can come behind it.
-    fn take(&mut self, page: &[Summary], next: Option<String>) -> bool {
+    /// Takes a page in. True if nothing can come behind it that is older than the run.
+    fn take(&mut self, page: &[Summary], next: Option<String>, began: &str) -> bool {
         let latest = page.iter().map(|one| iso(one.updated_at.with_timezone(&Utc))).max();
         self.latest = latest.max(self.latest.take());
         self.after = next;
         if self.after.is_some() {
             return false;
         }
-        let ends = self.latest <= self.since;
+        let ends = self.latest <= self.since || self.since.as_deref().is_some_and(|since| since >= began);
         self.since.clone_from(&self.latest);
         ends
     }
@@ -111,33 +112,45 @@ pub fn put_order(
     .map(drop)
 }
 
-/// The orders that were heard of in the window.
-fn known_orders(sql: &dyn Sql, run: &Run) -> Result<(), SqlError> {
-    sql.exec(
-        "INSERT OR IGNORE INTO run_orders (run, order_id, name, made_at, source, stage)
+/// The orders that were heard of in the window, some at a time.
+fn known_orders(sql: &dyn Sql, run: &mut Run) -> Piece {
+    let after = run.cursor.strip_prefix("known/").unwrap_or_default();
+    let rows = sql.exec(
+        "INSERT INTO run_orders (run, order_id, name, made_at, source, stage)
          SELECT ?1, order_id, coalesce(name, order_id), first_seen_at, 'known', ?2 FROM orders
-         WHERE connection = ?3 AND order_id NOT LIKE 'event:%' AND updated_at >= ?4 AND first_seen_at <= ?5",
+         WHERE connection = ?3 AND order_id > ?6 AND order_id NOT LIKE 'event:%' AND updated_at >= ?4 AND first_seen_at <= ?5
+         ORDER BY order_id LIMIT ?7
+         ON CONFLICT (run, order_id) DO UPDATE SET name = excluded.name RETURNING order_id",
         &[
             run.id.as_str().into(),
             Stage::Ready.into(),
             run.connection.as_str().into(),
             iso(run.from).into(),
             iso(run.to).into(),
+            after.into(),
+            ROWS.into(),
         ],
-    )
-    .map(drop)?;
-    newest_only(sql, run)
+    )?;
+    let ids: Vec<String> = rows.iter().map(|row| row.text("order_id")).collect::<Result<_, _>>()?;
+    match ids.into_iter().max() {
+        Some(last) => {
+            run.cursor = format!("known/{last}");
+            Ok(Next::More)
+        }
+        None => Ok(Next::Then(Phase::Sample)),
+    }
 }
 
-/// A sample is of the newest orders.
-fn newest_only(sql: &dyn Sql, run: &Run) -> Result<(), SqlError> {
-    let Some(sample) = run.sample else { return Ok(()) };
-    sql.exec(
-        "DELETE FROM run_orders WHERE run = ?1 AND order_id NOT IN
-         (SELECT order_id FROM run_orders WHERE run = ?1 ORDER BY made_at DESC, order_id DESC LIMIT ?2)",
-        &[run.id.as_str().into(), sample.into()],
-    )
-    .map(drop)
+/// A sample is of the newest orders: all others are left out, some at a time.
+pub fn newest_only(books: &Books<'_>, connection: &Connection, run: &Run) -> Piece {
+    let after = if books.can_ask_shop(connection)? { Phase::Fetch } else { Phase::Ledger };
+    let Some(sample) = run.sample else { return Ok(Next::Then(after)) };
+    let gone = books.platform.sql.exec(
+        "DELETE FROM run_orders WHERE rowid IN (SELECT rowid FROM run_orders WHERE run = ?1
+             ORDER BY made_at DESC, order_id DESC LIMIT ?3 OFFSET ?2) RETURNING 1 AS gone",
+        &[run.id.as_str().into(), sample.into(), ROWS.into()],
+    )?;
+    Ok(if gone.is_empty() { Next::Then(after) } else { Next::More })
 }
 
 /// Fetches orders whose present state the engine does not know, and keeps what they call for.
@@ -155,6 +168,7 @@ pub async fn fetch(books: &Books<'_>, connection: &Connection, run: &mut Run) ->
     for row in &rows {
         let order_id = row.text("order_id")?;
         match books.look_up(connection, &calls, &order_id).await? {
+            _ if run.was_stopped(sql)? => break,
             Some(state) => {
                 let called = super::cases::called(books, connection, run, &order_id, Some(state))?;
                 let name = row.text("name")?;

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::phases::{Kind, Phase};
 use super::tables::{self, Run};
+use crate::books::calendar::Calendar;
 use crate::config::Connection;
 use crate::platform::{SqlError, transaction};
 use crate::posting::Books;
@@ -45,23 +46,22 @@ pub enum Refused {
     Sql(#[from] SqlError),
 }
 
-/// A day, or an instant with its offset.
-fn instant(text: &str, key: &str, end_of_day: bool) -> Result<DateTime<Utc>, Refused> {
+/// A day as the company counts them, or an instant with its offset.
+fn instant(text: &str, key: &str, end_of_day: bool, calendar: &Calendar) -> Result<DateTime<Utc>, Refused> {
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return Ok(at.with_timezone(&Utc));
     }
     let day: NaiveDate = text.parse().map_err(|_| {
         Refused::Asked(format!("`{key}` is \"{text}\": give a day (2026-11-01) or an instant (2026-11-01T00:00:00Z)"))
     })?;
-    let day = if end_of_day { day.succ_opt().unwrap_or(day) } else { day };
-    day.and_hms_opt(0, 0, 0).map(|at| at.and_utc()).ok_or_else(|| Refused::Asked(format!("`{key}` is no day")))
+    Ok(calendar.begin_of(if end_of_day { day.succ_opt().unwrap_or(day) } else { day }))
 }
 
 impl Asked {
     /// The window.
-    fn window(&self, now: DateTime<Utc>) -> Result<(DateTime<Utc>, DateTime<Utc>), Refused> {
-        let from = instant(&self.from, "from", false)?;
-        let to = self.to.as_deref().map_or(Ok(now), |text| instant(text, "to", true))?.min(now);
+    fn window(&self, now: DateTime<Utc>, calendar: &Calendar) -> Result<(DateTime<Utc>, DateTime<Utc>), Refused> {
+        let from = instant(&self.from, "from", false, calendar)?;
+        let to = self.to.as_deref().map_or(Ok(now), |text| instant(text, "to", true, calendar))?.min(now);
         if from >= to {
             return Err(Refused::Asked("`from` has to be before `to`, and in the past".into()));
         }
@@ -71,7 +71,6 @@ impl Asked {
 
 /// Begins a run that somebody asks for. Returns its id.
 pub async fn start(books: &Books<'_>, asked: &Asked) -> Result<String, Refused> {
-    let (from, to) = asked.window(books.platform.clock.now())?;
     if asked.audit && asked.repair {
         return Err(Refused::Asked("`repair` cannot be true in an audit: it changes nothing".into()));
     }
@@ -81,8 +80,13 @@ pub async fn start(books: &Books<'_>, asked: &Asked) -> Result<String, Refused> 
     let Some(connection) = books.connections.iter().find(|one| one.id == asked.connection) else {
         return Err(Refused::Asked(format!("`connection`: there is none called `{}`", asked.connection)));
     };
+    let calendar = match &connection.settings {
+        Ok(settings) => books.company_facts()?.calendar(settings),
+        Err(_) => Calendar::default(),
+    };
+    let window = asked.window(books.platform.clock.now(), &calendar)?;
     let kind = if asked.audit { Kind::Audit } else { Kind::Asked };
-    let wish = Wish { kind, window: (from, to), repair: asked.repair, sample: asked.sample, plan: None };
+    let wish = Wish { kind, window, repair: asked.repair, sample: asked.sample, plan: None };
     let id = begin(books, connection, wish)?;
     books.wake_beside(books.platform.clock.now()).await?;
     Ok(id)
@@ -113,7 +117,7 @@ pub fn begin(books: &Books<'_>, connection: &Connection, wish: Wish) -> Result<S
         Ok(false) => {}
     }
     tables::create(sql)?;
-    if let Some(running) = Run::all(sql, &connection.id, 20)?.into_iter().find(|run| run.due_at.is_some()) {
+    if let Some(running) = Run::all(sql, &connection.id, 20)?.into_iter().find(Run::is_under_way) {
         return Err(Refused::Busy(format!("reconciliation {} is under way: wait for it, or cancel it", running.id)));
     }
     let run = Run {

@@ -13,13 +13,17 @@ const CRASHED: &str = "reconciliation_crashed";
 /// Stops a run. False if it is not under way.
 pub fn cancel(books: &Books<'_>, id: &str) -> Result<bool, SqlError> {
     let sql = books.platform.sql;
-    let Some(run) = Run::load(sql, id)?.filter(|run| run.due_at.is_some()) else { return Ok(false) };
+    let Some(run) = Run::load(sql, id)?.filter(Run::is_under_way) else { return Ok(false) };
     transaction(sql, |_| stop(books, run, "it was cancelled"))?;
     Ok(true)
 }
 
-/// Ends a run that crashes.
-pub(super) fn give_up(books: &Books<'_>, run: Run) -> Result<(), SqlError> {
+/// Ends a run that crashes. One that has ended keeps its lists then: nobody looks at them.
+pub(super) fn give_up(books: &Books<'_>, mut run: Run) -> Result<(), SqlError> {
+    if !run.is_under_way() {
+        run.due_at = None;
+        return run.store(books.platform.sql);
+    }
     let doing = run.phase.in_words();
     let text = format!(
         "Reconciliation {} crashed {MOST_MARKS} times while {doing}, and was given up. Posting goes on. Report it to the \
@@ -34,12 +38,12 @@ pub(super) fn give_up(books: &Books<'_>, run: Run) -> Result<(), SqlError> {
 }
 
 fn stop(books: &Books<'_>, mut run: Run, why: &str) -> Result<(), SqlError> {
-    let sql = books.platform.sql;
+    let (sql, now) = (books.platform.sql, books.platform.clock.now());
     run.phase = Phase::Stopped;
-    run.due_at = None;
-    run.finished_at = Some(books.platform.clock.now());
+    run.due_at = Some(now);
+    run.marks = 0;
+    run.finished_at = Some(now);
     run.waits_for = Some(why.to_owned());
-    run.forget_lists(sql)?;
     run.store(sql)?;
     schedule::stopped(books, &run)?;
     // What differed is told of, if that is known.

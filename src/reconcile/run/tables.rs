@@ -8,8 +8,12 @@ use super::phases::{Kind, Phase};
 use crate::platform::time::{iso, parse_iso};
 use crate::platform::{Row, Sql, SqlError, Value};
 
+/// Rows that are changed at once where a statement is about all of a run.
+pub const ROWS: i64 = 2_000;
+
 const TABLES: &[&str] = &[
-    // `phase` says what is done next, `cursor` how far that is; `due_at` when it goes on, empty once the run has ended;
+    // `phase` says what is done next, `cursor` how far that is; `due_at` when it goes on, empty once the run has ended and
+    // its lists are forgotten;
     // `marks` counts pieces of work that began and did not end; `plan` names the audit whose plan was approved;
     // `note` says what is missing among the patterns.
     "CREATE TABLE IF NOT EXISTS runs (
@@ -26,10 +30,12 @@ const TABLES: &[&str] = &[
         stage INTEGER NOT NULL, expectation TEXT, features TEXT, PRIMARY KEY (run, order_id))",
     "CREATE INDEX IF NOT EXISTS run_orders_by_stage ON run_orders (run, stage, order_id)",
     // What the ledger listed; `order_id` is the order that it was found to belong to, empty if it belongs to none; `shape`
-    // is what its number and note look like.
+    // is what its number and note look like; of somebody else's, `document_key` says which one of the order, and
+    // `recognised` how that is known.
     "CREATE TABLE IF NOT EXISTS run_documents (
         run TEXT NOT NULL, kind TEXT NOT NULL, ledger_id TEXT NOT NULL, number TEXT NOT NULL, date TEXT NOT NULL,
-        total TEXT NOT NULL, shape TEXT NOT NULL, listed TEXT NOT NULL, order_id TEXT, PRIMARY KEY (run, kind, ledger_id))",
+        total TEXT NOT NULL, shape TEXT NOT NULL, listed TEXT NOT NULL, order_id TEXT, document_key TEXT, recognised TEXT,
+        PRIMARY KEY (run, kind, ledger_id))",
     "CREATE INDEX IF NOT EXISTS run_documents_by_number ON run_documents (run, number)",
     "CREATE INDEX IF NOT EXISTS run_documents_by_id ON run_documents (run, ledger_id)",
     "CREATE INDEX IF NOT EXISTS run_documents_by_order ON run_documents (run, order_id)",
@@ -43,6 +49,17 @@ const TABLES: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS run_lookups (
         run TEXT NOT NULL, kind TEXT NOT NULL, by_id INTEGER NOT NULL, value TEXT NOT NULL,
         PRIMARY KEY (run, kind, by_id, value)) WITHOUT ROWID",
+    // In an audit, what has no document.
+    "CREATE TABLE IF NOT EXISTS run_lost (
+        run TEXT NOT NULL, total TEXT NOT NULL, date TEXT NOT NULL, order_id TEXT NOT NULL, document_key TEXT NOT NULL,
+        PRIMARY KEY (run, total, date, order_id, document_key)) WITHOUT ROWID",
+    // How many documents were recognised in which way.
+    "CREATE TABLE IF NOT EXISTS run_matches (
+        run TEXT NOT NULL, recognised TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (run, recognised)) WITHOUT ROWID",
+    // How many orders have a mark, or exactly which of the telling ones, by sort of difference: all, and those that have it.
+    "CREATE TABLE IF NOT EXISTS run_counts (
+        run TEXT NOT NULL, class TEXT NOT NULL, what TEXT NOT NULL, pass TEXT NOT NULL, key TEXT NOT NULL,
+        bad INTEGER NOT NULL, total INTEGER NOT NULL, PRIMARY KEY (run, class, what, pass, key)) WITHOUT ROWID",
     // `round` 1 is before the repair, 2 after it; `source` is the order's, as in `run_orders`.
     "CREATE TABLE IF NOT EXISTS run_findings (
         run TEXT NOT NULL, round INTEGER NOT NULL, order_id TEXT NOT NULL, n INTEGER NOT NULL, name TEXT, class TEXT NOT NULL,
@@ -215,12 +232,13 @@ impl Run {
         .map(drop)
     }
 
-    /// Writes down how far it is.
+    /// Writes down how far it is. What was stopped meanwhile stays so.
     pub fn store(&self, sql: &dyn Sql) -> Result<(), SqlError> {
         let counts = |counts: &Option<Counts>| counts.as_ref().and_then(|counts| serde_json::to_string(counts).ok());
         sql.exec(
             "UPDATE runs SET marks = ?13, repair = ?2, phase = ?3, cursor = ?4, due_at = ?5, waits_for = ?6, patience_until = ?7,
-                 finished_at = ?8, shopify_count = ?9, ledger_count = ?10, before = ?11, after = ?12 WHERE id = ?1",
+                 finished_at = ?8, shopify_count = ?9, ledger_count = ?10, before = ?11, after = ?12
+             WHERE id = ?1 AND (phase <> 'stopped' OR ?3 = 'stopped')",
             &[
                 self.id.as_str().into(),
                 Value::Int(self.repair.into()),
@@ -248,6 +266,16 @@ impl Run {
         sql.sync().await
     }
 
+    /// True while it has not come to an end.
+    pub fn is_under_way(&self) -> bool {
+        self.finished_at.is_none()
+    }
+
+    /// True if somebody stopped it since it was read: nothing more is asked for it.
+    pub fn was_stopped(&self, sql: &dyn Sql) -> Result<bool, SqlError> {
+        Ok(Self::load(sql, &self.id)?.is_none_or(|stored| !stored.is_under_way()))
+    }
+
     /// Which look this is: 1 before the repair, 2 after it.
     pub fn round(&self) -> i64 {
         if self.before.is_some() { 2 } else { 1 }
@@ -265,18 +293,28 @@ impl Run {
         Ok(sql.exec(statement, &params)?.is_empty())
     }
 
-    /// Forgets what was listed; the findings stay.
-    pub fn forget_lists(&self, sql: &dyn Sql) -> Result<(), SqlError> {
-        sql.exec("DELETE FROM run_orders WHERE run = ?", &[self.id.as_str().into()])?;
-        self.forget_documents(sql)
+    /// Forgets some of what was listed; the findings stay. True once nothing of it is left.
+    pub fn forget_lists(&self, sql: &dyn Sql) -> Result<bool, SqlError> {
+        Ok(self.forget_documents(sql)?
+            && self.forget_some(sql, "run_counts", "class, what, pass, key")?
+            && self.forget_some(sql, "run_orders", "order_id")?)
     }
 
-    /// Forgets what the ledger listed.
-    pub fn forget_documents(&self, sql: &dyn Sql) -> Result<(), SqlError> {
-        for table in ["run_documents", "run_words", "run_lookups"] {
-            sql.exec(&format!("DELETE FROM {table} WHERE run = ?"), &[self.id.as_str().into()])?;
-        }
-        Ok(())
+    /// Forgets some of what the ledger listed. True once nothing of it is left.
+    pub fn forget_documents(&self, sql: &dyn Sql) -> Result<bool, SqlError> {
+        Ok(self.forget_some(sql, "run_lookups", "kind, by_id, value")?
+            && self.forget_some(sql, "run_lost", "total, date, order_id, document_key")?
+            && self.forget_some(sql, "run_words", "word, kind, ledger_id")?
+            && self.forget_some(sql, "run_documents", "kind, ledger_id")?)
+    }
+
+    /// Forgets rows of a table, `key` by `key`. True if there was none.
+    fn forget_some(&self, sql: &dyn Sql, table: &str, key: &str) -> Result<bool, SqlError> {
+        let statement = format!(
+            "DELETE FROM {table} WHERE run = ?1 AND ({key}) IN (SELECT {key} FROM {table} WHERE run = ?1 LIMIT ?2)
+             RETURNING 1 AS gone"
+        );
+        Ok(sql.exec(&statement, &[self.id.as_str().into(), ROWS.into()])?.is_empty())
     }
 
     /// True if this is of books that somebody else filled.

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Phase;
-use super::report::Found;
+use super::diagnosis::Found;
 use super::tables::{Counts, Run};
+use crate::books::calendar::Calendar;
 use crate::platform::time::iso;
-use crate::platform::{Sql, SqlError};
+use crate::platform::{Row, Sql, SqlError};
 use crate::posting::Books;
-use crate::reconcile::{Class, Finding, OrderFindings, Repair, Report};
+use crate::reconcile::{By, Class, Finding, OrderFindings, Repair, Report};
 
-/// Findings that are shown.
+/// Findings on a page.
 const SHOWN: i64 = 1_000;
 
 /// A run, as page and API show it.
@@ -24,6 +26,11 @@ pub struct RunView {
     pub kind: String,
     pub from: String,
     pub to: String,
+    /// The first day of the window and the last, as the company counts them.
+    #[serde(default)]
+    pub first_day: String,
+    #[serde(default)]
+    pub last_day: String,
     pub repair: bool,
     pub sample: Option<i64>,
     /// What the ledger is called.
@@ -47,16 +54,29 @@ pub struct RunView {
     /// How many differences each repair would settle.
     pub plan: BTreeMap<Repair, i64>,
     pub patterns: Vec<Found>,
+    /// In an audit, how many documents were recognised in which way.
+    #[serde(default)]
+    pub recognised: BTreeMap<String, i64>,
     /// Why there are none, where finding them failed.
     #[serde(default)]
     pub note: Option<String>,
-    /// Orders with differences, of which all or the first are shown.
+    /// Orders with differences.
     pub orders_that_differ: i64,
-    /// The first thousand, by order.
+    /// A thousand of them on a page, by order.
     pub findings: Vec<FindingView>,
-    /// What was left after the repair; of those, too, the first thousand.
+    /// What was left after the repair; of those, too, a thousand on a page.
     #[serde(default)]
     pub left: Vec<FindingView>,
+    /// Which page that is, of how many.
+    #[serde(default)]
+    pub page: i64,
+    #[serde(default)]
+    pub pages: i64,
+    /// Orders with differences that stand on the pages behind it, and those of which something is left.
+    #[serde(default)]
+    pub more: i64,
+    #[serde(default)]
+    pub more_left: i64,
 }
 
 /// A finding with its order.
@@ -77,22 +97,37 @@ pub struct FindingView {
 }
 
 impl RunView {
-    /// A run, with its findings if `whole`.
+    /// A run, with the first page of its findings if `whole`.
     pub fn of(books: &Books<'_>, run: &Run, whole: bool) -> Result<Self, SqlError> {
-        let sql = books.platform.sql;
+        Self::with_page(books, run, whole.then_some(1))
+    }
+
+    /// A run, with a page of its findings: a thousand each.
+    pub fn with_page(books: &Books<'_>, run: &Run, page: Option<i64>) -> Result<Self, SqlError> {
+        let (sql, whole) = (books.platform.sql, page.is_some());
+        let page = page.unwrap_or(1).max(1);
         let count = |statement: &str| -> Result<i64, SqlError> {
             sql.exec(statement, &[run.id.as_str().into()])?.first().map_or(Ok(0), |row| row.int("n"))
         };
-        let listed = count("SELECT COUNT(*) AS n FROM run_orders WHERE run = ?")?;
-        let documents = count("SELECT COUNT(*) AS n FROM run_documents WHERE run = ?")?;
+        // The lists are there while it runs.
+        let of_lists = |statement: &str| if run.is_under_way() { count(statement) } else { Ok(0) };
+        let listed = of_lists("SELECT COUNT(*) AS n FROM run_orders WHERE run = ?")?;
+        let documents = of_lists("SELECT COUNT(*) AS n FROM run_documents WHERE run = ?")?;
+        let compared = of_lists("SELECT COUNT(*) AS n FROM run_orders WHERE run = ? AND stage >= 4")?;
         let patterns = sql.exec("SELECT patterns, note FROM runs WHERE id = ?", &[run.id.as_str().into()])?;
         let note = patterns.first().map(|row| row.text_or_null("note")).transpose()?.flatten();
         let patterns = patterns.first().map(|row| row.text("patterns")).transpose()?.unwrap_or_default();
-        let settings = books.connections.iter().find(|one| one.id == run.connection).map(|one| &one.settings);
-        let ledger =
-            settings.and_then(|settings| settings.as_ref().ok()).map_or("the ledger", |one| one.ledger.title());
-        let found = if whole { findings(sql, run, ledger, 1)? } else { Vec::new() };
-        let left = if whole && run.after.is_some() { findings(sql, run, ledger, 2)? } else { Vec::new() };
+        let connection = books.connections.iter().find(|one| one.id == run.connection);
+        let settings = connection.and_then(|one| one.settings.as_ref().ok());
+        let ledger = settings.map_or("the ledger", |one| one.ledger.title());
+        let calendar = match settings {
+            Some(settings) => books.company_facts()?.calendar(settings),
+            None => Calendar::default(),
+        };
+        let day = |at: DateTime<Utc>| calendar.day(at.fixed_offset()).to_string();
+        let found = if whole { findings(sql, run, ledger, 1, page)? } else { Findings::default() };
+        let left =
+            if whole && run.after.is_some() { findings(sql, run, ledger, 2, page)? } else { Findings::default() };
         let differ = "SELECT COUNT(DISTINCT order_id) AS n FROM run_findings WHERE run = ? AND round = 1";
         let drift = run.before.map_or(0, |counts| counts.drift());
         Ok(Self {
@@ -101,6 +136,8 @@ impl RunView {
             kind: run.kind.as_str().to_owned(),
             from: iso(run.from),
             to: iso(run.to),
+            first_day: day(run.from),
+            last_day: day(run.to - Duration::milliseconds(1)),
             repair: run.repair,
             sample: run.sample,
             ledger: ledger.to_owned(),
@@ -115,7 +152,7 @@ impl RunView {
             started_at: iso(run.started_at),
             finished_at: run.finished_at.map(iso),
             orders: if listed > 0 && run.round() == 1 { listed } else { run.shopify_count },
-            compared: count("SELECT COUNT(*) AS n FROM run_orders WHERE run = ? AND stage = 4")?,
+            compared,
             documents: documents.max(run.ledger_count),
             before: run.before,
             after: run.after,
@@ -126,21 +163,43 @@ impl RunView {
             plan_of: run.plan.clone(),
             plan: if whole { plan(sql, run)? } else { BTreeMap::new() },
             patterns: serde_json::from_str(&patterns).unwrap_or_default(),
+            recognised: if whole && run.is_audit() { recognised(sql, run)? } else { BTreeMap::new() },
             note,
             orders_that_differ: if whole { count(differ)? } else { 0 },
-            findings: found,
-            left,
+            page,
+            pages: found.pages.max(left.pages).max(1),
+            more: found.more,
+            more_left: left.more,
+            findings: found.shown,
+            left: left.shown,
         })
     }
 }
 
+/// A page of findings.
+#[derive(Default)]
+struct Findings {
+    shown: Vec<FindingView>,
+    /// How many pages there are.
+    pages: i64,
+    /// How many orders stand on those behind it.
+    more: i64,
+}
+
 /// What was found before the repair (round 1), or after it.
-fn findings(sql: &dyn Sql, run: &Run, ledger: &str, round: i64) -> Result<Vec<FindingView>, SqlError> {
-    let rows = sql.exec(
-        "SELECT order_id, coalesce(name, order_id) AS name, finding, repair, source FROM run_findings
-         WHERE run = ? AND round = ? ORDER BY order_id = '', order_id, n LIMIT ?",
-        &[run.id.as_str().into(), round.into(), SHOWN.into()],
-    )?;
+fn findings(sql: &dyn Sql, run: &Run, ledger: &str, round: i64, page: i64) -> Result<Findings, SqlError> {
+    let of_page = |what: &str, most: i64, behind: i64| {
+        let statement = format!(
+            "SELECT {what} FROM (SELECT * FROM run_findings WHERE run = ? AND round = ?
+             ORDER BY order_id = '', order_id, n LIMIT ? OFFSET ?)"
+        );
+        sql.exec(&statement, &[run.id.as_str().into(), round.into(), most.into(), behind.into()])
+    };
+    let behind = (page - 1).saturating_mul(SHOWN);
+    let count = |rows: Vec<Row>| rows.first().map_or(Ok(0), |row| row.int("n"));
+    let all = count(of_page("COUNT(*) AS n", -1, 0)?)?;
+    let more = count(of_page("COUNT(DISTINCT order_id) AS n", -1, behind.saturating_add(SHOWN))?)?;
+    let rows = of_page("order_id, coalesce(name, order_id) AS name, finding, repair, source", SHOWN, behind)?;
     let mut found = Vec::new();
     for row in &rows {
         let Ok(finding) = serde_json::from_str::<Finding>(&row.text("finding")?) else { continue };
@@ -153,7 +212,13 @@ fn findings(sql: &dyn Sql, run: &Run, ledger: &str, round: i64) -> Result<Vec<Fi
             done: row.text_or_null("repair")?,
         });
     }
-    Ok(found)
+    Ok(Findings { shown: found, pages: (all + SHOWN - 1) / SHOWN, more })
+}
+
+/// How many documents were recognised in which way.
+fn recognised(sql: &dyn Sql, run: &Run) -> Result<BTreeMap<String, i64>, SqlError> {
+    let rows = sql.exec("SELECT recognised, n FROM run_matches WHERE run = ?", &[run.id.as_str().into()])?;
+    rows.iter().map(|row| Ok((row.text("recognised")?, row.int("n")?))).collect()
 }
 
 /// How many differences each repair would settle.
@@ -194,6 +259,15 @@ impl RunView {
         self.kind == "audit"
     }
 
+    /// How documents were recognised, and how sure that is: `380 by a Shopify id (1.00)`.
+    pub fn ways(&self) -> Vec<String> {
+        let way = |by: By| {
+            let count = self.recognised.get(by.as_str())?;
+            Some(format!("{count} by {} ({})", by.words(), by.confidence()))
+        };
+        By::ALL.into_iter().filter_map(way).collect()
+    }
+
     /// What it found, to be read.
     pub fn report(&self) -> Report {
         let orders = by_order(&self.findings);
@@ -206,20 +280,21 @@ impl RunView {
             Class::Unexpected => before.unexpected,
         };
         let whole = |count: i64| u64::try_from(count).unwrap_or_default();
-        let day = |at: &str| at.get(..10).unwrap_or(at).to_owned();
         Report {
             id: self.id.clone(),
             connection: self.connection.clone(),
             ledger: self.ledger.clone(),
-            from: day(&self.from),
-            to: day(&self.to),
+            from: self.first_day.clone(),
+            to: self.last_day.clone(),
             audit: self.is_audit(),
             unfinished: (self.state != "done").then(|| self.doing.clone()),
             shopify_count: whole(self.orders),
             ledger_count: whole(self.documents),
             counts: Class::ALL.into_iter().map(|class| (class, whole(count(class)))).collect(),
-            more_orders: whole(self.orders_that_differ).saturating_sub(orders.len() as u64),
+            more_orders: whole(self.more),
+            more_left: whole(self.more_left),
             orders,
+            recognised: self.ways(),
             patterns: self.patterns.iter().map(|found| found.pattern.clone()).collect(),
             note: self.note.clone(),
             plan: self.plan.iter().map(|(repair, count)| (*repair, whole(*count))).collect(),

@@ -96,13 +96,12 @@ pub fn orders_changed_since(since: &str, after: Option<&str>) -> Question {
     about("Orders", json!({ "filter": format!("updated_at:>='{since}'"), "after": after }))
 }
 
-/// The orders that were made or changed from `from` to `to` (ISO 8601, both included), oldest change first, a hundred a
-/// page. Pages stop at 25,000 orders: a longer window is asked for in slices, each of the orders that changed from `since`
-/// on. What changes meanwhile moves behind what was read already, so that an order may come twice.
+/// The orders that were made by `to` and changed since `from` (ISO 8601, both included), oldest change first, a hundred a
+/// page. Among them is whatever was made or changed from `from` to `to`: of several changes Shopify keeps the last one only.
+/// Pages stop at 25,000 orders: a longer list is asked for in slices, each of the orders that changed since the last one's
+/// end. What changes meanwhile moves behind what was read already, so that an order may come twice.
 pub fn orders_in_window(from: &str, to: &str, since: Option<&str>, after: Option<&str>) -> Question {
-    let within = |field: &str| format!("({field}:>='{from}' AND {field}:<='{to}')");
-    let window = format!("{} OR {}", within("created_at"), within("updated_at"));
-    let filter = since.map_or(window.clone(), |since| format!("({window}) AND updated_at:>='{since}'"));
+    let filter = format!("created_at:<='{to}' AND updated_at:>='{}'", since.unwrap_or(from));
     about("Orders", json!({ "filter": filter, "after": after }))
 }
 

@@ -1,0 +1,274 @@
+//! Whose documents are whose in books that somebody else filled: what is claimed by a name or by its amount, what has
+//! none, and how sure that is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{Duration, NaiveDate};
+
+use super::cases::set_stage;
+use super::phases::Stage;
+use super::tables::Run;
+use crate::books::document::DocumentKey;
+use crate::books::listed::Listed;
+use crate::platform::{Row, Sql, SqlError};
+use crate::reconcile::matching::{self, SPAN};
+use crate::reconcile::{By, Expectation, Match, Reach, Wanted};
+
+/// What is kept of a document that is a second one of its order.
+const EXTRA: &str = "extra";
+/// Documents that were taken by their amount.
+const TAKEN: &str = "recognised IN ('amount', 'nearest', 'other_currency')";
+
+/// What the orders want to have, with Shopify's ids of the money that belongs to each.
+pub fn wanted(orders: &[Expectation]) -> Vec<Wanted> {
+    let of_order = |order: &Expectation| {
+        let mut ids: BTreeMap<DocumentKey, Vec<String>> = BTreeMap::new();
+        for one in order.calls.documents() {
+            if let Some(settles) = &one.settles {
+                ids.entry(DocumentKey::stored(settles.whole().to_owned())).or_default().push(one.number.clone());
+            }
+        }
+        Wanted::all_of(order, &ids)
+    };
+    orders.iter().flat_map(of_order).collect()
+}
+
+fn listed(rows: &[Row]) -> Result<Vec<Listed>, SqlError> {
+    let mut all = Vec::new();
+    for row in rows {
+        all.extend(serde_json::from_str::<Listed>(&row.text("listed")?).ok());
+    }
+    Ok(all)
+}
+
+fn list(texts: impl Iterator<Item = String>) -> Result<String, SqlError> {
+    serde_json::to_string(&texts.collect::<Vec<_>>()).map_err(|error| SqlError(error.to_string()))
+}
+
+/// A document is its order's from now on.
+fn claim(sql: &dyn Sql, run: &Run, found: &Match) -> Result<(), SqlError> {
+    let first = (&found.document, found.by.as_str());
+    for ((kind, ledger_id), how) in std::iter::once(first).chain(found.extra.iter().map(|one| (one, EXTRA))) {
+        sql.exec(
+            "UPDATE run_documents SET order_id = ?4, document_key = ?5, recognised = ?6
+             WHERE run = ?1 AND kind = ?2 AND ledger_id = ?3 AND recognised IS NULL",
+            &[
+                run.id.as_str().into(),
+                kind.as_str().into(),
+                ledger_id.as_str().into(),
+                found.order_id.as_str().into(),
+                found.key.as_str().into(),
+                how.into(),
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+/// It is known better how a document was recognised.
+pub fn know(sql: &dyn Sql, run: &Run, found: &Match) -> Result<(), SqlError> {
+    let (kind, ledger_id) = &found.document;
+    sql.exec(
+        "UPDATE run_documents SET recognised = ? WHERE run = ? AND kind = ? AND ledger_id = ?",
+        &[found.by.as_str().into(), run.id.as_str().into(), kind.as_str().into(), ledger_id.as_str().into()],
+    )
+    .map(drop)
+}
+
+/// The documents that name one of the orders.
+pub fn name(sql: &dyn Sql, run: &Run, orders: &[Expectation]) -> Result<(), SqlError> {
+    let wanted = wanted(orders);
+    let digits = |name: &str| -> Vec<String> {
+        let runs = name.split(|letter: char| !letter.is_ascii_digit()).filter(|run| !run.is_empty());
+        runs.map(str::to_owned).collect()
+    };
+    let words = wanted
+        .iter()
+        .flat_map(|one| std::iter::once(one.order_id.clone()).chain(digits(&one.name)).chain(one.ids.iter().cloned()));
+    let rows = sql.exec(
+        "SELECT listed FROM run_documents WHERE recognised IS NULL AND rowid IN
+             (SELECT of.rowid FROM run_words JOIN run_documents AS of ON of.run = run_words.run
+                  AND of.kind = run_words.kind AND of.ledger_id = run_words.ledger_id
+              WHERE run_words.run = ?1 AND run_words.word IN (SELECT value FROM json_each(?2)) AND +of.order_id IS NULL
+              UNION SELECT rowid FROM run_documents WHERE run = ?1 AND order_id IN (SELECT value FROM json_each(?3)))",
+        &[run.id.as_str().into(), list(words)?.into(), ids_of(orders)?.into()],
+    )?;
+    let found = matching::named(&wanted, &listed(&rows)?);
+    found.iter().try_for_each(|one| claim(sql, run, one))?;
+    let lacks = lacking(&wanted, &found);
+    let mut ids: Vec<&String> = lacks.iter().map(|one| &one.order_id).collect();
+    ids.dedup();
+    ids.into_iter().try_for_each(|order_id| set_stage(sql, run, order_id, Stage::Unmatched))
+}
+
+fn ids_of(orders: &[Expectation]) -> Result<String, SqlError> {
+    list(orders.iter().map(|order| order.order_id.clone()))
+}
+
+/// What has no document and may be found by its amount.
+pub fn lacking(wanted: &[Wanted], found: &[Match]) -> Vec<Wanted> {
+    let has = |one: &Wanted| found.iter().any(|other| other.order_id == one.order_id && other.key == one.key);
+    let lacks = |one: &&Wanted| one.is_called_for && !one.total.is_zero() && !has(one);
+    wanted.iter().filter(lacks).cloned().collect()
+}
+
+/// The documents of the orders that were recognised so far.
+pub fn recognised(sql: &dyn Sql, run: &Run, orders: &[Expectation]) -> Result<(Vec<Match>, Vec<Listed>), SqlError> {
+    let rows = sql.exec(
+        "SELECT order_id, document_key, recognised, listed FROM run_documents
+         WHERE run = ?1 AND order_id IN (SELECT value FROM json_each(?2)) AND recognised IS NOT NULL
+         ORDER BY order_id, document_key, recognised = 'extra', kind, ledger_id",
+        &[run.id.as_str().into(), ids_of(orders)?.into()],
+    )?;
+    let mut matches: Vec<Match> = Vec::new();
+    for row in &rows {
+        let Ok(listed) = serde_json::from_str::<Listed>(&row.text("listed")?) else { continue };
+        let (order_id, key) = (row.text("order_id")?, DocumentKey::stored(row.text("document_key")?));
+        let (document, how) = ((listed.kind, listed.ledger_id), row.text("recognised")?);
+        match By::ALL.into_iter().find(|by| by.as_str() == how) {
+            Some(by) => matches.push(Match { order_id, key, document, by, extra: Vec::new() }),
+            // The first one of the same key stands before it.
+            None => matches.last_mut().into_iter().for_each(|first| first.extra.push(document.clone())),
+        }
+    }
+    Ok((matches, listed(&rows)?))
+}
+
+/// The documents that fit by their amount, so far away, and that nobody has yet.
+pub fn by_amount(sql: &dyn Sql, run: &Run, orders: &[Expectation], at: usize) -> Result<(), SqlError> {
+    let Some(reach) = Reach::all().get(at).copied() else { return Ok(()) };
+    let (mut matches, _) = recognised(sql, run, orders)?;
+    let all = wanted(orders);
+    let lacks = lacking(&all, &matches);
+    let total = |one: &Wanted| if reach.other { one.other_total.map(|(_, total)| total) } else { Some(one.total) };
+    let totals = lacks.iter().filter_map(total).map(|total| total.normalize().to_string());
+    let (first, last) = (lacks.iter().map(|one| one.date).min(), lacks.iter().map(|one| one.date).max());
+    let rows = sql.exec(
+        "SELECT listed FROM run_documents WHERE run = ?1 AND total IN (SELECT value FROM json_each(?2))
+             AND date BETWEEN ?3 AND ?4 AND +order_id IS NULL",
+        &[run.id.as_str().into(), list(totals)?.into(), day(first, -reach.days).into(), day(last, reach.days).into()],
+    )?;
+    let found = matching::by_amount(&lacks, &listed(&rows)?, reach);
+    found.iter().try_for_each(|one| claim(sql, run, one))?;
+    matches.extend(found);
+    let left: BTreeSet<String> = lacking(&all, &matches).into_iter().map(|one| one.order_id).collect();
+    let is_done = |order: &&Expectation| !left.contains(&order.order_id);
+    orders.iter().filter(is_done).try_for_each(|order| set_stage(sql, run, &order.order_id, Stage::Compared))
+}
+
+fn day(day: Option<NaiveDate>, days: i64) -> String {
+    day.and_then(|day| day.checked_add_signed(Duration::days(days))).map(|day| day.to_string()).unwrap_or_default()
+}
+
+/// Notes what has no document: whoever has one of the same amount around that day may have its.
+pub fn lose(sql: &dyn Sql, run: &Run, orders: &[Expectation]) -> Result<(), SqlError> {
+    let (matches, _) = recognised(sql, run, orders)?;
+    for one in lacking(&wanted(orders), &matches) {
+        for total in std::iter::once(one.total).chain(one.other_total.map(|(_, total)| total)) {
+            sql.exec(
+                "INSERT OR IGNORE INTO run_lost (run, total, date, order_id, document_key) VALUES (?, ?, ?, ?, ?)",
+                &[
+                    run.id.as_str().into(),
+                    total.normalize().to_string().into(),
+                    one.date.to_string().into(),
+                    one.order_id.as_str().into(),
+                    one.key.as_str().into(),
+                ],
+            )?;
+        }
+    }
+    orders.iter().try_for_each(|order| set_stage(sql, run, &order.order_id, Stage::Compared))
+}
+
+/// True if a document of these amounts went to another order without saying whose it is, a few days around that one.
+pub fn is_contested(sql: &dyn Sql, run: &Run, one: &Wanted) -> Result<bool, SqlError> {
+    is_one_around(sql, run, one, SPAN, TAKEN, None)
+}
+
+/// True if one of `which` documents has one of these amounts, so many days around that one; `but` is no answer.
+fn is_one_around(
+    sql: &dyn Sql,
+    run: &Run,
+    one: &Wanted,
+    days: i64,
+    which: &str,
+    but: Option<&Match>,
+) -> Result<bool, SqlError> {
+    let totals = std::iter::once(one.total).chain(one.other_total.map(|(_, total)| total));
+    let rows = sql.exec(
+        &format!(
+            "SELECT 1 AS found FROM run_documents WHERE run = ?1 AND total IN (SELECT value FROM json_each(?2))
+             AND date BETWEEN ?3 AND ?4 AND kind IN (SELECT value FROM json_each(?5)) AND NOT (kind = ?6 AND ledger_id = ?7)
+             AND ({which}) LIMIT 1"
+        ),
+        &[
+            run.id.as_str().into(),
+            list(totals.map(|total| total.normalize().to_string()))?.into(),
+            day(Some(one.date), -days).into(),
+            day(Some(one.date), days).into(),
+            list(matching::kinds_like(one.kind).iter().map(|kind| kind.as_str().to_owned()))?.into(),
+            but.map_or("", |found| found.document.0.as_str()).into(),
+            but.map_or("", |found| found.document.1.as_str()).into(),
+        ],
+    )?;
+    Ok(!rows.is_empty())
+}
+
+/// True if a document fits nothing else: none of the same amount stands around it, and no order of that amount has none.
+/// At the ends of what was listed, and of a sample, orders may lie beyond them.
+pub fn is_alone(sql: &dyn Sql, run: &Run, one: &Wanted, found: &Match, sure: &Sure) -> Result<bool, SqlError> {
+    let unnamed = format!("order_id IS NULL OR {TAKEN}");
+    if !sure.holds(one.date) || is_one_around(sql, run, one, 2 * SPAN, &unnamed, Some(found))? {
+        return Ok(false);
+    }
+    let rows = sql.exec(
+        "SELECT 1 AS found FROM run_lost WHERE run = ? AND total = ? AND date BETWEEN ? AND ? LIMIT 1",
+        &[
+            run.id.as_str().into(),
+            one.total.normalize().to_string().into(),
+            day(Some(one.date), -2 * SPAN).into(),
+            day(Some(one.date), 2 * SPAN).into(),
+        ],
+    )?;
+    Ok(rows.is_empty())
+}
+
+/// The days of which every order and every document around them was listed.
+pub struct Sure {
+    first: NaiveDate,
+    last: NaiveDate,
+}
+
+impl Sure {
+    /// Those of a run.
+    pub fn of(sql: &dyn Sql, run: &Run) -> Result<Self, SqlError> {
+        let oldest = "SELECT MIN(made_at) AS at FROM run_orders WHERE run = ?";
+        let oldest = match run.sample {
+            Some(_) => {
+                sql.exec(oldest, &[run.id.as_str().into()])?.first().map(|row| row.text_or_null("at")).transpose()?
+            }
+            None => None,
+        };
+        let oldest = oldest.flatten().and_then(|at| at.get(..10)?.parse().ok());
+        let is_past = run.started_at - run.to > Duration::days(1);
+        Ok(Self {
+            first: oldest.unwrap_or_else(|| run.from.date_naive()),
+            last: if is_past { run.to.date_naive() } else { NaiveDate::MAX },
+        })
+    }
+
+    fn holds(&self, day: NaiveDate) -> bool {
+        day - self.first > Duration::days(2 * SPAN) && self.last - day > Duration::days(2 * SPAN)
+    }
+}
+
+/// How many documents were recognised in which way is kept with the run.
+pub fn count_matches(sql: &dyn Sql, run: &Run) -> Result<(), SqlError> {
+    sql.exec("DELETE FROM run_matches WHERE run = ?", &[run.id.as_str().into()])?;
+    sql.exec(
+        "INSERT INTO run_matches (run, recognised, n) SELECT run, recognised, COUNT(*) FROM run_documents
+         WHERE run = ? AND recognised <> 'extra' GROUP BY recognised",
+        &[run.id.as_str().into()],
+    )
+    .map(drop)
+}
