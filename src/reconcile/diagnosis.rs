@@ -113,6 +113,11 @@ impl Tally {
         Self { marks, sets: BTreeMap::new() }
     }
 
+    /// True if no mark is looked at.
+    pub fn is_empty(&self) -> bool {
+        self.marks.is_empty()
+    }
+
     /// Counts one order; `bad` if it does not match.
     pub fn add(&mut self, features: &Features, bad: bool) {
         let has = |(at, mark): (usize, &String)| if features.has(mark) { 1 << at } else { 0 };

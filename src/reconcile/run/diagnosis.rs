@@ -50,6 +50,10 @@ pub fn diagnose(books: &Books<'_>, run: &mut Run) -> Piece {
         None => {
             let rows = sql.exec("SELECT COUNT(*) AS n FROM run_orders WHERE run = ?", &[run.id.as_str().into()])?;
             run.shopify_count = rows.first().map_or(Ok(0), |row| row.int("n"))?;
+            let differs = "SELECT 1 AS found FROM run_findings WHERE run = ? AND round = 1 LIMIT 1";
+            if sql.exec(differs, &[run.id.as_str().into()])?.is_empty() {
+                return Ok(Next::Then(Phase::Publish));
+            }
             (Pass::Marks, String::new())
         }
     };
@@ -162,7 +166,7 @@ fn counted(sql: &dyn Sql, run: &Run, pass: Pass) -> Result<Vec<(Option<Group>, S
     rows.iter().map(read).collect()
 }
 
-/// An empty tally for each sort of differences, of the marks that are telling.
+/// A tally for each sort of differences of which some marks are telling, with nothing in it yet.
 fn tallies(sql: &dyn Sql, run: &Run) -> Result<BTreeMap<Group, Tally>, SqlError> {
     let mut all: BTreeMap<String, Count> = BTreeMap::new();
     let mut of_groups: BTreeMap<Group, Marks> = BTreeMap::new();
@@ -179,7 +183,7 @@ fn tallies(sql: &dyn Sql, run: &Run) -> Result<BTreeMap<Group, Tally>, SqlError>
         let telling = marks.telling(group.implied());
         (group, Tally::new(telling))
     };
-    Ok(of_groups.into_iter().map(tally).collect())
+    Ok(of_groups.into_iter().map(tally).filter(|(_, tally)| !tally.is_empty()).collect())
 }
 
 /// What was found is kept with the run.
