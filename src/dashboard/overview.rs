@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::charts::{Chart, comparisons, latency, success};
 use super::words::{distance, duration};
-use crate::monitor::{Figures, Level, OfConnection, Rates, TARGET, Verdict, verdict};
+use crate::monitor::{ALERT_KINDS, Figures, Ledger, Level, OfConnection, Rates, TARGET, Verdict, verdict};
 
 /// The overview.
 #[derive(Template)]
@@ -17,7 +17,18 @@ pub struct OverviewPage {
     findings: Vec<(&'static str, String)>,
     alerts: Vec<Alert>,
     connections: Vec<Card>,
+    ledgers: Vec<LedgerLine>,
     version: &'static str,
+}
+
+/// A set of books and its ledger.
+struct LedgerLine {
+    books: String,
+    mark: &'static str,
+    state: String,
+    calls: String,
+    tokens: String,
+    journal: String,
 }
 
 struct Alert {
@@ -63,7 +74,9 @@ impl OverviewPage {
             mark: mark(level),
             sentence,
             findings: findings.into_iter().map(|(level, text)| (mark(level), text)).collect(),
-            alerts: figures.alerts.iter().map(alert).collect(),
+            // What the figures themselves make an alert is said above.
+            alerts: figures.alerts.iter().filter(|one| !ALERT_KINDS.contains(&one.kind.as_str())).map(alert).collect(),
+            ledgers: figures.ledgers.iter().map(|one| ledger(one, now)).collect(),
             connections: figures.connections.iter().map(|one| card(one, now)).collect(),
             version: figures.version,
         }
@@ -75,6 +88,36 @@ fn mark(level: Level) -> &'static str {
         Level::Ok => "ok",
         Level::Note => "note",
         Level::Problem => "problem",
+    }
+}
+
+fn ledger(one: &Ledger, now: DateTime<Utc>) -> LedgerLine {
+    let (mark, state) = match (&one.unreachable, &one.reconnect, &one.paused_until) {
+        (Some(_), ..) => ("problem", "cannot be asked".into()),
+        (_, Some(_), _) => ("problem", "to be connected again".into()),
+        (_, _, Some(until)) => ("note", format!("paused, goes on {}", distance(until, now))),
+        _ => ("ok", "takes documents".into()),
+    };
+    let calls =
+        [one.calls.minute.map(|left| format!("{left} this minute")), one.calls.day.map(|left| format!("{left} today"))];
+    let tokens = [
+        one.tokens.refreshed_at.as_ref().map(|at| format!("renewed {}", distance(at, now))),
+        one.tokens.consent_ends_at.as_ref().map(|at| format!("consent ends {}", distance(at, now))),
+    ];
+    let listed = |all: [Option<String>; 2]| {
+        let known: Vec<String> = all.into_iter().flatten().collect();
+        if known.is_empty() { "–".to_owned() } else { known.join(", ") }
+    };
+    LedgerLine {
+        books: one.books.clone(),
+        mark,
+        state,
+        calls: listed(calls),
+        tokens: listed(tokens),
+        journal: match one.journal_backlog {
+            0 => "complete".into(),
+            count => format!("{count} records to come"),
+        },
     }
 }
 
