@@ -41,6 +41,8 @@ pub struct Record {
     pub ledger_total: Decimal,
     /// True if the two were equal when it was written.
     pub exact: bool,
+    /// True if the ledger may hold something else since: then it is written anew.
+    pub doubted: bool,
     /// The document as it was last written.
     pub document: Document,
     /// How many times the document was replaced after a void: 1 for the first one that was written.
@@ -54,7 +56,7 @@ pub struct Record {
 fn read(row: &Row) -> Result<(DocumentKey, Record), SqlError> {
     let failed = |what: &str| SqlError(format!("documents.{what} cannot be read"));
     let posted: Posted = serde_json::from_str(&row.text("posted")?).map_err(|_| failed("posted"))?;
-    let state = row.text("state")?;
+    let (state, proof) = (row.text("state")?, row.text("proof")?);
     let record = Record {
         state: match state.as_str() {
             "posted" | "updated" => PostedState::Posted,
@@ -68,7 +70,8 @@ fn read(row: &Row) -> Result<(DocumentKey, Record), SqlError> {
         currency: row.text("currency")?,
         expected_total: parse_amount(&row.text("expected_total")?).map_err(|_| failed("expected_total"))?,
         ledger_total: parse_amount(&row.text("ledger_total")?).map_err(|_| failed("ledger_total"))?,
-        exact: row.text("proof")? == "exact",
+        exact: proof != "differs",
+        doubted: proof == "unknown",
         posted,
     };
     Ok((DocumentKey::stored(row.text("document_key")?), record))
@@ -233,11 +236,11 @@ pub fn gone(sql: &dyn Sql, order: &OrderRef, key: &DocumentKey) -> Result<(), Sq
     publish(sql, order, key)
 }
 
-/// What the ledger holds of it is not what was written, or nobody knows: its proof no longer holds until it is written anew.
+/// What the ledger holds of it is not what was written, or nobody knows: it is written anew.
 pub fn doubt(sql: &dyn Sql, order: &OrderRef, key: &DocumentKey) -> Result<(), SqlError> {
     let [connection, order_id] = order.params();
-    let statement = "UPDATE documents SET proof = 'differs', updates = 0
-         WHERE connection = ? AND order_id = ? AND document_key = ?";
+    let statement = "UPDATE documents SET proof = 'unknown'
+         WHERE connection = ? AND order_id = ? AND document_key = ? AND proof = 'exact'";
     sql.exec(statement, &[connection, order_id, key.as_str().into()]).map(drop)
 }
 
@@ -267,7 +270,7 @@ fn publish(sql: &dyn Sql, order: &OrderRef, key: &DocumentKey) -> Result<(), Sql
         currency: record.currency,
         expected_total: row.text("expected_total")?,
         ledger_total: row.text("ledger_total")?,
-        proof: row.text("proof")?,
+        proof: row.text("proof")?.replace("unknown", "differs"),
         state: row.text("state")?.replace("retired", "voided"),
         posted_at: row.text("posted_at")?,
     };

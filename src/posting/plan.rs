@@ -60,6 +60,8 @@ fn compare<'a>(document: &'a Document, record: &Record, settled: bool) -> Result
     match (document.standing, record.state) {
         // Somebody else's: whatever it says, it is not ours to change.
         (_, PostedState::Foreign) => Ok(None),
+        // Whether the ledger holds what was written nobody knows.
+        (Standing::Live, PostedState::Posted) if record.doubted && may_correct => Ok(Some(Step::Update(document))),
         // A total that the ledger computed otherwise must not stay: it is written anew once, then it goes out and a
         // person looks.
         (Standing::Live, PostedState::Posted) if !record.exact && may_correct && record.updates == 0 => {

@@ -173,3 +173,44 @@ fn a_lost_update_whose_change_is_taken_back_does_not_stay_in_the_ledger() {
         assert!(proofs.iter().all(|row| row["proof"] == "exact"), "{proofs:?}");
     }
 }
+
+/// The same, where the order is cancelled meanwhile, or the ledger refuses the new update.
+#[test]
+fn a_lost_update_is_no_wrong_total() {
+    for company in Company::ALL {
+        let lost = if company == Company::XeroUk { FaultKind::Error500Committed } else { FaultKind::LostReply };
+        let told = |lock: bool| {
+            let bench = Bench::new(company);
+            let story = Story::read("edited_while_unpaid");
+            let (topic, first) = &story.deliveries[0];
+            bench.deliver(topic, first);
+            bench.run();
+            bench.fail(Fault::next(lost).on("POST", ""));
+            bench.fail(Fault::next(FaultKind::Down).repeated(10_000));
+            story.deliveries[1..3].iter().for_each(|(topic, body)| bench.deliver(topic, body));
+            bench.run_for(chrono::Duration::minutes(10));
+            if lock {
+                bench.set(company, "lock_date", json!("2026-11-30"));
+            } else {
+                let mut cancelled = story.deliveries[2].1.clone();
+                cancelled["cancelled_at"] = json!("2026-11-03T12:00:00-05:00");
+                cancelled["updated_at"] = json!("2026-11-03T12:00:00-05:00");
+                cancelled["financial_status"] = json!("voided");
+                bench.deliver("orders/cancelled", &cancelled);
+            }
+            bench.world.borrow_mut().faults.clear();
+            bench.run_for(chrono::Duration::hours(2));
+            (bench.state(&story.order_id()), bench.ledger(company), bench)
+        };
+        let (state, ledger, _) = told(false);
+        assert_eq!(state.0, "synced", "{company:?}: {ledger:?}");
+        assert!(ledger.iter().all(|one| one.contains("VOID")), "{company:?}: {ledger:?}");
+        let (state, ledger, bench) = told(true);
+        assert_eq!(state, ("held".into(), "period_closed".into()), "{company:?}: {ledger:?}");
+        assert!(ledger.len() == 1 && !ledger[0].contains("VOID"), "{company:?}: {ledger:?}");
+        bench.set(company, "lock_date", serde_json::Value::Null);
+        bench.run_for(chrono::Duration::hours(2));
+        assert!(bench.ledger(company)[0].contains("83.88"), "{company:?}: {:?}", bench.ledger(company));
+        assert_eq!(bench.rows("SELECT proof FROM documents")[0]["proof"], "exact");
+    }
+}

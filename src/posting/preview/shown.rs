@@ -123,6 +123,9 @@ pub fn why(operation: Operation, document: &Document, before: Option<&Record>) -
         (Operation::Create, Some(_)) => {
             "the order calls for it again after it was taken out: under a number of its own".into()
         }
+        (Operation::Update, Some(one)) if one.doubted => {
+            "what the ledger holds of it may be something else than was written".into()
+        }
         (Operation::Update, Some(one)) if one.exact => {
             let stated = document.currency.show(one.expected_total);
             format!(
