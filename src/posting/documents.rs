@@ -146,7 +146,7 @@ pub fn record(
             ],
         )?,
         Operation::Void => sql.exec(
-            "UPDATE documents SET state = 'voided', posted = ?4
+            "UPDATE documents SET state = 'voided', posted = ?4, proof = replace(proof, 'unknown', 'exact')
              WHERE connection = ?1 AND order_id = ?2 AND document_key = ?3 AND state <> 'foreign'",
             &[connection, order_id, document.key.as_str().into(), json.into()],
         )?,
