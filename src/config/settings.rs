@@ -167,12 +167,14 @@ impl Lines {
 impl Settings {
     /// The account of a gateway: `gateway:CUR`, then `gateway`, then `default`.
     pub fn payment_account(&self, gateway: &str, currency: &str) -> Option<&str> {
+        self.own_payment_account(gateway, currency).or_else(|| self.own_payment_account("default", currency))
+    }
+
+    /// The same, of an entry for the gateway itself.
+    pub fn own_payment_account(&self, gateway: &str, currency: &str) -> Option<&str> {
         let find = |key: &str| self.payments.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
-        find(&format!("{gateway}:{currency}"))
-            .or_else(|| find(gateway))
-            .or_else(|| find(&format!("default:{currency}")))
-            .or_else(|| find("default"))
-            .map(|(_, account)| account.as_str())
+        let (exact, any) = (find(&format!("{gateway}:{currency}")), find(gateway));
+        exact.or(any).map(|(_, account)| account.as_str())
     }
 
     /// The code of the taxes (title, rate) that Shopify charged on one line: the first entry that fits.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 
 use crate::books::document::{Document, DocumentKey, DocumentKind, LineRole};
+use crate::shopify::money::Id;
 
 /// A document that was written once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,11 @@ impl Booked {
     pub fn foreign(&self) -> Option<(&Document, Decimal)> {
         let sale = self.0.get(&DocumentKey::sale())?;
         sale.room.map(|room| (&sale.document, room))
+    }
+
+    /// True if a credit for that refund was ever written.
+    pub fn has_credit(&self, refund: &Id) -> bool {
+        self.0.contains_key(&DocumentKey::credit(refund.as_str()))
     }
 
     /// True if a sale of ours was ever written.

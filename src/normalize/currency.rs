@@ -116,6 +116,10 @@ pub(super) fn share(case: &Case<'_>, amount: Decimal, part: Decimal, whole: Deci
     if case.is_one_to_one() {
         return part;
     }
+    if !is_in_the_shops(case) {
+        // Nothing was exchanged: the ledger only keeps fewer decimals.
+        return case.round(part);
+    }
     if whole.is_zero() { Decimal::ZERO } else { case.round(amount * part / whole) }
 }
 
@@ -124,12 +128,15 @@ pub(super) fn booked_amount(case: &Case<'_>, presentment: Decimal) -> Decimal {
     if case.is_one_to_one() || case.presentment_total.is_zero() {
         return presentment;
     }
+    if !is_in_the_shops(case) {
+        return case.round(presentment);
+    }
     case.round(presentment * case.total / case.presentment_total)
 }
 
 /// A booked amount in the buyer's currency, at the sale's rate.
 pub(super) fn buyers_amount(case: &Case<'_>, booked: Decimal) -> Decimal {
-    if case.is_one_to_one() || case.total.is_zero() {
+    if !is_in_the_shops(case) || case.total.is_zero() {
         return booked;
     }
     case.order.presentment_currency().round(booked * case.presentment_total / case.total)

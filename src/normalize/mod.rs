@@ -11,7 +11,7 @@ use crate::books::hold::{Hold, HoldReason};
 use crate::books::money::round_half_up;
 use crate::books::rules::LedgerRules;
 use crate::config::{CurrencySide, SaleDocument, Settings, ZeroTotal};
-use crate::shopify::money::Side;
+use crate::shopify::money::{Id, Side};
 use crate::shopify::{Order, OrderState, drift};
 
 mod adjust;
@@ -173,6 +173,19 @@ pub struct Documents {
 pub fn desired(input: &Input<'_>) -> Result<Desired, Hold> {
     if input.set_aside {
         return Ok(Desired::Ignored(Ignored::ByPerson));
+    }
+    let early: Vec<Id> = input.state.early_refunds().filter(|id| !input.booked.has_credit(id)).cloned().collect();
+    if !early.is_empty() {
+        // Of what it takes back nothing is known yet: its money waits for the order, as if nobody had said what it is for.
+        let state = input.state.without_refunds(&early);
+        let mut known = desired(&Input { state: &state, ..*input })?;
+        if let Desired::Documents(documents) = &mut known
+            && let Some(hold) = &mut documents.unexplained
+        {
+            let names: Vec<&str> = early.iter().map(Id::as_str).collect();
+            hold.detail = format!("refund {} takes back goods that the order does not have", names.join(", "));
+        }
+        return Ok(known);
     }
     let Some(order) = &input.state.snapshot else {
         return Ok(if input.state.deleted { Desired::Ignored(Ignored::Deleted) } else { Desired::AwaitsOrder });
@@ -379,15 +392,14 @@ impl<'a> Case<'a> {
     /// they never fall to the default account.
     fn payment_account(&self, gateway: &str) -> Result<String, Hold> {
         let settings = self.input.settings;
-        let liability = matches!(gateway, "gift_card" | "shopify_store_credit");
-        let found = settings.payment_account(gateway, self.currency.code());
-        let own = settings
-            .payments
-            .keys()
-            .any(|key| key.split(':').next().is_some_and(|name| name.eq_ignore_ascii_case(gateway)));
+        let currency = self.currency.code();
+        let found = match gateway {
+            "gift_card" | "shopify_store_credit" => settings.own_payment_account(gateway, currency),
+            _ => settings.payment_account(gateway, currency),
+        };
         match found {
-            Some(account) if !liability || own => Ok(account.to_owned()),
-            _ => Err(Hold::new(
+            Some(account) => Ok(account.to_owned()),
+            None => Err(Hold::new(
                 HoldReason::AccountUnmapped,
                 format!("payments.{gateway} is missing: the account that a payment by `{gateway}` goes to"),
             )),

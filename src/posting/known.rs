@@ -21,7 +21,7 @@ pub struct Known {
     pub newest: i64,
     /// When that was received.
     pub newest_at: Option<DateTime<Utc>>,
-    /// True if Shopify said that it changed, after the newest whole order came.
+    /// True if Shopify said that it changed after the newest whole order came, or tells of goods that are not in it.
     pub stale: bool,
 }
 
@@ -67,7 +67,8 @@ pub fn state_of(sql: &dyn Sql, connection: &Connection, order: &OrderRef) -> Res
         Some(row) => (row.int("seq")?, parse_iso(&row.text("received_at")?)),
         None => (0, None),
     };
-    Ok(Known { state, newest, newest_at, stale: edited > snapshot && snapshot > 0 })
+    let stale = snapshot > 0 && (edited > snapshot || state.early_refunds().next().is_some());
+    Ok(Known { state, newest, newest_at, stale })
 }
 
 /// What a whole order as Shopify shows it says; nothing if it cannot be read.

@@ -74,6 +74,21 @@ impl OrderState {
         self.transactions.values().find(|one| one.is_refund() && !explained.contains(&one.id))
     }
 
+    /// Refunds of goods that the newest whole order does not have yet: they were added by an edit that is still to be told.
+    pub fn early_refunds(&self) -> impl Iterator<Item = &Id> {
+        let sold =
+            |id: &Id| self.snapshot.as_ref().is_none_or(|order| order.line_items.iter().any(|line| line.id == *id));
+        let is_early = move |refund: &&Refund| !refund.refund_line_items.iter().all(|item| sold(&item.line_item_id));
+        self.refunds.values().filter(is_early).map(|refund| &refund.id)
+    }
+
+    /// The same state as if these had not arrived.
+    pub fn without_refunds(&self, early: &[Id]) -> Self {
+        let mut state = self.clone();
+        state.refunds.retain(|id, _| !early.contains(id));
+        state
+    }
+
     /// True if money moved in another currency than the shop's, and nobody said yet what it came to there: webhooks do not,
     /// the Admin API does.
     pub fn lacks_shop_amounts(&self) -> bool {

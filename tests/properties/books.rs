@@ -16,14 +16,12 @@ use crate::orders::{Life, Plan, lives, sales};
 use crate::paper::Desks;
 use crate::support::{Bench, Company};
 
-/// Four endings are known that are not right books; together they are at most one life in five thousand.
+/// Three endings are known that are not right books; together they are at most one life in five thousand.
 ///
 /// * Held (`total_mismatch`): QuickBooks computes each of the two taxes of a line by itself, and both may be a cent off where
 ///   the line was divided; a rounding line is one cent per taxed line (design, rulings).
 /// * Held (`order_inconsistent`): more was paid than a total of some cents in another currency, whose rate those cents do not
 ///   tell; once an edit makes the total a larger one, what was booked misses it by cents.
-/// * More was paid than a total in a currency of more decimals than the ledger keeps: its share of the invoice, which is
-///   rounded to those, is off by cents (design, rulings).
 /// * Two cents of tax at most, after exchanges: where differences are taxed as what was sold, nobody says which exchange a
 ///   refund's money is for; where taxes are lines, a credit does not say what of them is whose. One cent, where only the
 ///   total of a credit's taxes is told: what would be below zero there is rounding.
@@ -37,7 +35,6 @@ fn is_known(plan: &Plan, company: Company, manner: usize, text: &str) -> bool {
     match text.split_once(": ") {
         Some(("total_mismatch", _)) => company == Company::QuickBooksUk && shown.contains("FifteenAndFive"),
         Some(("order_inconsistent", _)) => overpaid && other_currency && text.contains("its lines miss"),
-        Some(("money" | "balance", _)) => overpaid && plan.money.presentment.decimals == 3,
         Some(("tax", figures)) => shown.contains("Exchange") && off_by(figures) <= Decimal::new(cents, 2),
         _ => false,
     }

@@ -76,16 +76,25 @@ pub fn gift_cards(settings: &Settings, survey: &Survey) -> Option<Finding> {
     let title = settings.ledger.title();
     let sold = settings.lines.account(LineRole::GiftCards)?;
     let named = |key: &str, label: &str| Named { key: key.into(), kind: NamedKind::Payment, label: label.into() };
-    let Some((key, redeemed)) = settings.payments.iter().find(|(gateway, _)| *gateway == "gift_card") else {
+    let is_of_gift_cards = |gateway: &str| gateway.split(':').next() == Some("gift_card");
+    let mut all = settings.payments.iter().filter(|(gateway, _)| is_of_gift_cards(gateway)).peekable();
+    if all.peek().is_none() {
         let fix = "Add `gift_card` to `payments`, with the account that gift cards are sold into.";
-        return Some(Finding::problem("payments.gift_card", "gift cards are sold, but redeemed into `default`", fix));
-    };
-    let redeemed = names::account(survey, &named(key, redeemed), title).ok()?;
+        return Some(Finding::problem(
+            "payments.gift_card",
+            "gift cards are sold, and no account is named for redeeming them",
+            fix,
+        ));
+    }
     let sold = match settings.ledger {
         LedgerName::Xero => names::account(survey, &named("", sold), title).ok()?.id.clone(),
         LedgerName::QuickBooks => names::item(survey, sold).ok()?.account.clone()?,
     };
-    if sold == redeemed.id {
+    let mut ids = Vec::new();
+    for (key, label) in all {
+        ids.push(names::account(survey, &named(key, label), title).ok()?.id.clone());
+    }
+    if ids.iter().all(|id| *id == sold) {
         return Some(Finding::ok("gift cards", "sold and redeemed through one account, which clears"));
     }
     let fix = match settings.ledger {
