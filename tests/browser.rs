@@ -181,7 +181,12 @@ fn a_person_finds_an_order_sees_what_became_of_it_and_settles_what_waits() {
         assert_eq!(stage.deliver(number, &topic, body.to_string().as_bytes()).unwrap().status, 200);
     };
     (1_000..1_110).for_each(|number| order(number, &|_| {}));
-    (1_110..1_114).for_each(|number| order(number, &|body| body["total_price"] = json!("1.00")));
+    let of_one = json!({"amount": "1.00", "currency_code": simple["currency"]});
+    let broken = |body: &mut Value| {
+        body["total_price"] = json!("1.00");
+        body["total_price_set"] = json!({"shop_money": of_one, "presentment_money": of_one});
+    };
+    (1_110..1_114).for_each(|number| order(number, &broken));
     (1_114..1_116).for_each(|number| order(number, &|body| body["test"] = json!(true)));
     let names = ["\"><script>alert(1)</script>", "#\u{202e}drawkcab \" onload=\"x", &"x".repeat(4_000)];
     for (number, name) in (1_120..).zip(names) {

@@ -93,8 +93,11 @@ fn without_detours<'a>(number: &str, live: Vec<&'a DocumentView>) -> Vec<&'a Doc
 fn revived<'a>(void: Vec<&'a DocumentView>, live: &[&DocumentView]) -> (Vec<&'a DocumentView>, Vec<DocumentView>) {
     let mut live: Vec<DocumentView> = live.iter().map(|one| (*one).clone()).collect();
     let mut left = Vec::new();
-    for one in void {
+    for one in &void {
         let again = format!("{}-v2", one.number);
+        if void.iter().any(|other| !one.number.is_empty() && other.number == again) {
+            continue;
+        }
         match live.iter_mut().find(|other| !one.number.is_empty() && other.number == again) {
             Some(other) => other.number.clone_from(&one.number),
             None => left.push(one),
@@ -266,6 +269,10 @@ fn describe(run: &Run<'_>, order: &Order, books: &Books, live: &[&DocumentView])
     let held = "SELECT detail, (SELECT request FROM writes w WHERE w.order_id = o.order_id AND w.state = 'refused'
             ORDER BY id DESC LIMIT 1) AS refused FROM orders o WHERE order_id =";
     let held = rows(&run.object.disk.sqlite, &format!("{held} '{}'", order.id));
+    let writes = "SELECT recorded_at, document_key, operation, state FROM writes WHERE order_id =";
+    let writes = rows(&run.object.disk.sqlite, &format!("{writes} '{}' ORDER BY id", order.id));
+    let writes =
+        writes.iter().map(|row| format!("  {:?}", row.values().collect::<Vec<_>>())).collect::<Vec<_>>().join("\n");
     let lines = live.iter().map(|one| {
         format!(
             "  {} {}{} {} open {} {} {}",
@@ -273,7 +280,7 @@ fn describe(run: &Run<'_>, order: &Order, books: &Books, live: &[&DocumentView])
         )
     });
     format!(
-        "  the books:\n{}\n  expected: {:#?}\n  {held:?}\n  the order: total {}, received {}, returned {}, {:?}",
+        "  the books:\n{}\n  expected: {:#?}\n  {held:?}\n  what was written:\n{writes}\n  the order: total {}, received {}, returned {}, {:?}",
         lines.collect::<Vec<_>>().join("\n"),
         books.documents,
         order.total(),

@@ -127,6 +127,7 @@ fn a_person_may_leave_the_money_out_and_later_money_is_asked_about_again() {
         );
         let mut refund = refunded_after().deliveries[1].1.clone();
         refund["order_id"] = json!(5600000001160u64);
+        refund["refund_line_items"][0]["line_item_id"] = story.deliveries[0].1["line_items"][0]["id"].clone();
         bench.deliver("refunds/create", &refund);
         bench.run();
         let text = held(&bench, &story);
