@@ -19,6 +19,8 @@ pub struct OverviewPage {
     connections: Vec<Card>,
     ledgers: Vec<LedgerLine>,
     version: &'static str,
+    /// True if browsers load it again by themselves.
+    is_fresh: bool,
 }
 
 /// A set of books and its ledger.
@@ -61,7 +63,7 @@ struct Span {
 
 impl OverviewPage {
     /// The page at this moment.
-    pub fn new(figures: &Figures, now: DateTime<Utc>) -> Self {
+    pub fn new(figures: &Figures, is_fresh: bool, now: DateTime<Utc>) -> Self {
         let Verdict { level, sentence, findings } = verdict(figures, now);
         let alert = |one: &crate::monitor::Alert| Alert {
             at: one.at.clone(),
@@ -79,6 +81,7 @@ impl OverviewPage {
             ledgers: figures.ledgers.iter().map(|one| ledger(one, now)).collect(),
             connections: figures.connections.iter().map(|one| card(one, now)).collect(),
             version: figures.version,
+            is_fresh,
         }
     }
 }

@@ -3,7 +3,9 @@
 use askama::Template;
 use chrono::{DateTime, Utc};
 
+use super::charts::{Chart, comparisons};
 use super::words::{When, distance};
+use crate::monitor::Drift;
 use crate::reconcile::Repair;
 use crate::reconcile::run::{Counts, FindingView, RunView};
 
@@ -37,6 +39,7 @@ struct Card {
     /// A day a week ago, to begin with.
     week_ago: String,
     runs: Vec<Line>,
+    chart: Option<Chart>,
 }
 
 struct Line {
@@ -55,12 +58,27 @@ impl ReconciliationsPage {
             next: one.next.map_or_else(|| "not yet planned".into(), |at| distance(&at, now)),
             week_ago: (now - chrono::Duration::days(7)).date_naive().to_string(),
             runs: one.runs.iter().map(|run| line(run, now)).collect(),
+            chart: comparisons(&one.runs.iter().rev().filter_map(drift).collect::<Vec<_>>()),
             id: one.id,
             shop: one.shop,
             unreachable: one.unreachable,
         };
         Self { path: "/reconciliations", connections: all.into_iter().map(card).collect() }
     }
+}
+
+/// What a run of our own books found and left, once it is over.
+fn drift(run: &RunView) -> Option<Drift> {
+    let before = run.before.as_ref().filter(|_| run.kind != "audit")?;
+    Some(Drift {
+        id: run.id.clone(),
+        kind: run.kind.clone(),
+        from: run.from.clone(),
+        to: run.to.clone(),
+        at: run.finished_at.clone()?,
+        found: before.drift(),
+        left: run.after.as_ref().map(Counts::drift),
+    })
 }
 
 fn line(run: &RunView, now: DateTime<Utc>) -> Line {

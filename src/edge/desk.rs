@@ -48,7 +48,8 @@ pub async fn answer(mut request: Request, env: &Env, method: Method, path: &str)
         return problem(403, "foreign_origin", "changes are accepted from this site's own pages only");
     }
     match (changes, parts.as_slice()) {
-        (false, [""]) => overview(env, &variables).await,
+        (false, [""]) => overview(&request, env, &variables).await,
+        (false, ["api", "figures"]) => Response::from_json(&figures(env, &variables).await),
         (false, ["metrics"]) => exposition(env, &variables).await,
         (false, ["connect"]) => connect(env, &variables, &own).await,
         (false, ["oauth", ledger, "start"]) => begin(&request, env, &variables, ledger, &own).await,
@@ -204,8 +205,14 @@ pub async fn figures(env: &Env, variables: &Variables) -> Figures {
     gather(&journal, told, RuntimeClock.now()).await
 }
 
-async fn overview(env: &Env, variables: &Variables) -> Result<Response> {
-    page(200, &OverviewPage::new(&figures(env, variables).await, RuntimeClock.now()))
+/// The first page; with `?fresh` browsers load it again every minute.
+async fn overview(request: &Request, env: &Env, variables: &Variables) -> Result<Response> {
+    let is_fresh = request.url()?.query_pairs().any(|(name, _)| name == "fresh");
+    let response = page(200, &OverviewPage::new(&figures(env, variables).await, is_fresh, RuntimeClock.now()))?;
+    if is_fresh {
+        response.headers().set("refresh", "60")?;
+    }
+    Ok(response)
 }
 
 /// The figures as Prometheus reads them.

@@ -2,7 +2,7 @@
 // one scenario at a time: node reconcile.mjs <scenario> <json>.
 
 import assert from "node:assert/strict";
-import { canBeUsed, card, complaints, looks, open, play, press, shot, text, until, worker } from "./stage.mjs";
+import { accessible, canBeUsed, card, complaints, looks, open, play, press, shot, text, until, worker } from "./stage.mjs";
 
 const day = (ago) => new Date(Date.now() - ago * 86_400_000).toISOString().slice(0, 10);
 
@@ -62,6 +62,7 @@ const scenarios = {
     assert.match(found, /Nothing has been changed so far/);
     await looks(path, "8-plan");
     await canBeUsed(path);
+    await accessible(path);
     await press(page, 'form[action$="/approve"] button');
     assert.equal(new URL(page.url()).pathname, path, "the same run goes on");
     await until(page, /all repaired: no difference left/);
@@ -70,6 +71,7 @@ const scenarios = {
     await shot(page, "8-repaired");
     await looks("/reconciliations", "8-all");
     await canBeUsed("/reconciliations");
+    await accessible("/reconciliations");
     await page.goto(`${worker}/reconciliations`);
     assert.match(await card(page, "quickbooks"), /all repaired/);
   },
@@ -83,6 +85,7 @@ const scenarios = {
     assert.match(found, /Its own documents are never touched/);
     await looks(path, "9-audit");
     await canBeUsed(path);
+    await accessible(path);
     await press(page, 'form[action$="/approve"] button');
     assert.notEqual(new URL(page.url()).pathname, path, "another run carries the plan out");
     // What is to be entered by hand is missing still.

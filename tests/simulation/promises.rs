@@ -100,7 +100,7 @@ fn revived<'a>(void: Vec<&'a DocumentView>, live: &[&DocumentView]) -> (Vec<&'a 
         }
         match live.iter_mut().find(|other| !one.number.is_empty() && other.number == again) {
             Some(other) => other.number.clone_from(&one.number),
-            None => left.push(one),
+            None => left.push(*one),
         }
     }
     (left, live)
