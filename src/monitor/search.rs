@@ -115,28 +115,30 @@ pub fn statement(wanted: &Search, most: usize) -> Statement {
     Statement { sql, params }
 }
 
-/// Orders whose name begins so, with or without its sign; of that id; with a document of that number or amount.
+/// Orders whose name begins so, with or without its sign; of that id; with a document of that number or amount. Three
+/// questions in one: D1 takes no more than five.
 fn by_text(text: &str, params: &mut Vec<Value>) -> String {
-    let mut ways = Vec::new();
     let bare = text.trim_start_matches('#');
+    let mut names = Vec::new();
     for name in [format!("#{bare}"), bare.to_owned(), text.to_owned()] {
         params.extend([Value::from(name.as_str()), format!("{name}\u{10ffff}").into()]);
-        let (from, to) = (params.len() - 1, params.len());
-        ways.push(format!("SELECT rowid FROM orders WHERE name >= ?{from} AND name < ?{to}"));
+        names.push(format!("(name >= ?{} AND name < ?{})", params.len() - 1, params.len()));
     }
     params.push(bare.into());
-    ways.push(format!("SELECT rowid FROM orders WHERE order_id = ?{}", params.len()));
-    let mut by_document = |column: &str, value: &str| {
-        params.push(value.into());
-        ways.push(format!(
-            "SELECT found.rowid FROM documents JOIN orders AS found ON found.connection = documents.connection
-                 AND found.order_id = documents.order_id WHERE documents.{column} = ?{}",
-            params.len()
-        ));
-    };
-    by_document("number", text);
-    for amount in amounts(text) {
-        by_document("expected_total", &amount);
+    names.push(format!("order_id = ?{}", params.len()));
+    let of_documents =
+        "SELECT found.rowid FROM documents JOIN orders AS found ON found.connection = documents.connection
+         AND found.order_id = documents.order_id WHERE documents";
+    params.push(text.into());
+    let mut ways = vec![
+        format!("SELECT rowid FROM orders WHERE {}", names.join(" OR ")),
+        format!("{of_documents}.number = ?{}", params.len()),
+    ];
+    let amounts = amounts(text);
+    if !amounts.is_empty() {
+        let places: Vec<String> = (params.len() + 1..).take(amounts.len()).map(|place| format!("?{place}")).collect();
+        params.extend(amounts.into_iter().map(Value::from));
+        ways.push(format!("{of_documents}.expected_total IN ({})", places.join(", ")));
     }
     format!("rowid IN ({})", ways.join(" UNION "))
 }

@@ -228,9 +228,20 @@ impl Stage {
         Ok(self.d1_all(&[sql])?.swap_remove(0))
     }
 
-    /// The rows of several questions at once.
+    /// The rows of several questions at once. The runtime has the file open too: while it writes, nobody else may ask.
     pub fn d1_all(&self, statements: &[&str]) -> io::Result<Vec<Vec<Value>>> {
-        let output = self.command(&self.d1_command(&statements.join(";\n"))).stdin(Stdio::null()).output()?;
+        let ask = || self.command(&self.d1_command(&statements.join(";\n"))).stdin(Stdio::null()).output();
+        let is_busy = |output: &std::process::Output| {
+            [&output.stdout, &output.stderr].iter().any(|text| String::from_utf8_lossy(text).contains("SQLITE_BUSY"))
+        };
+        let mut output = ask()?;
+        for _ in 0..10 {
+            if !is_busy(&output) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(500));
+            output = ask()?;
+        }
         let text = String::from_utf8_lossy(&output.stdout);
         let json = text.find('[').map(|start| &text[start..]).unwrap_or("");
         let answers: Vec<Value> = serde_json::from_str(json).unwrap_or_default();
