@@ -17,10 +17,17 @@ pub struct Search {
     pub connection: String,
     /// Only orders that stand so: `pending`, `synced`, `retrying`, `held`, `ignored`.
     pub state: String,
-    /// Only orders that are held, or are ignored, for this reason.
+    /// Only orders that are held for this reason; with the state, those that are ignored by this rule.
     pub reason: String,
     /// Only orders after this one in the list.
     pub after: Option<Place>,
+}
+
+impl Search {
+    /// The state that is looked for: a reason alone is one for which orders are held.
+    pub fn state(&self) -> &str {
+        if self.state.is_empty() && !self.reason.is_empty() { "held" } else { &self.state }
+    }
 }
 
 /// A place in the list, which begins with what changed last.
@@ -90,12 +97,15 @@ pub async fn part(journal: &dyn Journal, wanted: &Search, most: usize) -> Result
 pub fn statement(wanted: &Search, most: usize) -> Statement {
     let (mut conditions, mut params): (Vec<String>, Vec<Value>) = (Vec::new(), Vec::new());
     let text = wanted.text.trim();
-    if !text.is_empty() {
+    // A sign alone is every order's.
+    if !text.trim_start_matches('#').is_empty() {
         conditions.push(by_text(text, &mut params));
     }
-    for (column, value) in [("connection", &wanted.connection), ("state", &wanted.state), ("reason", &wanted.reason)] {
+    for (column, value) in
+        [("connection", wanted.connection.as_str()), ("state", wanted.state()), ("reason", &wanted.reason)]
+    {
         if !value.is_empty() {
-            params.push(value.as_str().into());
+            params.push(value.into());
             conditions.push(format!("{column} = ?{}", params.len()));
         }
     }

@@ -170,6 +170,9 @@ fn no_figure_reads_a_whole_table() {
         Search { reason: "tax_unmapped".into(), ..of("", "held") },
         Search { connection: "main".into(), reason: "tax_unmapped".into(), ..of("", "held") },
         Search { connection: "main".into(), ..of("", "") },
+        Search { connection: "main".into(), ..of("", "held") },
+        Search { reason: "tax_unmapped".into(), ..of("", "") },
+        of("#", "held"),
     ];
     let mut all: Vec<Statement> = vec![
         statement(noon() - Duration::days(1), noon(), noon()),
@@ -262,4 +265,54 @@ fn what_a_comparison_left_is_gone_when_one_that_looked_as_far_says_so() {
     assert_eq!(left(&journal), Some(5));
     compared(&journal, "asked", 7, 30, 0);
     assert_eq!(left(&journal), Some(0));
+}
+
+#[test]
+fn what_waits_is_found_among_a_hundred_thousand_orders_without_reading_them() {
+    let journal = journal();
+    let of = |connection: &str, state: &str, reason: &str| Search {
+        connection: connection.into(),
+        state: state.into(),
+        reason: reason.into(),
+        ..Search::default()
+    };
+    for (wanted, through) in [
+        (of("main", "held", "tax_unmapped"), "orders_by_reason (state=? AND connection=? AND reason=?)"),
+        (of("main", "", "tax_unmapped"), "orders_by_reason (state=? AND connection=? AND reason=?)"),
+        (of("main", "held", ""), "orders_by_standing (connection=? AND state=?)"),
+        (of("", "held", ""), "orders_by_state (state=?)"),
+        (of("", "", "tax_unmapped"), "orders_by_state (state=?)"),
+        (of("main", "", ""), "orders_by_connection (connection=?)"),
+    ] {
+        let one = super::search::statement(&wanted, 50);
+        let plan = Statement { sql: format!("EXPLAIN QUERY PLAN {}", one.sql), params: one.params };
+        let rows = done(journal.query(plan)).unwrap();
+        let details: Vec<String> = rows.iter().map(|row| row.text("detail").unwrap()).collect();
+        assert!(details[0].contains(through), "{wanted:?}: {details:?}");
+        assert!(details.iter().all(|detail| !detail.contains("FOR ORDER BY")), "{wanted:?}: {details:?}");
+    }
+}
+
+#[test]
+fn what_is_on_its_way_or_turned_away_is_not_said_to_be_well() {
+    let journal = journal();
+    (1..=200).for_each(|seq| event(&journal, seq, Duration::hours(3), "posted", 1_400));
+    event(&journal, 201, Duration::minutes(40), "pending", 0);
+    let mut figures = figures(&journal);
+    let said = |figures: &super::Figures| {
+        let verdict = verdict(figures, noon());
+        (verdict.level, verdict.sentence, verdict.findings.into_iter().map(|(_, text)| text).collect::<Vec<_>>())
+    };
+    let (level, sentence, _) = said(&figures);
+    assert_eq!(level, Level::Ok);
+    assert!(sentence.starts_with("Nothing needs you just now: 200 of 201 events"), "{sentence}");
+    figures.refusals.push(super::Refused {
+        shop: "a.myshopify.com".into(),
+        kind: "bad_signature".into(),
+        most: 400,
+        count: 400,
+    });
+    let (level, sentence, findings) = said(&figures);
+    assert_eq!((level, sentence.as_str()), (Level::Problem, "One thing needs you."));
+    assert!(findings[0].contains("400"), "{findings:?}");
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::figures::{Figures, OfConnection, age};
 use super::rates::{Rates, TARGET};
+use super::watch::{WHOLE, conditions};
 
 /// Seconds after which an order that waits is worth a word.
 const LONG: i64 = 3_600;
@@ -39,6 +40,7 @@ pub struct Verdict {
 pub fn verdict(figures: &Figures, now: DateTime<Utc>) -> Verdict {
     let mut findings = Vec::new();
     of_the_whole(figures, &mut findings);
+    alerted(figures, now, &mut findings);
     figures.connections.iter().for_each(|one| of_connection(one, now, &mut findings));
     findings.sort_by_key(|(level, _)| std::cmp::Reverse(*level));
     let level = findings.first().map_or(Level::Ok, |(level, _)| *level);
@@ -66,6 +68,26 @@ fn of_the_whole(figures: &Figures, findings: &mut Vec<(Level, String)>) {
             let text = format!("{} records of {books} are not in the journal yet.", one.journal_backlog);
             findings.push((Level::Note, text));
         }
+    }
+}
+
+/// What people are alerted of and is not said in other words below or above; the particulars stand with the alerts.
+fn alerted(figures: &Figures, now: DateTime<Utc>, findings: &mut Vec<(Level, String)>) {
+    for one in conditions(figures, now) {
+        let is_said = if one.of_books {
+            matches!(one.kind.as_str(), "reconnect" | "settings_fault")
+        } else {
+            !matches!(one.kind.as_str(), "bad_signature" | "unknown_shop" | "no_secret")
+        };
+        if is_said {
+            continue;
+        }
+        let level = if one.kind == "shopify_changed" { Level::Note } else { Level::Problem };
+        let of = if one.connection == WHOLE { String::new() } else { format!("{}: ", one.connection) };
+        let more = if one.of_books { String::new() } else { format!(" {}.", one.text) };
+        let mut letters = one.title.chars();
+        let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+        findings.push((level, format!("{of}{first}{}.{more}", letters.as_str())));
     }
 }
 
@@ -113,14 +135,19 @@ fn sentence(figures: &Figures, level: Level, findings: &[(Level, String)]) -> St
     }
     let mut day = Rates::default();
     figures.connections.iter().for_each(|one| day.add(&one.last_day));
-    let events = match day.events - day.on_their_way {
-        0 => "no event came within the last 24 hours".to_owned(),
-        1 => "the one event of the last 24 hours is in the ledger".to_owned(),
-        count => format!("all {count} events of the last 24 hours are in the ledger"),
+    let events = match (day.events - day.on_their_way, day.missing()) {
+        (0, _) => "no event came within the last 24 hours".to_owned(),
+        (1, 0) => "the one event of the last 24 hours is in the ledger".to_owned(),
+        (count, 0) => format!("all {count} events of the last 24 hours are in the ledger"),
+        (count, missing) => {
+            format!("{} of {count} events of the last 24 hours are in the ledger, {missing} not yet", day.synced)
+        }
     };
     let compared = figures.connections.iter().all(|one| one.left == Some(0));
     let drift = if compared { ", and both sides agreed when they were last compared" } else { "" };
-    format!("All is well: {events}{drift}.")
+    let is_all = level == Level::Ok && day.missing() == 0;
+    let begins = if is_all { "All is well" } else { "Nothing needs you just now" };
+    format!("{begins}: {events}{drift}.")
 }
 
 /// "1 order", "3 orders".

@@ -19,7 +19,7 @@ mod tests;
 
 use message::Message;
 
-pub use conditions::{Condition, KINDS, conditions};
+pub use conditions::{Condition, KINDS, WHOLE, conditions};
 
 /// The name of the watch's object. No label of books can look like it.
 pub const OBJECT: &str = "watch:deployment";
