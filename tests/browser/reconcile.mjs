@@ -21,7 +21,8 @@ async function compare(page, connection, { audit = false } = {}) {
   await press(page, `section#${connection} form button`);
   assert.match(page.url(), /\/reconciliations\/[a-z]+\.\d{8}T\d+$/);
   const path = new URL(page.url()).pathname;
-  await until(page, /\d (missing|wrong|duplicate|unexpected)|no difference/);
+  // What was found is shown while what it has in common is still looked for.
+  await until(page, /^(?![\s\S]*Load this page again)[\s\S]*(\d (missing|wrong|duplicate|unexpected)|no difference)/);
   return path;
 }
 
