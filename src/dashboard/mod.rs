@@ -7,6 +7,7 @@ mod connect;
 mod order;
 mod orders;
 mod overview;
+mod preview;
 mod reconciliations;
 mod shop;
 mod words;
@@ -14,9 +15,10 @@ mod words;
 use askama::Template;
 
 pub use connect::{ConnectPage, Unreadable};
-pub use order::{OrderPage, PreviewPage};
+pub use order::OrderPage;
 pub use orders::OrdersPage;
 pub use overview::OverviewPage;
+pub use preview::PreviewPage;
 pub use reconciliations::{OfConnection, ReconciliationPage, ReconciliationsPage};
 
 /// A page of the navigation.

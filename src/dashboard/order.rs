@@ -1,5 +1,5 @@
 //! The page of one order: what Shopify said of it, what was changed on the way, the documents that it became, each with its
-//! proof, and every call that this took. And the page of its preview.
+//! proof, and every call that this took.
 
 use askama::Template;
 use chrono::{DateTime, Utc};
@@ -44,12 +44,12 @@ pub struct OrderPage {
     problem: Option<String>,
 }
 
-struct Told {
-    mark: &'static str,
-    code: String,
-    meaning: String,
-    detail: String,
-    remedy: String,
+pub(super) struct Told {
+    pub mark: &'static str,
+    pub code: String,
+    pub meaning: String,
+    pub detail: String,
+    pub remedy: String,
 }
 
 struct Event {
@@ -61,12 +61,12 @@ struct Event {
     took: String,
 }
 
-struct Change {
-    document: String,
-    field: String,
-    rule: String,
-    before: String,
-    after: String,
+pub(super) struct Change {
+    pub document: String,
+    pub field: String,
+    pub rule: String,
+    pub before: String,
+    pub after: String,
 }
 
 struct Document {
@@ -95,7 +95,7 @@ struct Call {
 }
 
 /// The cell of a JSON row as text; nothing if it is null or not there.
-fn cell(row: &Value, name: &str) -> String {
+pub(super) fn cell(row: &Value, name: &str) -> String {
     match &row[name] {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
@@ -113,7 +113,7 @@ fn column(row: &Row, name: &str) -> String {
     }
 }
 
-fn words(code: &str) -> String {
+pub(super) fn words(code: &str) -> String {
     code.replace('_', " ")
 }
 
@@ -180,7 +180,7 @@ fn told(order: &Value, code: &str) -> Option<Told> {
 }
 
 /// What the rules say that leave an order out.
-fn left_out(rule: &str) -> &'static str {
+pub(super) fn left_out(rule: &str) -> &'static str {
     match rule {
         "test_order" => "It was made in Shopify's test mode.",
         "before_start_date" => "It is older than the connection's start date, and no money moved since.",
@@ -222,7 +222,7 @@ fn event(one: &Value, zone: Zone) -> Event {
     }
 }
 
-fn change(one: &Value) -> Change {
+pub(super) fn change(one: &Value) -> Change {
     Change {
         document: cell(one, "document_key"),
         field: cell(one, "field"),
@@ -270,96 +270,6 @@ fn call(row: &Row, zone: Zone) -> Call {
         message: [column(row, "code"), column(row, "message")].join(" ").trim().to_owned(),
         took: column(row, "duration_ms").parse().map(duration).unwrap_or_default(),
         outcome: words(&outcome),
-    }
-}
-
-/// What would be written for an order, and why.
-#[derive(Template)]
-#[template(path = "preview.html")]
-pub struct PreviewPage {
-    path: &'static str,
-    connection: String,
-    order_id: String,
-    name: String,
-    wanted: Vec<[String; 6]>,
-    steps: Vec<Step>,
-    changes: Vec<Change>,
-    told: Vec<Told>,
-    notes: Vec<String>,
-}
-
-struct Step {
-    title: String,
-    why: String,
-    first: Vec<String>,
-    request: String,
-    body: String,
-}
-
-impl PreviewPage {
-    /// The page of a preview as the books gave it.
-    pub fn new(preview: &Value, connection: &str) -> Self {
-        let list = |name: &str| preview[name].as_array().cloned().unwrap_or_default();
-        let order_id = cell(preview, "order_id");
-        let told = |one: &Value, mark| Told {
-            mark,
-            code: cell(one, "reason"),
-            meaning: String::new(),
-            detail: cell(one, "detail"),
-            remedy: cell(one, "remedy"),
-        };
-        let mut all_told = Vec::new();
-        all_told.extend(preview["hold"].is_object().then(|| told(&preview["hold"], "problem")));
-        all_told.extend(preview["notice"].is_object().then(|| told(&preview["notice"], "note")));
-        let ignored = cell(preview, "ignored");
-        let ignored = (!ignored.is_empty()).then(|| left_out(&ignored).to_owned());
-        let waiting = Some(cell(preview, "waiting")).filter(|text| !text.is_empty());
-        let wanted = |one: &Value| {
-            [
-                cell(one, "key"),
-                words(&cell(one, "kind")),
-                cell(one, "number"),
-                format!("{} {}", cell(one, "total"), cell(one, "currency")),
-                cell(one, "date"),
-                cell(one, "standing"),
-            ]
-        };
-        Self {
-            path: "/orders",
-            connection: connection.to_owned(),
-            name: Some(cell(preview, "name")).filter(|name| !name.is_empty()).unwrap_or_else(|| order_id.clone()),
-            order_id,
-            wanted: list("calls_for").iter().map(wanted).collect(),
-            steps: list("steps").iter().map(step).collect(),
-            changes: list("adjustments").iter().map(change).collect(),
-            told: all_told,
-            notes: ignored.into_iter().chain(waiting.map(|text| format!("Then: {text}."))).collect(),
-        }
-    }
-}
-
-fn step(one: &Value) -> Step {
-    let request = &one["request"];
-    let body = cell(request, "body");
-    let pretty = serde_json::from_str::<Value>(&body).ok().and_then(|json| serde_json::to_string_pretty(&json).ok());
-    Step {
-        title: format!(
-            "{} {} {}: {} {}",
-            cell(one, "operation"),
-            cell(one, "document_key"),
-            cell(one, "number"),
-            cell(one, "total"),
-            cell(one, "currency")
-        ),
-        why: cell(one, "why"),
-        first: one["first"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|text| text.as_str().map(str::to_owned))
-            .collect(),
-        request: format!("{} {}", cell(request, "method"), cell(request, "path")),
-        body: pretty.unwrap_or(body),
     }
 }
 
@@ -426,7 +336,5 @@ mod tests {
         hostile.documents[0]["ledger_id"] = "javascript:alert(1)".into();
         let html = page(hostile);
         assert!(!html.contains("<script") && !html.contains("javascript:"), "{html}");
-        let preview = json!({"name": text, "order_id": "1", "steps": [{"why": text, "request": {"body": text}}]});
-        assert!(!render(&PreviewPage::new(&preview, text)).contains("<script"));
     }
 }

@@ -22,12 +22,11 @@ pub fn page(status: u16, page: &impl Template) -> Result<Response> {
     Ok(Response::from_html(render(page))?.with_status(status))
 }
 
-/// A list to be taken along.
-pub fn download(text: String, name: &str) -> Result<Response> {
-    let response = Response::ok(text)?;
-    response.headers().set("content-type", "text/csv; charset=utf-8")?;
-    response.headers().set("content-disposition", &format!("attachment; filename=\"{name}\""))?;
-    Ok(response)
+/// A list to be taken along, under that name.
+pub fn download(list: Response, name: &str) -> Result<Response> {
+    list.headers().set("content-type", "text/csv; charset=utf-8")?;
+    list.headers().set("content-disposition", &format!("attachment; filename=\"{name}\""))?;
+    Ok(list)
 }
 
 /// Sends the browser on with a GET.

@@ -128,7 +128,7 @@ async fn taken_along(env: &Env, wanted: Statement, name: &str) -> Result<Respons
     let journal = D1Journal::new(env);
     let _ = migrate(&journal).await;
     match journal.query(wanted).await {
-        Ok(rows) => download(monitor::csv::rows(&rows), name),
+        Ok(rows) => download(Response::ok(monitor::csv::rows(&rows))?, name),
         Err(error) => problem(503, "journal_unreadable", &format!("the journal (D1) cannot be read: {}", error.0)),
     }
 }

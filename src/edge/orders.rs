@@ -5,7 +5,7 @@ use futures_util::stream;
 use serde_json::{Value, json};
 use worker::{Env, FormEntry, Headers, Request, Response, Result, Url};
 
-use super::answers::{page, problem, see_other};
+use super::answers::{download, page, problem, see_other};
 use super::clock::RuntimeClock;
 use super::journal::D1Journal;
 use super::past::{is_form, pass_on};
@@ -58,10 +58,7 @@ pub async fn taken_along(request: &Request, env: &Env) -> Result<Response> {
         };
         Some((text.map(String::into_bytes), (journal, next)))
     });
-    let response = Response::from_stream(pieces)?;
-    response.headers().set("content-type", "text/csv; charset=utf-8")?;
-    response.headers().set("content-disposition", "attachment; filename=\"orders.csv\"")?;
-    Ok(response)
+    download(Response::from_stream(pieces)?, "orders.csv")
 }
 
 /// The page of one.

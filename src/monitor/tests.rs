@@ -11,21 +11,21 @@ use crate::platform::native::SqliteJournal;
 use crate::platform::time::{iso, parse_iso};
 use crate::platform::{Journal, Sql, Statement, Value};
 
-fn done<T>(future: impl Future<Output = T>) -> T {
+pub(super) fn done<T>(future: impl Future<Output = T>) -> T {
     future.now_or_never().unwrap()
 }
 
-fn noon() -> DateTime<Utc> {
+pub(super) fn noon() -> DateTime<Utc> {
     parse_iso("2026-11-20T12:00:00.000Z").unwrap()
 }
 
-fn journal() -> SqliteJournal {
+pub(super) fn journal() -> SqliteJournal {
     let journal = SqliteJournal::in_memory().unwrap();
     done(migrate(&journal)).unwrap();
     journal
 }
 
-fn exec(journal: &SqliteJournal, sql: &str, params: &[Value]) {
+pub(super) fn exec(journal: &SqliteJournal, sql: &str, params: &[Value]) {
     journal.database.exec(sql, params).unwrap();
 }
 

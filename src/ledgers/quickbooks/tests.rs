@@ -217,7 +217,7 @@ fn voided(answer: &Value) -> Outcome<Posted> {
 
 #[test]
 fn a_void_is_believed_when_nothing_is_left_of_the_document_or_it_is_not_there_any_more() {
-    let invoice = |total: &str| json!({"Invoice": {"Id": "12", "SyncToken": "4", "DocNumber": "S-1", "TotalAmt": total.parse::<f64>().unwrap()}});
+    let invoice = |total: &str| json!({"Invoice": {"Id": "12", "SyncToken": "4", "DocNumber": "S-1", "TotalAmt": serde_json::from_str::<Value>(total).unwrap()}});
     assert!(matches!(voided(&invoice("0")), Outcome::Done(posted) if posted.void));
     assert!(matches!(voided(&invoice("10")), Outcome::Unknown(_)), "it counts as before");
     let gone = json!({"Fault": {"Error": [{"Message": "Object Not Found", "Detail": "", "code": "610"}]}});

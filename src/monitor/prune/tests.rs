@@ -1,28 +1,8 @@
-use futures_util::FutureExt;
-
 use super::*;
-use crate::journal::migrate;
 use crate::monitor::gather;
+use crate::monitor::tests::{done, exec, journal, noon};
 use crate::platform::Sql;
 use crate::platform::native::SqliteJournal;
-
-fn done<T>(future: impl Future<Output = T>) -> T {
-    future.now_or_never().unwrap()
-}
-
-fn noon() -> DateTime<Utc> {
-    parse_iso("2026-11-20T12:00:00.000Z").unwrap()
-}
-
-fn journal() -> SqliteJournal {
-    let journal = SqliteJournal::in_memory().unwrap();
-    done(migrate(&journal)).unwrap();
-    journal
-}
-
-fn exec(journal: &SqliteJournal, sql: &str, params: &[Value]) {
-    journal.database.exec(sql, params).unwrap();
-}
 
 fn count(journal: &SqliteJournal, what: &str) -> i64 {
     journal.database.exec(&format!("SELECT COUNT(*) AS n FROM {what}"), &[]).unwrap()[0].int("n").unwrap()
