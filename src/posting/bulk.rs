@@ -61,13 +61,10 @@ impl Books<'_> {
         transaction(sql, |sql| {
             for order_id in &all {
                 let at = OrderRef { connection: connection.to_owned(), order_id: order_id.clone() };
-                obstacles::probe_now(sql, &at)?;
                 match piece.how {
-                    How::Release => {
-                        self.doubt_rates(&at)?;
-                        orders::release(sql, &at, now)?;
-                    }
+                    How::Release => drop(self.let_go(sql, &at, now)?),
                     How::Replay => {
+                        obstacles::probe_now(sql, &at)?;
                         orders::replay(sql, &at, now)?;
                         if fetches && !at.order_id.starts_with("event:") {
                             fetch::want(sql, &at)?;

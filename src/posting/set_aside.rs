@@ -1,5 +1,5 @@
 //! Orders that a person keeps out of the books: nothing more is written for them, whatever is heard of them, until the person
-//! releases them. What stands of them already stays as it is.
+//! releases that very order. What stands of them already stays as it is.
 
 use super::books::Books;
 use super::by_hand;

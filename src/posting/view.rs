@@ -13,6 +13,7 @@ use super::budget::{self, CallsLeft};
 use super::grant;
 use super::obstacles::{self, ObstacleView};
 use super::orders::{self, OrderRef};
+use super::set_aside;
 use super::shop;
 use super::silence::Hearing;
 use super::stopped;
@@ -329,13 +330,19 @@ impl Books<'_> {
         }))
     }
 
+    /// What the order waited for is done, a person says. One that they keep out of the books stays out.
+    pub(super) fn let_go(&self, sql: &dyn Sql, at: &OrderRef, now: DateTime<Utc>) -> Result<bool, SqlError> {
+        obstacles::probe_now(sql, at)?;
+        self.doubt_rates(at)?;
+        orders::release(sql, at, now)
+    }
+
     /// A person says: look at this order again now. False if it is not an order, or was never heard of.
     pub async fn release(&self, at: &OrderRef) -> Result<bool, SqlError> {
         let now: DateTime<Utc> = self.platform.clock.now();
         let found = transaction(self.platform.sql, |sql| {
-            obstacles::probe_now(sql, at)?;
-            self.doubt_rates(at)?;
-            orders::release(sql, at, now)
+            set_aside::forget(sql, at)?;
+            self.let_go(sql, at, now)
         })?;
         // At once: what the release changed is to be seen.
         self.arm(Some(now)).await?;

@@ -63,6 +63,28 @@ fn an_order_that_a_person_leaves_out_stays_out_whatever_is_heard_of_it_until_the
     assert!(bench.open().order(&at(&id)).unwrap().unwrap().set_aside.is_empty());
 }
 
+/// That what held it is over is nobody's word on whether it belongs in the books.
+#[test]
+fn an_order_that_is_left_out_stays_out_when_settings_that_held_it_are_put_right() {
+    let company = Company::XeroUk;
+    let story = Story::read("simple");
+    let (id, mut bench) = (story.order_id(), held(company, &story));
+    ignore(&bench, &id, "entered by hand").unwrap();
+    bench.run();
+    let mut broken = company.settings();
+    broken["number_prefix"] = json!("FAR-TOO-LONG");
+    bench.variables.insert("CONNECTION_MAIN".into(), broken);
+    let (topic, body) = story.deliveries.last().unwrap();
+    bench.deliver(topic, body);
+    bench.run();
+    assert_eq!(bench.state(&id), ("held".into(), "settings_invalid".into()));
+    bench.variables.insert("CONNECTION_MAIN".into(), company.settings());
+    bench.turn();
+    bench.run();
+    assert_eq!(bench.state(&id), ("ignored".into(), "ignored_by_person".into()));
+    assert!(bench.ledger(company).is_empty());
+}
+
 #[test]
 fn what_stands_of_an_order_that_is_left_out_stays_and_is_no_difference() {
     for company in [Company::QuickBooksUs, Company::XeroUk] {

@@ -7,7 +7,7 @@ use crate::books::hold::HoldReason;
 use crate::platform::time::iso;
 use crate::platform::{Sql, SqlError};
 use crate::posting::published::{publish, publish_event};
-use crate::posting::{by_hand, cutover, documents, notices, set_aside};
+use crate::posting::{by_hand, cutover, documents, notices};
 
 /// Closes the row of an event that belonged to no order.
 pub fn close_loose(
@@ -59,7 +59,6 @@ pub fn release(sql: &dyn Sql, at: &OrderRef, now: DateTime<Utc>) -> Result<bool,
     documents::retire(sql, at)?;
     cutover::forget_look(sql, at)?;
     by_hand::forget(sql, at)?;
-    set_aside::forget(sql, at)?;
     publish(sql, at)?;
     Ok(found)
 }
