@@ -76,7 +76,8 @@ pub fn gift_cards(settings: &Settings, survey: &Survey) -> Option<Finding> {
     let title = settings.ledger.title();
     let sold = settings.lines.account(LineRole::GiftCards)?;
     let named = |key: &str, label: &str| Named { key: key.into(), kind: NamedKind::Payment, label: label.into() };
-    let is_of_gift_cards = |gateway: &str| gateway.split(':').next() == Some("gift_card");
+    let is_of_gift_cards =
+        |gateway: &str| gateway.split(':').next().is_some_and(|name| name.eq_ignore_ascii_case("gift_card"));
     let mut all = settings.payments.iter().filter(|(gateway, _)| is_of_gift_cards(gateway)).peekable();
     if all.peek().is_none() {
         let fix = "Add `gift_card` to `payments`, with the account that gift cards are sold into.";
