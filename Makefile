@@ -46,8 +46,9 @@ browser: build ## what people do on the pages, in a headless Chromium; SHOTS=fol
 		(cd tests/browser && npm ci --ignore-scripts --loglevel=error && touch node_modules/.package-lock.json)
 	cargo test --test browser -- --test-threads=2
 
-properties: ## a hundred thousand drawn orders, on paper, and damaged bodies: minutes; SEED=n draws others
+properties: ## a hundred thousand drawn orders, on paper, damaged bodies, texts and splits: minutes; SEED=n draws others
 	PROPTEST_CASES=100000 cargo test --profile soak --test properties
+	PROPTEST_CASES=100000 cargo test --profile soak --lib normalize::
 
 lint: ## formatting and clippy, for this machine and for wasm
 	cargo fmt --all --check

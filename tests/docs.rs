@@ -116,8 +116,10 @@ const ADJUSTMENTS: &str = "# What is written down
 
 Whatever is changed or derived between an order and its documents is a row of the table `adjustments`: the document
 (`document_key`), the field as Shopify calls it or the line that it became (`line:<id>`, `shipping:<id>`), the rule, and
-what it was and became (`before` is empty where nothing was there). A row is written once per document, field and rule.
-Names and addresses read `[personal data]`.
+what it was and became (`before` is empty where nothing was there). A row is written once per document, field and rule,
+and again when the document is written with other values: the newest holds, and one with nothing before and nothing after
+takes it back. Once money has made a sale final, what an edit changes stands with the `adjustment:<n>` that the edit makes,
+as the whole order has it then. Names and addresses read `[personal data]`.
 
 ";
 

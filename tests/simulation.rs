@@ -67,8 +67,8 @@ struct Figures {
     orders: usize,
     power_cuts: u64,
     operations: u64,
-    /// Orders that wait for a person, that stand in more documents than the plain ones, and amounts that are a converted
-    /// cent off: see [`allowed::Allowed`].
+    /// Orders that a person released, that stand in more documents than the plain ones, and amounts that are a converted
+    /// cent off: see [`allowed::Allowed`]. None waits for a person in the end.
     allowed: [u64; 3],
 }
 
@@ -86,14 +86,14 @@ impl Figures {
 
 impl std::fmt::Display for Figures {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Figures { events, orders, power_cuts, operations, allowed: [held, rearranged, odd_cents] } = self;
+        let Figures { events, orders, power_cuts, operations, allowed: [released, rearranged, odd_cents] } = self;
         write!(
             f,
             "{orders} orders, {events} events, {power_cuts} losses of power, {operations} operations; of the orders "
         )?;
         write!(
             f,
-            "{held} wait for a person, {rearranged} stand in more documents, {odd_cents} have a converted cent elsewhere"
+            "{released} were released by a person, {rearranged} stand in more documents, {odd_cents} have a converted cent elsewhere"
         )
     }
 }
@@ -141,7 +141,7 @@ impl Scenario {
             orders: life.orders.len(),
             power_cuts: run.power_cuts.get(),
             operations: object.power.operations.get(),
-            allowed: [&run.allowed.held, &run.allowed.rearranged, &run.allowed.odd_cents].map(std::cell::Cell::get),
+            allowed: [&run.allowed.released, &run.allowed.rearranged, &run.allowed.odd_cents].map(std::cell::Cell::get),
         })
     }
 }

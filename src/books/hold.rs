@@ -291,7 +291,7 @@ impl HoldReason {
             HoldReason::ChangedInLedger => (
                 "changed_in_ledger",
                 "Somebody changed a document of the order in the ledger after it was posted, and money is attached to it or it cannot be written anew.",
-                "Put it right in the ledger as named here, then release the order. If the change was meant, release the order: the document stays as it is, and the next reconciliation names it again.",
+                "Put it right in the ledger as named here, then release the order. If the change was meant, release the order: the document stays as it is, and is no difference any more until it is changed again.",
             ),
         }
     }

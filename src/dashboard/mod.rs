@@ -76,6 +76,8 @@ pub fn render(page: &impl Template) -> String {
 }
 
 #[cfg(test)]
+mod large_tests;
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -5,7 +5,7 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::words::{When, Zone, duration, state};
+use super::words::{ROWS, When, Zone, beyond, clipped, duration, state};
 use crate::books::hold::HoldReason;
 use crate::books::rules::LedgerName;
 use crate::ledgers::link;
@@ -36,9 +36,13 @@ pub struct OrderPage {
     /// True if it is asked what becomes of money of an order that is older than the start date.
     asks: bool,
     longest_reason: usize,
+    lists: [(&'static str, &'static str); 4],
     events: Vec<Event>,
+    more_events: Option<String>,
     changes: Vec<Change>,
+    more_changes: Option<String>,
     documents: Vec<Document>,
+    more_documents: Option<String>,
     calls: Vec<Call>,
     /// Why the calls cannot be had.
     problem: Option<String>,
@@ -94,6 +98,14 @@ struct Call {
     took: String,
 }
 
+/// What the journal has of an order, as lists: the name of each in its address, and its title.
+const LISTS: [(&str, &str); 4] = [
+    ("events", "what Shopify said"),
+    ("adjustments", "what was changed"),
+    ("documents", "documents"),
+    ("attempts", "calls to the ledger"),
+];
+
 /// The cell of a JSON row as text; nothing if it is null or not there.
 pub(super) fn cell(row: &Value, name: &str) -> String {
     match &row[name] {
@@ -148,11 +160,15 @@ impl OrderPage {
             asks: view.cutover.iter().any(|one| one["decision"].is_null()) && cell(order, "state") == "held",
             may_ignore: cell(order, "state") == "held",
             longest_reason: LONGEST_REASON,
+            lists: LISTS,
             told: told(order, &reason),
             decisions: decisions(&view, zone),
-            events: view.events.iter().map(|one| event(one, zone)).collect(),
-            changes: view.adjustments.iter().map(change).collect(),
-            documents: view.documents.iter().map(|one| document(one, ledger, zone)).collect(),
+            events: view.events[view.events.len().saturating_sub(ROWS)..].iter().map(|one| event(one, zone)).collect(),
+            more_events: beyond("newest", view.events.len()),
+            changes: view.adjustments.iter().take(ROWS).map(change).collect(),
+            more_changes: beyond("first", view.adjustments.len()),
+            documents: view.documents.iter().take(ROWS).map(|one| document(one, ledger, zone)).collect(),
+            more_documents: beyond("first", view.documents.len()),
             calls,
             problem,
             order_id,
@@ -227,8 +243,8 @@ pub(super) fn change(one: &Value) -> Change {
         document: cell(one, "document_key"),
         field: cell(one, "field"),
         rule: cell(one, "rule"),
-        before: cell(one, "before"),
-        after: cell(one, "after"),
+        before: clipped(&cell(one, "before")),
+        after: clipped(&cell(one, "after")),
     }
 }
 
@@ -267,7 +283,7 @@ fn call(row: &Row, zone: Zone) -> Call {
         operation: words(&column(row, "operation")),
         mark: if column(row, "code").is_empty() { "ok" } else { "problem" },
         status: column(row, "http_status"),
-        message: [column(row, "code"), column(row, "message")].join(" ").trim().to_owned(),
+        message: clipped([column(row, "code"), column(row, "message")].join(" ").trim()),
         took: column(row, "duration_ms").parse().map(duration).unwrap_or_default(),
         outcome: words(&outcome),
     }
@@ -323,6 +339,26 @@ mod tests {
         let mut older = view("held", "before_start_date");
         older.cutover = vec![json!({"document_key": "payment:1", "amount": "5", "decision": null})];
         assert!(page(older).contains("value=\"stand_alone\""));
+    }
+
+    #[test]
+    fn the_page_of_an_order_that_went_through_much_is_below_a_hundred_kilobytes() {
+        let mut much = view("held", "tax_unmapped");
+        let long = "a long text & more 🚀 ".repeat(200);
+        let times = |one: &Value| vec![one.clone(); 800];
+        much.events = times(&much.events[0]);
+        much.documents = times(&much.documents[0]);
+        much.adjustments = times(&json!({"document_key": "sale/12", "field": "line_items[749].name",
+            "rule": "unsupported_characters", "before": long, "after": long}));
+        let columns = ["document_key", "operation", "at", "duration_ms", "http_status", "outcome", "code", "message"];
+        let values =
+            ["payment:6800000000001", "create", "2026-07-02T09:00:00.000Z", "412", "400", "refused", "6140", &long];
+        let row = columns.into_iter().zip(values).map(|(name, value)| (name.to_owned(), Cell::Text(value.to_owned())));
+        let row = Row(row.collect());
+        let now = parse_iso("2026-07-02T11:00:00.000Z").unwrap();
+        let html = render(&OrderPage::new(much, "example.myshopify.com", Ok(vec![row; 50]), now));
+        assert!(html.len() < 100_000, "{} bytes", html.len());
+        assert_eq!(html.matches(" of 800; the API tells of all.").count(), 3);
     }
 
     #[test]

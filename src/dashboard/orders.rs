@@ -3,7 +3,7 @@
 use askama::Template;
 use chrono::{DateTime, Utc};
 
-use super::words::{When, state};
+use super::words::{When, clipped, state};
 use crate::books::hold::HoldReason;
 use crate::monitor::{Listed, Search};
 
@@ -18,8 +18,8 @@ pub struct OrdersPage {
     /// Why the list cannot be had.
     problem: Option<String>,
     rows: Vec<Line>,
-    /// Where the next page begins: the change and the id of the last order of this one.
-    next: Option<(String, String)>,
+    /// Where the next page begins: behind the last order of this one.
+    next: Option<String>,
     held: Option<Held>,
 }
 
@@ -72,11 +72,7 @@ impl OrdersPage {
             states,
             connections,
             problem,
-            next: listed
-                .orders
-                .last()
-                .filter(|_| listed.more)
-                .map(|one| (one.updated_at.clone(), one.order_id.clone())),
+            next: listed.orders.last().filter(|_| listed.more).map(|one| one.place().text()),
             held: reason.filter(|_| !listed.orders.is_empty()).map(|reason| Held { meaning: reason.meaning() }),
             rows: listed.orders.into_iter().map(|one| line(one, now)).collect(),
             wanted,
@@ -94,7 +90,7 @@ fn line(one: crate::monitor::Found, now: DateTime<Utc>) -> Line {
         mark,
         state: text,
         reason: one.reason.unwrap_or_default(),
-        remedy: one.remedy.unwrap_or_default(),
+        remedy: one.remedy.map(|text| clipped(&text)).unwrap_or_default(),
         total: one.total.unwrap_or_default(),
     }
 }
@@ -152,6 +148,6 @@ mod tests {
     fn the_next_page_begins_after_the_last_order_of_this_one() {
         assert!(!page(Search::default(), vec![found("#1")], false).contains("after="));
         let html = page(Search { state: "held".into(), ..Search::default() }, vec![found("#1")], true);
-        assert!(html.contains("after=2026-11-02T09%3A00%3A00.000Z~1") && html.contains("state=held"), "{html}");
+        assert!(html.contains("after=2026-11-02T09%3A00%3A00.000Z~1~main") && html.contains("state=held"), "{html}");
     }
 }

@@ -4,6 +4,10 @@ use askama::Template;
 use serde_json::Value;
 
 use super::order::{Change, Told, cell, change, left_out, words};
+use super::words::{ROWS, beyond, cut};
+
+/// Characters of all requests together; the API gives them whole.
+const BODIES: usize = 25_000;
 
 /// What would be written for an order, and why.
 #[derive(Template)]
@@ -16,6 +20,7 @@ pub struct PreviewPage {
     wanted: Vec<[String; 6]>,
     steps: Vec<Step>,
     changes: Vec<Change>,
+    more_changes: Option<String>,
     told: Vec<Told>,
     notes: Vec<String>,
 }
@@ -56,21 +61,28 @@ impl PreviewPage {
                 cell(one, "standing"),
             ]
         };
+        let steps = list("steps");
+        let notes = ignored.into_iter().chain(waiting.map(|text| format!("Then: {text}.")));
+        let more =
+            [beyond("first", list("calls_for").len()), beyond("first", steps.len())].into_iter().flatten().next();
+        let notes = notes.chain(more.map(|text| format!("What would be written is long. {text}")));
         Self {
             path: "/orders",
             connection: connection.to_owned(),
             name: Some(cell(preview, "name")).filter(|name| !name.is_empty()).unwrap_or_else(|| order_id.clone()),
             order_id,
-            wanted: list("calls_for").iter().map(wanted).collect(),
-            steps: list("steps").iter().map(step).collect(),
-            changes: list("adjustments").iter().map(change).collect(),
+            wanted: list("calls_for").iter().take(ROWS).map(wanted).collect(),
+            steps: steps.iter().take(ROWS).map(|one| step(one, BODIES / steps.len().min(ROWS))).collect(),
+            changes: list("adjustments").iter().take(ROWS).map(change).collect(),
+            more_changes: beyond("first", list("adjustments").len()),
             told: all_told,
-            notes: ignored.into_iter().chain(waiting.map(|text| format!("Then: {text}."))).collect(),
+            notes: notes.collect(),
         }
     }
 }
 
-fn step(one: &Value) -> Step {
+/// A step, with its request as far as `most` characters go.
+fn step(one: &Value, most: usize) -> Step {
     let request = &one["request"];
     let body = cell(request, "body");
     let pretty = serde_json::from_str::<Value>(&body).ok().and_then(|json| serde_json::to_string_pretty(&json).ok());
@@ -91,7 +103,7 @@ fn step(one: &Value) -> Step {
             .filter_map(|text| text.as_str().map(str::to_owned))
             .collect(),
         request: format!("{} {}", cell(request, "method"), cell(request, "path")),
-        body: pretty.unwrap_or(body),
+        body: cut(&pretty.unwrap_or(body), most),
     }
 }
 
@@ -100,6 +112,23 @@ mod tests {
     use super::*;
     use crate::dashboard::render;
     use serde_json::json;
+
+    #[test]
+    fn the_preview_of_a_large_order_is_below_a_hundred_kilobytes() {
+        let line = json!({"Description": "a long text & more", "Amount": "12.00", "TaxCodeRef": {"value": "TAX"}});
+        let step = json!({"operation": "create", "document_key": "sale/2", "number": "S-1001-2", "total": "12.00",
+            "currency": "EUR", "why": "it is not in the ledger", "first": ["the customer is created"],
+            "request": {"method": "POST", "path": "/v3/company/1/batch", "body": json!({"Line": vec![line; 700]}).to_string()}});
+        let change = json!({"document_key": "sale", "field": "line_items[7].name", "rule": "shortened",
+            "before": "x".repeat(4_000), "after": "y".repeat(4_000)});
+        for count in [1, 20, 200] {
+            let preview = json!({"name": "#1001", "order_id": "1", "steps": vec![step.clone(); count],
+                "calls_for": vec![step.clone(); count], "adjustments": vec![change.clone(); 700]});
+            let html = render(&PreviewPage::new(&preview, "main"));
+            assert!(html.len() < 100_000, "{count} steps: {} bytes", html.len());
+            assert!(html.contains("of 700; the API tells of all."));
+        }
+    }
 
     #[test]
     fn hostile_texts_stay_text() {

@@ -4,7 +4,7 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 
 use super::charts::{Chart, comparisons};
-use super::words::{When, distance};
+use super::words::{When, clipped, distance};
 use crate::monitor::Drift;
 use crate::reconcile::Repair;
 use crate::reconcile::run::{Counts, FindingView, RunView};
@@ -247,9 +247,9 @@ fn row(view: &FindingView, plan: &str) -> Row {
         class: finding.class.as_str(),
         document: finding.document(),
         field: finding.field.map(|field| field.as_str().to_owned()).unwrap_or_default(),
-        shopify: finding.shopify_value.clone(),
-        ledger: finding.ledger_value.clone(),
-        cause: finding.cause.clone(),
-        plan: by_hand.unwrap_or_else(|| plan.to_owned()),
+        shopify: clipped(&finding.shopify_value),
+        ledger: clipped(&finding.ledger_value),
+        cause: clipped(&finding.cause),
+        plan: clipped(&by_hand.unwrap_or_else(|| plan.to_owned())),
     }
 }

@@ -92,6 +92,30 @@ pub struct Fact {
     pub at: String,
 }
 
+/// How many rows of a list a page shows that has several lists: so it stays below a hundred kilobytes, whatever an order has
+/// gone through.
+pub const ROWS: usize = 50;
+/// How much of a text a cell shows; the API and the lists to take along have it whole.
+const LONGEST: usize = 160;
+
+/// A text, as far as a cell shows it.
+pub fn clipped(text: &str) -> String {
+    cut(text, LONGEST)
+}
+
+/// A text, as far as `most` characters go.
+pub fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// What is said where a list is longer than what is shown of it.
+pub fn beyond(which: &str, all: usize) -> Option<String> {
+    (all > ROWS).then(|| format!("The {which} {ROWS} of {all}; the API tells of all."))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,8 +17,8 @@ use super::variables;
 use crate::config::{self, Connection, Variables, variable};
 use crate::dashboard::{ConnectPage, Notice, OverviewPage, Unreadable};
 use crate::journal::migrate;
-use crate::monitor::{self, Figures, gather, metrics};
-use crate::platform::{Clock, Journal, Statement};
+use crate::monitor::{self, Figures, List, gather, metrics};
+use crate::platform::{Clock, Journal};
 use crate::posting::{BooksStatus, Callback, ConnectionView, Consented, How, connection_of};
 use crate::reception::admin::{CLOSED, Entry, Guesses, Provenance, may_change};
 
@@ -57,6 +57,17 @@ pub async fn answer(mut request: Request, env: &Env, method: Method, path: &str)
         (false, ["reconciliations", id]) => reconciliations::details(&request, env, &variables, id).await,
         (false, ["orders"]) => orders::list(&request, env, &variables).await,
         (false, ["orders.csv"]) => orders::taken_along(&request, env).await,
+        (false, ["orders", connection, order, list]) => {
+            let table = list.strip_suffix(".csv").unwrap_or_default();
+            match monitor::of_order(table, connection, &decoded(order)) {
+                Some(wanted) => taken_along(env, wanted, list).await,
+                None => problem(
+                    404,
+                    "not_found",
+                    "the lists of an order are events.csv, adjustments.csv, documents.csv, attempts.csv",
+                ),
+            }
+        }
         (false, ["orders", connection, order]) => orders::one(env, &variables, connection, &decoded(order)).await,
         (false, ["alerts.csv"]) => taken_along(env, monitor::alerts(), "alerts.csv").await,
         (false, ["reconciliations.csv"]) => taken_along(env, monitor::reconciliations(), "reconciliations.csv").await,
@@ -124,11 +135,11 @@ fn decoded(part: &str) -> String {
 }
 
 /// A list of the journal to take along.
-async fn taken_along(env: &Env, wanted: Statement, name: &str) -> Result<Response> {
+async fn taken_along(env: &Env, wanted: List, name: &str) -> Result<Response> {
     let journal = D1Journal::new(env);
     let _ = migrate(&journal).await;
-    match journal.query(wanted).await {
-        Ok(rows) => download(Response::ok(monitor::csv::rows(&rows))?, name),
+    match journal.query(wanted.statement).await {
+        Ok(rows) => download(Response::ok(monitor::csv::rows(&wanted.columns, &rows))?, name),
         Err(error) => problem(503, "journal_unreadable", &format!("the journal (D1) cannot be read: {}", error.0)),
     }
 }

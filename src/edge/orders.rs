@@ -25,7 +25,7 @@ fn wanted(url: &Url) -> Search {
     let field = |name: &str| {
         url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
     };
-    let after = field("after").split_once('~').map(|(at, id)| Place { updated_at: at.into(), order_id: id.into() });
+    let after = Place::parse(&field("after"));
     Search { text: field("q"), connection: field("connection"), state: field("state"), reason: field("reason"), after }
 }
 

@@ -11,7 +11,7 @@ use crate::config::{self, Connection, Variables};
 use crate::dashboard::{Notice, OfConnection, ReconciliationPage, ReconciliationsPage};
 use crate::platform::Clock;
 use crate::reconcile::report;
-use crate::reconcile::run::RunView;
+use crate::reconcile::run::{Part, RunView};
 
 /// What a connection's books say of its runs.
 #[derive(Deserialize)]
@@ -87,17 +87,17 @@ async fn form(request: &mut Request) -> Result<Value> {
     Ok(asked)
 }
 
-/// Which page of its findings is asked for, as the object reads it.
-fn page_of(request: &Request) -> Result<Option<Vec<u8>>> {
-    let asked = request.url()?.query_pairs().find(|(name, _)| name == "page").map(|(_, value)| value.into_owned());
-    Ok(asked.map(String::into_bytes))
+/// Which of its findings are asked for, as the object reads it.
+fn part_of(request: &Request, part: impl Fn(i64) -> Part) -> Result<Vec<u8>> {
+    let asked = request.url()?.query_pairs().find(|(name, _)| name == "page").and_then(|(_, value)| value.parse().ok());
+    Ok(serde_json::to_vec(&part(asked.unwrap_or(1)))?)
 }
 
 /// One, as JSON; as a text that can be read, if that is what is accepted.
 pub async fn one(request: &Request, env: &Env, variables: &Variables, id: &str) -> Result<Response> {
     let all = config::connections(variables);
     let Some(found) = connection_of(&all, id) else { return unknown() };
-    let mut answer = about(env, found, id, "/reconcile/run", page_of(request)?.as_deref()).await?;
+    let mut answer = about(env, found, id, "/reconcile/run", Some(&part_of(request, Part::of_api)?)).await?;
     let accepts = request.headers().get("accept")?.unwrap_or_default();
     if !accepts.contains("text/plain") || answer.status_code() != 200 {
         return passed_on(answer).await;
@@ -161,7 +161,7 @@ pub async fn overview(env: &Env, variables: &Variables) -> Result<Response> {
 pub async fn details(request: &Request, env: &Env, variables: &Variables, id: &str) -> Result<Response> {
     let all = config::connections(variables);
     let Some(found) = connection_of(&all, id) else { return nothing() };
-    let mut answer = about(env, found, id, "/reconcile/run", page_of(request)?.as_deref()).await?;
+    let mut answer = about(env, found, id, "/reconcile/run", Some(&part_of(request, Part::of_dashboard)?)).await?;
     match answer.json::<RunView>().await {
         Ok(run) => page(200, &ReconciliationPage::new(run, RuntimeClock.now())),
         Err(_) => nothing(),

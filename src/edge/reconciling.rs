@@ -4,7 +4,7 @@ use serde_json::json;
 use worker::{Request, Response, Result};
 
 use crate::posting::Books;
-use crate::reconcile::run::{self, Asked, Refused, Run, RunView};
+use crate::reconcile::run::{self, Asked, Part, Refused, Run, RunView};
 
 use super::answers::problem;
 
@@ -40,8 +40,8 @@ pub async fn answer(
         }
         "/reconcile/run" => match Run::load(sql, id).map_err(failed)? {
             Some(run) => {
-                let page = String::from_utf8(request.bytes().await?).ok().and_then(|text| text.parse().ok());
-                Response::from_json(&RunView::with_page(books, &run, page.or(Some(1))).map_err(failed)?)
+                let part = serde_json::from_slice(&request.bytes().await?).unwrap_or(Part::of_api(1));
+                Response::from_json(&RunView::with_part(books, &run, Some(part)).map_err(failed)?)
             }
             None => problem(404, "unknown_reconciliation", "there is no reconciliation of that id"),
         },

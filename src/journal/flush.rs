@@ -16,6 +16,7 @@ pub const MIGRATIONS: &[(&str, &str)] = &[
     ("0006_figures.sql", include_str!("../../migrations/0006_figures.sql")),
     ("0007_watch.sql", include_str!("../../migrations/0007_watch.sql")),
     ("0008_pages.sql", include_str!("../../migrations/0008_pages.sql")),
+    ("0009_totals.sql", include_str!("../../migrations/0009_totals.sql")),
 ];
 
 /// Records per flush.
@@ -162,6 +163,8 @@ mod tests {
             reason: None,
             remedy: None,
             currency: Some("USD".into()),
+            total: Some("26.00".into()),
+            total_currency: Some("USD".into()),
             updated_at: "2026-01-01T00:00:00.000Z".into(),
             first_seen_at: "2026-01-01T00:00:00.000Z".into(),
             synced_at: None,

@@ -15,3 +15,4 @@ pub use records::{
     AdjustmentRecord, AlertRecord, AttemptRecord, DeliveryRecord, DiscrepancyRecord, DocumentRecord, EventRecord,
     OrderRecord, PrivacyRecord, ReconciliationRecord, Record, RefusalRecord,
 };
+pub(crate) use tables::TABLES;

@@ -79,6 +79,8 @@ pub struct OrderRecord {
     pub reason: Option<String>,
     pub remedy: Option<String>,
     pub currency: Option<String>,
+    pub total: Option<String>,
+    pub total_currency: Option<String>,
     pub updated_at: String,
     pub first_seen_at: String,
     pub synced_at: Option<String>,

@@ -43,6 +43,8 @@ pub const TABLES: &[Table] = &[
             "reason",
             "remedy",
             "currency",
+            "total",
+            "total_currency",
             "updated_at",
             "first_seen_at",
             "synced_at",

@@ -25,15 +25,15 @@ pub fn orders(all: &[Found], with_names: bool) -> String {
     written(with_names.then(|| names.map(str::to_owned).to_vec()).into_iter().chain(all.iter().map(row)))
 }
 
-/// Rows of the journal, with the names of their columns.
-pub fn rows(all: &[Row]) -> String {
-    let names = all.first().map(|row| row.0.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>());
+/// Rows of the journal under the names of their columns.
+pub fn rows(columns: &[&str], all: &[Row]) -> String {
+    let names = columns.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     let cell = |value: &Value| match value {
         Value::Text(text) => text.clone(),
         Value::Int(number) => number.to_string(),
         Value::Null | Value::Blob(_) => String::new(),
     };
-    written(names.into_iter().chain(all.iter().map(|row| row.0.iter().map(|(_, value)| cell(value)).collect())))
+    written(std::iter::once(names).chain(all.iter().map(|row| row.0.iter().map(|(_, value)| cell(value)).collect())))
 }
 
 fn written(rows: impl Iterator<Item = Vec<String>>) -> String {
@@ -61,7 +61,10 @@ mod tests {
             Row(["a", "b", "c"].into_iter().zip(cells).map(|(name, cell)| (name.to_owned(), cell.into())).collect())
         };
         let all = [row(["=HYPERLINK(\"x\")", "a,b", "-1.50"]), row(["@sum", "two\nlines", "-x"])];
-        assert_eq!(rows(&all), "a,b,c\r\n\"'=HYPERLINK(\"\"x\"\")\",\"a,b\",-1.50\r\n'@sum,\"two\nlines\",'-x\r\n");
-        assert_eq!(rows(&[]), "");
+        assert_eq!(
+            rows(&["a", "b", "c"], &all),
+            "a,b,c\r\n\"'=HYPERLINK(\"\"x\"\")\",\"a,b\",-1.50\r\n'@sum,\"two\nlines\",'-x\r\n"
+        );
+        assert_eq!(rows(&["a", "b"], &[]), "a,b\r\n", "a list of nothing says of what");
     }
 }

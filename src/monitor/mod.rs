@@ -17,7 +17,7 @@ mod watch;
 pub use days::keep_days;
 pub use figures::{Alert, Drift, Figures, Ledger, OfConnection, OfDay, Refused, Told, gather};
 pub use latency::Latency;
-pub use lists::{alerts, attempts, discrepancies, reconciliations};
+pub use lists::{List, alerts, attempts, discrepancies, of_order, reconciliations};
 pub use metrics::metrics;
 pub use prune::prune;
 pub use rates::{Rates, TARGET};

@@ -1,5 +1,5 @@
 //! Keeps the journal within D1's ten gigabytes. What is bulky (events, adjustments, attempts) goes after `JOURNAL_DAYS`, its
-//! days rolled up before; what a bookkeeper needs for years (orders, documents, rates that moved) stays, up to so many rows
+//! days rolled up before, and so do the differences of comparisons; what a bookkeeper needs for years (orders, documents, rates that moved) stays, up to so many rows
 //! that only the largest shops ever come there. What is held or still to be sent never goes. See `docs/journal.md`.
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
@@ -16,9 +16,11 @@ const PIECES: usize = 4;
 const ORDERS: i64 = 200;
 
 /// The most rows that are kept, whatever their age: together about eight gigabytes (`docs/journal.md`).
-pub(super) const MOST: [(&str, i64); 3] = [("events", 5_500_000), ("attempts", 4_500_000), ("adjustments", 3_000_000)];
-/// The most orders that are kept, with their documents.
-pub(super) const MOST_ORDERS: i64 = 2_500_000;
+pub(super) const MOST: [(&str, i64); 3] = [("events", 5_500_000), ("attempts", 4_500_000), ("adjustments", 2_500_000)];
+/// The most orders that are kept, with their documents and the rates that moved.
+pub(super) const MOST_ORDERS: i64 = 2_000_000;
+/// The most differences that are kept, of all comparisons together.
+pub(super) const MOST_DIFFERENCES: i64 = 1_000_000;
 
 /// Orders that still need something keep everything that is known of them.
 const SETTLED: &str = "NOT EXISTS (SELECT 1 FROM orders AS o WHERE o.connection = t.connection
@@ -32,7 +34,7 @@ pub async fn prune(journal: &dyn Journal, now: DateTime<Utc>, days: i64) -> Resu
         let cutoff = cutoff.max(beyond(journal, now, table, "at", *most).await?);
         done &= pieces(journal, &by_age(table, cutoff)).await?;
     }
-    for statement in small(cutoff) {
+    for statement in small(cutoff).into_iter().chain(differences(cutoff, MOST_DIFFERENCES)) {
         done &= pieces(journal, &statement).await?;
     }
     Ok(done & prune_orders(journal, MOST_ORDERS).await?)
@@ -95,6 +97,18 @@ pub(super) fn small(cutoff: DateTime<Utc>) -> Vec<Statement> {
         params: vec![iso(cutoff).into(), PIECE.into()],
     };
     vec![older("refusals", "minute"), older("alert_deliveries", "at"), older("alerts", "resolved_at")]
+}
+
+/// Differences of comparisons that began long ago, whose counts stay; and those that are too many.
+pub(super) fn differences(cutoff: DateTime<Utc>, most: i64) -> [Statement; 2] {
+    let old = "SELECT d.rowid FROM reconciliations AS r JOIN discrepancies AS d ON d.reconciliation_id = r.id
+               WHERE r.started_at < ?1 LIMIT ?2";
+    let many = "SELECT rowid FROM discrepancies WHERE rowid <= (SELECT max(rowid) FROM discrepancies) - ?1
+                ORDER BY rowid LIMIT ?2";
+    [(old, iso(cutoff).into()), (many, Value::Int(most))].map(|(which, first)| Statement {
+        sql: format!("DELETE FROM discrepancies WHERE rowid IN ({which}) RETURNING 1 AS gone"),
+        params: vec![first, PIECE.into()],
+    })
 }
 
 async fn pieces(journal: &dyn Journal, statement: &Statement) -> Result<bool, JournalError> {

@@ -37,6 +37,21 @@ pub struct Place {
     pub updated_at: String,
     /// Its id.
     pub order_id: String,
+    /// Its connection: two may keep the same order.
+    pub connection: String,
+}
+
+impl Place {
+    /// As addresses hold it.
+    pub fn text(&self) -> String {
+        format!("{}~{}~{}", self.updated_at, self.order_id, self.connection)
+    }
+
+    /// Reads it back; nothing if it is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, '~').map(str::to_owned);
+        Some(Self { updated_at: parts.next()?, order_id: parts.next()?, connection: parts.next()? })
+    }
 }
 
 /// One order of the list.
@@ -58,14 +73,16 @@ pub struct Found {
     pub first_seen_at: String,
     /// When it changed last.
     pub updated_at: String,
-    /// What its sale came to in the ledger, with its currency.
+    /// What its sale came to in the ledger; before it stands there, what Shopify says that the order comes to. With its
+    /// currency.
     pub total: Option<String>,
 }
 
 impl Found {
     /// Its place in the list.
     pub fn place(&self) -> Place {
-        Place { updated_at: self.updated_at.clone(), order_id: self.order_id.clone() }
+        let (updated_at, order_id) = (self.updated_at.clone(), self.order_id.clone());
+        Place { updated_at, order_id, connection: self.connection.clone() }
     }
 }
 
@@ -110,23 +127,24 @@ pub fn statement(wanted: &Search, most: usize) -> Statement {
         }
     }
     if let Some(place) = &wanted.after {
-        params.extend([Value::from(place.updated_at.as_str()), place.order_id.as_str().into()]);
-        conditions.push(format!("(updated_at, order_id) < (?{}, ?{})", params.len() - 1, params.len()));
+        params.extend([&place.updated_at, &place.order_id, &place.connection].map(|one| Value::from(one.as_str())));
+        let last = params.len();
+        conditions.push(format!("(updated_at, order_id, connection) < (?{}, ?{}, ?{last})", last - 2, last - 1));
     }
     let conditions = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
     let sql = format!(
         "SELECT connection, order_id, name, state, reason, remedy, first_seen_at, updated_at,
-             (SELECT expected_total || ' ' || currency FROM documents
+             coalesce((SELECT expected_total || ' ' || currency FROM documents
               WHERE documents.connection = orders.connection AND documents.order_id = orders.order_id
-                  AND document_key = 'sale') AS total
-         FROM orders WHERE {conditions} ORDER BY updated_at DESC, order_id DESC LIMIT {}",
+                  AND document_key = 'sale'), total || ' ' || total_currency) AS total
+         FROM orders WHERE {conditions} ORDER BY updated_at DESC, order_id DESC, connection DESC LIMIT {}",
         most + 1
     );
     Statement { sql, params }
 }
 
-/// Orders whose name begins so, with or without its sign; of that id; with a document of that number or amount. Three
-/// questions in one: D1 takes no more than five.
+/// Orders whose name begins so, with or without its sign; of that id; with a document of that number or amount; that come to
+/// that amount. Four questions in one: D1 takes no more than five.
 fn by_text(text: &str, params: &mut Vec<Value>) -> String {
     let bare = text.trim_start_matches('#');
     let mut names = Vec::new();
@@ -148,7 +166,9 @@ fn by_text(text: &str, params: &mut Vec<Value>) -> String {
     if !amounts.is_empty() {
         let places: Vec<String> = (params.len() + 1..).take(amounts.len()).map(|place| format!("?{place}")).collect();
         params.extend(amounts.into_iter().map(Value::from));
-        ways.push(format!("{of_documents}.expected_total IN ({})", places.join(", ")));
+        let places = places.join(", ");
+        ways.push(format!("{of_documents}.expected_total IN ({places})"));
+        ways.push(format!("SELECT rowid FROM orders WHERE total IN ({places})"));
     }
     format!("rowid IN ({})", ways.join(" UNION "))
 }

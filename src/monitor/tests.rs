@@ -158,7 +158,7 @@ fn metrics_have_bounded_labels_and_every_sample_its_family() {
 fn no_figure_reads_a_whole_table() {
     let journal = journal();
     let of = |text: &str, state: &str| Search { text: text.into(), state: state.into(), ..Search::default() };
-    let place = Place { updated_at: iso(noon()), order_id: "1".into() };
+    let place = Place { updated_at: iso(noon()), order_id: "1".into(), connection: "main".into() };
     let searches = [
         of("", ""),
         of("", "held"),
@@ -183,10 +183,13 @@ fn no_figure_reads_a_whole_table() {
     ];
     all.extend([
         super::attempts("main", "1"),
-        super::discrepancies("main.1"),
-        super::alerts(),
-        super::reconciliations(),
+        super::discrepancies("main.1").statement,
+        super::alerts().statement,
+        super::reconciliations().statement,
     ]);
+    let of_order = ["events", "adjustments", "documents", "attempts"].map(|table| super::of_order(table, "main", "1"));
+    all.extend(of_order.into_iter().map(|list| list.unwrap().statement));
+    assert!(super::of_order("orders", "main", "1").is_none() && super::of_order("meta; --", "main", "1").is_none());
     all.extend(searches.iter().map(|one| super::search::statement(one, 50)));
     for one in all {
         assert!(one.sql.matches("UNION").count() < 5, "D1 takes five at most: {}", one.sql);
@@ -223,15 +226,32 @@ fn an_order_is_found_by_whatever_a_person_has_of_it() {
     for text in ["#1007", "1007", " 1007 ", "S-1007", "1,234.5", "1234.50"] {
         assert_eq!(by(text), ["#1007"], "{text}");
     }
+    // One that waits has no document yet.
+    exec(&journal, "UPDATE orders SET total = '88.10', total_currency = 'EUR' WHERE order_id = '1003'", &[]);
+    for text in ["88.1", "88.10"] {
+        assert_eq!(by(text), ["#1003"], "{text}");
+    }
+    let held =
+        done(search(&journal, &Search { text: "88.1".into(), state: "held".into(), ..Search::default() })).unwrap();
+    assert_eq!(held.orders[0].total.as_deref(), Some("88.10 EUR"));
     assert_eq!(by("#105").len(), 10);
     assert!(by("'; DROP TABLE orders; --").is_empty());
     assert_eq!(names(&Search { state: "held".into(), ..Search::default() }).0, ["#1003"]);
     // Page by page, each order once.
     let (first, more) = names(&Search::default());
     assert!(first.len() == 50 && more && first[0] == "#1059", "{first:?}");
-    let place = Place { updated_at: iso(noon()), order_id: "1010".into() };
-    let (second, more) = names(&Search { after: Some(place), ..Search::default() });
+    let place = Place { updated_at: iso(noon()), order_id: "1010".into(), connection: "main".into() };
+    assert_eq!(Place::parse(&place.text()).as_ref(), Some(&place));
+    let (second, more) = names(&Search { after: Some(place.clone()), ..Search::default() });
     assert_eq!((second.len(), second[0].as_str(), more), (10, "#1009", false));
+    // Two connections may keep the same order.
+    exec(
+        &journal,
+        "UPDATE orders SET connection = 'apart', order_id = '1010', name = 'again' WHERE order_id = '1009'",
+        &[],
+    );
+    let (second, _) = names(&Search { after: Some(place), ..Search::default() });
+    assert_eq!((second.len(), second[0].as_str()), (10, "again"));
     let found = done(search(&journal, &Search { text: "1007".into(), ..Search::default() })).unwrap();
     assert_eq!(found.orders[0].total.as_deref(), Some("1234.50 EUR"));
 }

@@ -133,7 +133,7 @@ fn returned_line(
         format!("{} × {}", entry.quantity.normalize(), entry.name)
     };
     let own = with_tax - remitted;
-    let (description, more) = case.writer.description(key, "name", &[&text, "Returned goods"]);
+    let (description, more) = case.writer.description(key, &entry.source, &[&text, "Returned goods"]);
     let line = Line {
         role: entry.role,
         source: entry.source.clone(),

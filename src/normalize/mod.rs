@@ -44,7 +44,7 @@ mod writer;
 
 pub use booked::{Booked, BookedDocument};
 pub use cutover::{Cutover, Question};
-pub use notes::RULES;
+pub use notes::{FX_DRIFT, RULES};
 pub use notice::told;
 pub use rounding::with_rounding;
 pub use writer::{Adjustment, PERSONAL};

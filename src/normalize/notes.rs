@@ -10,6 +10,9 @@ use crate::books::document::{DocumentKey, Line, LineTax};
 use crate::books::hold::Hold;
 use crate::shopify::money::Side;
 
+/// The rule that tells at which rate money moved.
+pub const FX_DRIFT: &str = "fx_drift";
+
 /// Every rule that a note may name, and what it did. `docs/adjustments.md` is generated from it.
 pub const RULES: &[(&str, &str)] = &[
     ("composed", "Letters and their marks were composed (NFC)."),
@@ -41,8 +44,12 @@ pub const RULES: &[(&str, &str)] = &[
         "conversion_rounding",
         "Amounts that were converted one by one miss the total by cents: a rounding line reaches it.",
     ),
+    (
+        "ledger_computed",
+        "The ledger computed another total than its arithmetic promises: the document was written again with a rounding line.",
+    ),
     ("ledger_tax", "The ledger reaches the same total with other cents of tax in it."),
-    ("fx_drift", "A payment or refund moved at another exchange rate than the sale's: booked, and what moved."),
+    (FX_DRIFT, "A payment or refund moved at another exchange rate than the sale's: booked, and what moved."),
     ("change_given", "Cash was told as it was handed over: the change that went back came off the payment."),
     ("cash_received_rounded", "The till rounded the cash that it took in: the payment is what was taken in."),
     (

@@ -8,6 +8,7 @@ use super::currency::{buyers_amount, share};
 use super::inferred::{
     forget_what_was_not_booked, inexact, infer, inferred, inferred_beyond, is_besides, said_to_be_paid,
 };
+use super::notes::FX_DRIFT;
 use super::returns::Returns;
 use super::sale::Target;
 use super::series::Series;
@@ -218,7 +219,7 @@ pub(super) fn note_drift(case: &mut Case<'_>, key: &DocumentKey, moved: Option<D
     let Some(moved) = moved.filter(|_| case.side == Side::Shop && !case.order.one_currency()) else { return };
     if moved != booked {
         let (booked, moved) = (case.currency.show(booked), case.currency.show(moved));
-        case.writer.note(key, "amount_set", "fx_drift", &booked, &moved);
+        case.writer.note(key, "amount_set", FX_DRIFT, &booked, &moved);
     }
 }
 

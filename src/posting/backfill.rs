@@ -292,7 +292,7 @@ fn take(
         }
         // Those of one page go in the order in which they were sold.
         due += Duration::milliseconds(1);
-        orders::wake(sql, &at, Some(&one.name), Heard::Afterwards, due, due)?;
+        orders::wake(sql, &at, Some(one.name.as_str().into()), Heard::Afterwards, due, due)?;
         fetch::want(sql, &at)?;
     }
     let pages = job.slice_pages + 1;

@@ -62,6 +62,17 @@ pub struct Called {
     pub standing: Option<(String, Option<String>)>,
 }
 
+/// What Shopify answers about an order.
+#[derive(Debug, Clone)]
+pub enum LookedUp {
+    /// It knows no such order.
+    Unknown,
+    /// It knows it, and what it says cannot be read.
+    Unreadable,
+    /// The order.
+    Found(Box<OrderState>),
+}
+
 impl Books<'_> {
     /// True if there is something to post: work beside it waits for that. What was looked up afterwards does not count, and
     /// while the connection pauses nothing is posted.
@@ -234,13 +245,8 @@ impl Books<'_> {
         }
     }
 
-    /// The whole order as Shopify has it now, without anything being kept of it; nothing if Shopify does not know it.
-    pub async fn look_up(
-        &self,
-        connection: &Connection,
-        calls: &Calls,
-        order_id: &str,
-    ) -> Result<Option<OrderState>, NoReply> {
+    /// The whole order as Shopify has it now, without anything being kept of it.
+    pub async fn look_up(&self, connection: &Connection, calls: &Calls, order_id: &str) -> Result<LookedUp, NoReply> {
         let Some(shop) = self.shop(connection, calls)? else {
             return Err(
                 self.later(A_WHILE, "the shop cannot be asked: set SHOPIFY_CLIENT_ID and SHOPIFY_CLIENT_SECRET")
@@ -248,8 +254,9 @@ impl Books<'_> {
         };
         let at = OrderRef { connection: connection.id.clone(), order_id: order_id.to_owned() };
         let body = self.fetch_order(&shop, &at).await.map_err(|why| self.not_now(why))?;
-        let Some(body) = body else { return Ok(None) };
-        Ok(known::state_of_body(connection, &body))
+        let Some(body) = body else { return Ok(LookedUp::Unknown) };
+        Ok(known::state_of_body(connection, &body)
+            .map_or(LookedUp::Unreadable, |state| LookedUp::Found(Box::new(state))))
     }
 
     /// What is known of an order, and what it calls for now. With `state`, as if that were all that Shopify told of it.
@@ -305,7 +312,7 @@ impl Books<'_> {
         let at = OrderRef { connection: connection.id.clone(), order_id: order_id.to_owned() };
         let can_ask = self.can_ask_shop(connection)?;
         transaction(self.platform.sql, |sql| {
-            orders::wake(sql, &at, name, Heard::Afterwards, now, now)?;
+            orders::wake(sql, &at, name.map(Into::into), Heard::Afterwards, now, now)?;
             if can_ask { fetch::want(sql, &at) } else { Ok(()) }
         })
     }

@@ -12,8 +12,11 @@ use crate::shopify::drift::Drift;
 
 /// The kind of the alert.
 pub const ALERT: &str = "shopify_changed";
-/// The most differences that are remembered of one connection: whoever reads two hundred of them needs no more.
+/// The most differences that are told one by one of one connection: of what is beyond, it is said that there is more.
 const MOST: i64 = 200;
+/// What stands for all that is beyond.
+const MORE: (&str, &str) =
+    ("more", "more than 200 things in Shopify's bodies are not as this program knows them; the others are not listed");
 /// How exactly it is known when a difference was last seen: a note with each delivery would be one too many.
 const EXACT: Duration = Duration::hours(1);
 /// A difference that was not seen for so long is over: a shop that sells daily shows it daily.
@@ -27,17 +30,25 @@ fn note_of(connection: &str, drift: &str) -> String {
 /// Notes what was seen, and tells of the differences that are not known yet.
 pub fn note(sql: &dyn Sql, now: DateTime<Utc>, connection: &str, drifts: &[Drift]) -> Result<(), SqlError> {
     for drift in drifts {
-        let key = note_of(connection, &drift.key());
-        let seen = meta(sql, &key)?;
-        let is_fresh = seen.as_deref().and_then(parse_iso).is_some_and(|at| now - at < EXACT);
-        if is_fresh || (seen.is_none() && remembered(sql, &note_of(connection, ""))? >= MOST) {
-            continue;
+        let (about, message) = (drift.key(), format!("{} (first seen at `{}`)", drift.detail, drift.path));
+        let is_new = meta(sql, &note_of(connection, &about))?.is_none();
+        if is_new && remembered(sql, &note_of(connection, ""))? >= MOST {
+            see(sql, now, connection, MORE)?;
+        } else {
+            see(sql, now, connection, (&about, &message))?;
         }
-        set_meta(sql, &key, &iso(now))?;
-        let message = format!("{} (first seen at `{}`)", drift.detail, drift.path);
-        alerts::open_about(sql, now, [connection, ALERT, &drift.key()], &message)?;
     }
     Ok(())
+}
+
+/// One was seen: it is told of, unless it was seen within the hour.
+fn see(sql: &dyn Sql, now: DateTime<Utc>, connection: &str, (about, message): (&str, &str)) -> Result<(), SqlError> {
+    let key = note_of(connection, about);
+    if meta(sql, &key)?.as_deref().and_then(parse_iso).is_some_and(|at| now - at < EXACT) {
+        return Ok(());
+    }
+    set_meta(sql, &key, &iso(now))?;
+    alerts::open_about(sql, now, [connection, ALERT, about], message)
 }
 
 /// Forgets what was not seen for long, and says that it is over.

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use chrono::{DateTime, Duration, Utc};
 
 use super::changes;
-use super::orders::{self, Heard, OrderRef};
+use super::orders::{self, Heard, Label, OrderRef};
 use super::personal;
 use super::privacy;
 use super::published;
@@ -18,9 +18,10 @@ use crate::books::hold::HoldReason;
 use crate::config::Connection;
 use crate::platform::time::iso;
 use crate::platform::{Sql, SqlError, Value, transaction};
-use crate::shopify::Topic;
 use crate::shopify::compliance::facts;
 use crate::shopify::delivery::{self, Delivery, FETCHED, News, Unreadable};
+use crate::shopify::money::Side;
+use crate::shopify::{Order, Topic};
 
 /// SQLite rows are limited to 2 MB on the edge; a chunk stays well below.
 const CHUNK: usize = 1_500_000;
@@ -203,9 +204,9 @@ fn merge(
     };
     let part = |id: &str, part: &str, rank: String| {
         keep(id, part, rank)?;
-        let name = if let News::Order(order) = news { Some(shown(&order.name)) } else { None };
+        let label = if let News::Order(order) = news { Some(label(order)) } else { None };
         let heard = if incoming.delivery.topic == FETCHED { Heard::Afterwards } else { Heard::Live };
-        orders::wake(sql, &order(id), name, heard, now, now + SETTLING)?;
+        orders::wake(sql, &order(id), label, heard, now, now + SETTLING)?;
         stopped::heard(sql, now, incoming)
     };
     match news {
@@ -273,6 +274,12 @@ fn ignore_event(sql: &dyn Sql, now: DateTime<Utc>, seq: i64, rule: &str) -> Resu
 fn shown(name: &str) -> &str {
     const MOST: usize = 255;
     name.char_indices().nth(MOST).map_or(name, |(end, _)| &name[..end])
+}
+
+fn label(order: &Order) -> Label<'_> {
+    let currency = order.currency_of(Side::Shop);
+    let total = order.total(Side::Shop).map(|total| (currency.plain(total), currency));
+    Label { name: shown(&order.name), total }
 }
 
 /// Events that belong to no order (see [`hold_event`]), as a condition on `events e`.

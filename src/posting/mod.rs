@@ -5,6 +5,7 @@
 //! One [`Books`] stands for one ledger company. Everything it knows is in the object's database, so that a new one,
 //! after a crash, goes on exactly where the old one stopped.
 
+mod adjustments;
 mod alerts;
 mod apply;
 mod backfill;
@@ -63,7 +64,7 @@ mod writes;
 
 pub use alerts::OpenAlert;
 pub use backfill::{Backfill, BackfillChange};
-pub use beside::{Called, NoReply};
+pub use beside::{Called, LookedUp, NoReply};
 pub use books::Books;
 pub use budget::CallsLeft;
 pub use bulk::{How, LookedAt, Piece};

@@ -88,7 +88,7 @@ fn wait_for_nobody(sql: &dyn Sql, connection: &str, now: DateTime<Utc>) -> Resul
     let rows = sql.exec(statement, &[connection.into()])?;
     for row in &rows {
         let at = OrderRef { connection: connection.to_owned(), order_id: row.text("order_id")? };
-        orders::release(sql, &at, now)?;
+        orders::replay(sql, &at, now)?;
     }
     Ok(!rows.is_empty())
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::adjustments;
 use super::books::Books;
 use super::by_hand;
 use super::call::Call;
@@ -15,11 +16,9 @@ use super::stopped;
 use super::writes;
 use crate::books::hold::{Hold, HoldReason};
 use crate::config::{Connection, CurrencySide, Settings};
-use crate::journal::{self, AdjustmentRecord};
 use crate::ledgers::{Ledger, Operation};
-use crate::normalize::{self, Adjustment, Desired, Documents, PERSONAL, told};
-use crate::platform::time::iso;
-use crate::platform::{SqlError, Value, transaction};
+use crate::normalize::{self, Desired, Documents, told};
+use crate::platform::{SqlError, transaction};
 use crate::shopify::OrderState;
 use chrono::{DateTime, Duration, Utc};
 
@@ -185,8 +184,9 @@ impl Desk<'_> {
         posted: &PostedDocuments,
         claims: &mut BTreeSet<String>,
     ) -> Result<Action, SqlError> {
-        self.remember(desired)?;
-        let steps = match plan(&desired.documents, posted) {
+        let steps = plan(&desired.documents, posted);
+        self.remember(desired, posted, steps.as_deref().unwrap_or_default())?;
+        let steps = match steps {
             Ok(steps) => steps,
             Err(hold) => return self.end(Ending::Held(hold)),
         };
@@ -229,50 +229,14 @@ impl Desk<'_> {
         Ok(problems.map(|problems| Hold::new(HoldReason::PreflightFailed, problems)))
     }
 
-    /// Keeps what was decided once and what was changed, each only once.
-    fn remember(&self, desired: &Documents) -> Result<(), SqlError> {
+    /// Keeps what was decided once, and what was changed.
+    fn remember(&self, desired: &Documents, posted: &PostedDocuments, steps: &[Step<'_>]) -> Result<(), SqlError> {
         let currency = desired.documents.first().map(|document| document.currency);
         transaction(self.books.platform.sql, |sql| {
             if self.row.stamp.as_ref() != Some(&desired.stamp) {
                 orders::stamp(sql, &self.row.at, &desired.stamp, currency.as_ref().map(|one| one.code()))?;
             }
-            desired.notes.iter().try_for_each(|note| self.keep_note(note))
+            adjustments::keep(sql, &self.row.at, self.now(), &desired.notes, posted, steps)
         })
-    }
-
-    fn keep_note(&self, note: &Adjustment) -> Result<(), SqlError> {
-        let sql = self.books.platform.sql;
-        let [connection, order_id] = self.row.at.params();
-        let at = iso(self.now());
-        let inserted = sql.exec(
-            "INSERT INTO adjustments (connection, order_id, document_key, field, rule, before, after, personal, at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING rule",
-            &[
-                connection,
-                order_id,
-                note.document_key.as_str().into(),
-                note.field.as_str().into(),
-                note.rule.into(),
-                note.before.as_str().into(),
-                note.after.as_str().into(),
-                Value::Int(note.personal.into()),
-                at.as_str().into(),
-            ],
-        )?;
-        if inserted.is_empty() {
-            return Ok(());
-        }
-        let shown = |text: &str| if note.personal { PERSONAL.to_owned() } else { text.to_owned() };
-        let record = AdjustmentRecord {
-            connection: self.row.at.connection.clone(),
-            order_id: self.row.at.order_id.clone(),
-            document_key: note.document_key.to_string(),
-            field: note.field.clone(),
-            rule: note.rule.to_owned(),
-            before: shown(&note.before),
-            after: shown(&note.after),
-            at,
-        };
-        journal::append(sql, &journal::Record::Adjustment(record))
     }
 }

@@ -39,6 +39,8 @@ pub struct Obstacle {
     pub probes: i64,
     /// The order that goes ahead.
     pub probe: Option<OrderRef>,
+    /// Another one that its probe met: as long as that stands, a probe says nothing of this one.
+    pub behind: Option<String>,
 }
 
 /// What there is to say of one.
@@ -184,6 +186,7 @@ fn read(row: &Row) -> Result<Obstacle, SqlError> {
         probe_at: instant("probe_at")?,
         probes: row.int("probes")?,
         probe: probe.map(|(connection, order_id)| OrderRef { connection, order_id }),
+        behind: row.text_or_null("behind")?,
     })
 }
 
@@ -248,8 +251,12 @@ pub fn before(
     document: &Document,
     party_id: &str,
 ) -> Result<Option<Obstacle>, SqlError> {
-    let in_the_way = |one: &Obstacle| one.probe.as_ref() != Some(order) && one.concerns(document, party_id);
-    Ok(all(sql)?.into_iter().find(in_the_way))
+    let all = all(sql)?;
+    // What goes ahead goes through all of them: only the ledger says which of several it meets.
+    if all.iter().any(|one| one.probe.as_ref() == Some(order)) {
+        return Ok(None);
+    }
+    Ok(all.into_iter().find(|one| one.concerns(document, party_id)))
 }
 
 /// A document of the order was written: what it went ahead for as a probe is out of the way.
@@ -277,10 +284,20 @@ pub fn ended(
     wrote: bool,
     now: DateTime<Utc>,
 ) -> Result<(), SqlError> {
-    for one in all(sql)?.into_iter().filter(|one| one.probe.as_ref() == Some(order)) {
+    let all = all(sql)?;
+    let is_behind = |other: &str, one: &str| all.iter().any(|it| it.key == other && it.behind.as_deref() == Some(one));
+    for one in all.iter().filter(|one| one.probe.as_ref() == Some(order)) {
         match ending {
-            Ending::Synced(..) if wrote => remove(sql, &one, now)?,
+            Ending::Synced(..) if wrote => remove(sql, one, now)?,
             Ending::Later(_) | Ending::Retry(_) => {}
+            Ending::Obstructed(_, other) if *other != one.key => {
+                set_probe(sql, &one.key, None)?;
+                // Whatever stood in the way of that one is out of its way.
+                if !is_behind(other, &one.key) {
+                    let statement = "UPDATE obstacles SET behind = ? WHERE key = ?";
+                    sql.exec(statement, &[other.as_str().into(), one.key.as_str().into()])?;
+                }
+            }
             Ending::Synced(..) | Ending::Ignored(..) | Ending::Held(_) | Ending::Obstructed(..) => {
                 set_probe(sql, &one.key, None)?;
                 let statement = "UPDATE obstacles SET probe_at = ? WHERE key = ?";
@@ -301,7 +318,7 @@ fn set_probe(sql: &dyn Sql, key: &str, order: Option<&OrderRef>) -> Result<(), S
 fn remove(sql: &dyn Sql, one: &Obstacle, now: DateTime<Utc>) -> Result<(), SqlError> {
     sql.exec("DELETE FROM obstacles WHERE key = ?", &[one.key.as_str().into()])?;
     for order in held_by(sql, &one.key)? {
-        orders::release(sql, &order, now)?;
+        orders::replay(sql, &order, now)?;
     }
     alerts::close_about(sql, now, [&one.connection, ALERT, &one.key])
 }
@@ -318,18 +335,30 @@ fn held_by(sql: &dyn Sql, key: &str) -> Result<Vec<OrderRef>, SqlError> {
         .collect()
 }
 
+/// True if an order that it held has heard news and has its turn: it may meet it again.
+fn is_tried_anyway(sql: &dyn Sql, key: &str) -> Result<bool, SqlError> {
+    let statement = "SELECT 1 AS found FROM orders WHERE obstacle = ? AND state IN ('pending', 'retrying') LIMIT 1";
+    Ok(!sql.exec(statement, &[key.into()])?.is_empty())
+}
+
 /// Lets the probes go ahead that are due; an obstacle that holds nobody any more is over.
 pub fn send_probes(sql: &dyn Sql, now: DateTime<Utc>) -> Result<(), SqlError> {
-    for one in all(sql)?.into_iter().filter(|one| one.probe_at <= now) {
+    let all = all(sql)?;
+    let stands = |key: &Option<String>| all.iter().any(|one| Some(&one.key) == key.as_ref());
+    for one in all.iter().filter(|one| one.probe_at <= now) {
+        if stands(&one.behind) {
+            postpone(sql, one, now)?;
+            continue;
+        }
         // Where nobody knows what it is about it may be several things, and of a closed period a part may be opened again:
         // each time another order is tried.
         let turn = if one.subject.is_empty() || one.concerns == Concerns::Date { one.probes } else { 0 };
         let held = held_by(sql, &one.key)?;
         match usize::try_from(turn).ok().and_then(|turn| held.get(turn % held.len().max(1))) {
-            Some(order) => probe_with(sql, &one, order, now)?,
+            Some(order) => probe_with(sql, one, order, now)?,
             // A probe that is still under way has not said anything yet.
-            None if one.probe.is_some() => postpone(sql, &one, now)?,
-            None => remove(sql, &one, now)?,
+            None if one.probe.is_some() || is_tried_anyway(sql, &one.key)? => postpone(sql, one, now)?,
+            None => remove(sql, one, now)?,
         }
     }
     Ok(())
@@ -345,7 +374,7 @@ fn postpone(sql: &dyn Sql, one: &Obstacle, now: DateTime<Utc>) -> Result<(), Sql
 fn probe_with(sql: &dyn Sql, one: &Obstacle, order: &OrderRef, now: DateTime<Utc>) -> Result<(), SqlError> {
     set_probe(sql, &one.key, Some(order))?;
     postpone(sql, one, now)?;
-    orders::release(sql, order, now).map(drop)
+    orders::replay(sql, order, now).map(drop)
 }
 
 /// A person says: try this order now. It goes ahead for all that are held with it.
@@ -359,7 +388,7 @@ pub fn probe_now(sql: &dyn Sql, order: &OrderRef) -> Result<(), SqlError> {
 
 /// The settings changed: every obstacle is tried at once.
 pub fn probe_all(sql: &dyn Sql, now: DateTime<Utc>) -> Result<(), SqlError> {
-    sql.exec("UPDATE obstacles SET probe_at = ?, probes = 0", &[iso(now).into()]).map(drop)
+    sql.exec("UPDATE obstacles SET probe_at = ?, probes = 0, behind = NULL", &[iso(now).into()]).map(drop)
 }
 
 /// What there is to say of them.

@@ -12,6 +12,7 @@ pub use release::{close_loose, look_again, release, release_held, release_settin
 use self::ending::settle;
 use super::published::publish;
 use crate::books::hold::{Hold, HoldReason};
+use crate::books::money::Currency;
 use crate::normalize::Stamp;
 use crate::platform::time::{iso, parse_iso};
 use crate::platform::{Row, Sql, SqlError, Value};
@@ -170,20 +171,39 @@ pub enum Heard {
     Afterwards,
 }
 
+/// What people know an order by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it comes to by Shopify's word, before returns, in the shop's own currency; and that currency.
+    pub total: Option<(String, Currency)>,
+}
+
+impl<'a> From<&'a str> for Label<'a> {
+    fn from(name: &'a str) -> Self {
+        Self { name, total: None }
+    }
+}
+
 /// News of an order: it is due at `due`, whatever it was before. A crash stays until a person releases it.
 pub fn wake(
     sql: &dyn Sql,
     at: &OrderRef,
-    name: Option<&str>,
+    label: Option<Label<'_>>,
     heard: Heard,
     now: DateTime<Utc>,
     due: DateTime<Utc>,
 ) -> Result<(), SqlError> {
     let [connection, order_id] = at.params();
+    let (name, total) = label.map(|label| (label.name, label.total)).unzip();
+    let (total, currency) = total.flatten().map(|(total, currency)| (total, currency.code().to_owned())).unzip();
     let rows = sql.exec(
-        "INSERT INTO orders (connection, order_id, name, state, updated_at, first_seen_at, due_at, priority)
-         VALUES (?1, ?2, ?3, 'pending', ?4, ?4, ?5, ?6)
+        "INSERT INTO orders (connection, order_id, name, state, updated_at, first_seen_at, due_at, priority, total,
+             total_currency)
+         VALUES (?1, ?2, ?3, 'pending', ?4, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT (connection, order_id) DO UPDATE SET name = coalesce(excluded.name, name),
+             total = coalesce(excluded.total, total), total_currency = coalesce(excluded.total_currency, total_currency),
              updated_at = excluded.updated_at, wrote = CASE WHEN state IN ('pending', 'retrying') THEN wrote ELSE 0 END,
              due_at = CASE WHEN reason = 'crashed' AND state = 'held' THEN NULL
                  WHEN due_at IS NOT NULL AND due_at < excluded.due_at THEN due_at ELSE excluded.due_at END,
@@ -203,6 +223,8 @@ pub fn wake(
             iso(now).into(),
             iso(due).into(),
             Value::Int((heard == Heard::Afterwards).into()),
+            total.into(),
+            currency.into(),
         ],
     )?;
     // Only what crashed is still held.

@@ -8,7 +8,7 @@ use crate::platform::{Sql, SqlError};
 /// Puts the order's row, as it is now, into the journal's outbox.
 pub fn publish(sql: &dyn Sql, at: &OrderRef) -> Result<(), SqlError> {
     let rows = sql.exec(
-        "SELECT name, state, reason, detail, remedy, currency, updated_at, first_seen_at, synced_at, attempts,
+        "SELECT name, state, reason, detail, remedy, currency, total, total_currency, updated_at, first_seen_at, synced_at, attempts,
              retrying_since, due_at
          FROM orders WHERE connection = ? AND order_id = ?",
         &at.params(),
@@ -26,6 +26,8 @@ pub fn publish(sql: &dyn Sql, at: &OrderRef) -> Result<(), SqlError> {
         reason: row.text_or_null("reason")?,
         remedy,
         currency: row.text_or_null("currency")?,
+        total: row.text_or_null("total")?,
+        total_currency: row.text_or_null("total_currency")?,
         updated_at: row.text("updated_at")?,
         first_seen_at: row.text("first_seen_at")?,
         synced_at: row.text_or_null("synced_at")?,

@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS order_parts (
 -- while the order is to be fetched whole from Shopify, `fetched_seq` is the newest event of it when it last was.
 CREATE TABLE IF NOT EXISTS orders (
     connection TEXT NOT NULL, order_id TEXT NOT NULL, name TEXT, state TEXT NOT NULL,
-    reason TEXT, detail TEXT, remedy TEXT, currency TEXT, stamp TEXT,
+    reason TEXT, detail TEXT, remedy TEXT, currency TEXT, stamp TEXT, total TEXT, total_currency TEXT,
     updated_at TEXT NOT NULL, first_seen_at TEXT NOT NULL, synced_at TEXT,
     attempts INTEGER NOT NULL DEFAULT 0, retrying_since TEXT, due_at TEXT, marks INTEGER NOT NULL DEFAULT 0,
     wrote INTEGER NOT NULL DEFAULT 0, priority INTEGER NOT NULL DEFAULT 0, obstacle TEXT,
@@ -55,11 +55,12 @@ CREATE TABLE IF NOT EXISTS privacy_requests (
     bodies INTEGER NOT NULL DEFAULT 0, documents INTEGER NOT NULL DEFAULT 0, cursor INTEGER NOT NULL DEFAULT 0
 );
 
--- Faults of the settings that hold many orders under one reason; `probe_*` is the order that goes ahead.
+-- Faults of the settings that hold many orders under one reason; `probe_*` is the order that goes ahead, `behind` the other
+-- one that a probe met.
 CREATE TABLE IF NOT EXISTS obstacles (
     key TEXT PRIMARY KEY, reason TEXT NOT NULL, detail TEXT NOT NULL, concerns TEXT NOT NULL, subject TEXT NOT NULL,
     connection TEXT NOT NULL, since TEXT NOT NULL, probe_at TEXT NOT NULL, probes INTEGER NOT NULL,
-    probe_connection TEXT, probe_order TEXT
+    probe_connection TEXT, probe_order TEXT, behind TEXT
 );
 
 -- The documents that stand in the ledger, with their proof.
@@ -131,7 +132,7 @@ CREATE TABLE IF NOT EXISTS set_aside (
 -- What somebody did in the ledger to a document that was posted, until a person releases the order.
 CREATE TABLE IF NOT EXISTS by_hand (
     connection TEXT NOT NULL, order_id TEXT NOT NULL, document_key TEXT NOT NULL, how TEXT NOT NULL, detail TEXT NOT NULL,
-    PRIMARY KEY (connection, order_id, document_key)
+    accepted_at TEXT, PRIMARY KEY (connection, order_id, document_key, detail)
 );
 
 -- Backfills: orders made in a stretch of time, listed slice by slice (`slice_from`, `cursor`, and how many pages and orders

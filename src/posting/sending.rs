@@ -2,7 +2,7 @@
 //! carries. It is recorded before it goes over the wire and struck out when its answer has been taken in; what a crash or a
 //! lost reply leaves here is unknown, and is sent again exactly as it was, or looked for.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::call::PartyCall;
@@ -111,9 +111,13 @@ pub fn of_party(sql: &dyn Sql, identity: &str) -> Result<Option<Sending>, SqlErr
     sql.exec(statement, &[identity.into()])?.first().map(read).transpose()
 }
 
-/// It goes out again.
+/// A round's requests go out five at a time, eighteen at most, and whatever is not answered takes thirty seconds: so much
+/// later than it was written down the last of them may leave.
+const LATEST: Duration = Duration::seconds(90);
+
+/// It goes out again, by then at the latest; [`in_doubt`] knows better when it was.
 pub fn repeated(sql: &dyn Sql, id: i64, now: DateTime<Utc>) -> Result<(), SqlError> {
-    sql.exec("UPDATE sendings SET last_sent_at = ? WHERE id = ?", &[iso(now).into(), id.into()]).map(drop)
+    sql.exec("UPDATE sendings SET last_sent_at = ? WHERE id = ?", &[iso(now + LATEST).into(), id.into()]).map(drop)
 }
 
 /// It went out then, and nobody knows what became of it. It is not sent again as it was where that would be `in_vain`.
@@ -123,7 +127,7 @@ pub fn in_doubt(sql: &dyn Sql, freight: &Doubt<'_>, sent_at: DateTime<Utc>, in_v
         Doubt::Party(identity) => ("identity", (*identity).into()),
     };
     let statement = format!(
-        "UPDATE sendings SET last_sent_at = max(last_sent_at, ?), in_vain = ?
+        "UPDATE sendings SET last_sent_at = ?, in_vain = ?
          WHERE id = (SELECT sending FROM carried WHERE {column} = ?)"
     );
     sql.exec(&statement, &[iso(sent_at).into(), i64::from(in_vain).into(), value]).map(drop)

@@ -253,7 +253,7 @@ fn want_if_new(sql: &dyn Sql, now: DateTime<Utc>, connection: &str, one: &Summar
     if known::knows_snapshot(sql, &at, one.updated_at)? {
         return Ok(());
     }
-    orders::wake(sql, &at, Some(&one.name), Heard::Afterwards, now, now)?;
+    orders::wake(sql, &at, Some(one.name.as_str().into()), Heard::Afterwards, now, now)?;
     fetch::want(sql, &at)
 }
 

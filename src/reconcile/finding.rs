@@ -13,6 +13,9 @@ pub(super) const BEYOND: &str = "among what was listed, but it was sold before";
 /// What the cause says of what may be another order's loss: a document of its amount went to that one.
 pub(super) const RIVAL: &str = "or for another order of the same amount some days away";
 
+/// What the cause says before a document that may be its after all.
+pub(super) const UNLESS: &str = "unless it is";
+
 /// What is wrong with a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -186,6 +189,18 @@ impl Finding {
         of(self) == of(other)
     }
 
+    /// What was changed or removed by hand, in one sentence that names nobody.
+    pub fn by_hand(&self) -> String {
+        let key = self.document_key.as_ref().map(ToString::to_string).unwrap_or_default();
+        let field = self.field.map(|field| format!("{}: ", field.as_str())).unwrap_or_default();
+        let values = if self.ledger_value.is_empty() {
+            self.shopify_value.clone()
+        } else {
+            format!("{} expected, the ledger says {}", self.shopify_value, self.ledger_value)
+        };
+        format!("{key} {}: {field}{values} ({})", self.number, self.cause)
+    }
+
     /// True if all that keeps it from being put right is the order's hold.
     pub fn is_held(&self) -> bool {
         self.cause.starts_with("held: ")
@@ -216,6 +231,11 @@ impl Finding {
             }
             (Class::Missing, _) if self.cause.contains(RIVAL) => {
                 format!("find out which order of {ours} around that day is not in {ledger}, and enter that one")
+            }
+            (Class::Missing, _) if self.cause.contains(UNLESS) => {
+                let found = self.cause.split_once(UNLESS).map_or("", |(_, rest)| rest.trim_start());
+                let found = found.split_once(": ").map_or(found, |(document, _)| document);
+                format!("look whether {found} is for {number}: if not, enter it in {ledger}")
             }
             (Class::Missing, _) if is_credit => format!("enter the refund of {ours} for {number}"),
             (Class::Missing, _) => format!("enter it in {ledger}, or have what holds it put right and audit again"),

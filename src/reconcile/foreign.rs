@@ -1,13 +1,13 @@
 //! The audit of another integration: its documents held against what an order calls for. Only what every integration
 //! has to agree on is compared: that a sale and a credit are there once, their money, their day, and that no text was cut.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::expectation::{Calls, Expectation, Expected};
-use super::finding::{BEYOND, Class, Field, Finding, RIVAL, Repair, title};
+use super::finding::{BEYOND, Class, Field, Finding, RIVAL, Repair, UNLESS, title};
 use super::matching::{By, Match, Wanted};
 use super::words;
 use crate::books::document::{DocumentKey, DocumentKind};
@@ -115,7 +115,7 @@ impl Wanted {
     /// by its key.
     pub fn all_of(order: &Expectation, ids: &BTreeMap<DocumentKey, Vec<String>>) -> Vec<Wanted> {
         let one = |side: Side<'_>| {
-            let (currency, total) = side.totals.first().copied()?;
+            let (currency, _) = side.totals.first().copied()?;
             let of_refund = side.key.as_str().strip_prefix("credit:").map(str::to_owned);
             let named = ids.get(&side.key).into_iter().flatten().cloned();
             let elsewhere = |(other, _): &&(Currency, Decimal)| *other != currency;
@@ -126,7 +126,7 @@ impl Wanted {
                 kind: side.kind,
                 date: side.date,
                 currency,
-                total,
+                totals: side.totals.iter().filter(|(one, _)| *one == currency).map(|(_, total)| *total).collect(),
                 other_total,
                 ids: of_refund.into_iter().chain(named).collect(),
                 is_called_for: side.is_live,
@@ -137,6 +137,32 @@ impl Wanted {
     }
 }
 
+/// A document that might be an order's, without saying so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rival {
+    /// One of its amount was given to another order, some days away.
+    Taken,
+    /// Nobody has this one of its amount, which names no other order.
+    Free(Box<Listed>),
+    /// This one says the order's name, and went to another one or comes to something else.
+    Named(Box<Listed>),
+    /// Nobody has this one of another amount, around that day, in books that do not name their orders.
+    Near(Box<Listed>),
+}
+
+impl Rival {
+    fn words(&self) -> String {
+        let (listed, why) = match self {
+            Rival::Taken => return RIVAL.to_owned(),
+            Rival::Free(listed) => (listed, "it has the amount"),
+            Rival::Named(listed) => (listed, "it says the order's name"),
+            Rival::Near(listed) => (listed, "it is of that day, and these books name no orders"),
+        };
+        let date = listed.date.map_or_else(String::new, |date| format!(" of {date}"));
+        format!("{UNLESS} {}{date}: {why}", named(listed))
+    }
+}
+
 /// What another integration made of some orders.
 #[derive(Debug, Clone, Copy)]
 pub struct Theirs<'a> {
@@ -144,9 +170,8 @@ pub struct Theirs<'a> {
     pub matches: &'a [Match],
     /// Those documents.
     pub documents: &'a [Listed],
-    /// What has no document of those that one of the same amount was given to another order for, days away: it might as
-    /// well be this one's.
-    pub contested: &'a BTreeSet<(String, DocumentKey)>,
+    /// Of what has no document, one of its amount that might be its.
+    pub rivals: &'a BTreeMap<(String, DocumentKey), Rival>,
     /// Which ledger.
     pub ledger: LedgerName,
     /// The first day of sales of which all documents were listed.
@@ -162,9 +187,9 @@ pub fn compare_foreign(order: &Expectation, theirs: &Theirs<'_>) -> Vec<Finding>
     let is_free = !matches.iter().any(|one| one.order_id == order.order_id);
     for side in sides(order) {
         let found = matches.iter().find(|one| one.order_id == order.order_id && one.key == side.key);
-        let is_contested = theirs.contested.contains(&(order.order_id.clone(), side.key.clone()));
+        let rival = theirs.rivals.get(&(order.order_id.clone(), side.key.clone()));
         let (ledger, since) = (theirs.ledger, theirs.since);
-        let audit = Audit { order, side: &side, by: found.map(|one| one.by), is_free, is_contested, ledger, since };
+        let audit = Audit { order, side: &side, by: found.map(|one| one.by), is_free, rival, ledger, since };
         match found.and_then(|one| listed(&one.document)) {
             None => findings.extend(audit.missing()),
             Some(listed) => findings.extend(audit.values(listed)),
@@ -181,8 +206,8 @@ struct Audit<'a> {
     by: Option<By>,
     /// True if no document is the order's.
     is_free: bool,
-    /// True if a document of that amount went to another order, and might be this one's.
-    is_contested: bool,
+    /// A document that might be this one's.
+    rival: Option<&'a Rival>,
     ledger: LedgerName,
     /// The first day of sales of which all documents were listed.
     since: NaiveDate,
@@ -191,7 +216,7 @@ struct Audit<'a> {
 impl Audit<'_> {
     fn finding(&self, listed: Option<&Listed>, class: Class, field: Option<Field>, cause: String) -> Finding {
         // How sure it is that the two belong together is said where it is not certain.
-        let unsure = self.by.filter(|by| !matches!(by, By::Id | By::Number));
+        let unsure = self.by.filter(|by| !by.is_named());
         let doubt = unsure.map(|by| format!(" (recognised by {}: {})", by.words(), by.confidence()));
         Finding {
             class,
@@ -218,12 +243,12 @@ impl Audit<'_> {
         let is_listed = self.order.date.is_some_and(|sold| sold >= self.since);
         if !is_listed {
             cause += &format!(" {BEYOND} {}", self.since);
-        } else if self.is_contested {
-            cause += &format!(", {RIVAL} ({})", By::Nearest.confidence());
+        } else if let Some(rival) = self.rival {
+            cause += &format!(", {} ({})", rival.words(), By::Nearest.confidence());
         }
         let found = self.finding(None, Class::Missing, None, cause);
         let is_whole =
-            is_listed && self.is_free && !self.is_contested && matches!(self.order.calls, Calls::Documents(_));
+            is_listed && self.is_free && self.rival.is_none() && matches!(self.order.calls, Calls::Documents(_));
         let repair = if is_whole { Repair::Post } else { Repair::Ask };
         let (shopify_value, ledger_value) = (self.total(), "nothing".into());
         (self.side.is_live && is_worth_one).then_some(Finding { shopify_value, ledger_value, repair, ..found })
@@ -327,6 +352,16 @@ impl Audit<'_> {
         let shown: Vec<(String, String)> = found.iter().map(|one| words::where_they_differ(one.0, one.1)).collect();
         let (ours, theirs): (Vec<String>, Vec<String>) = shown.into_iter().unzip();
         Some(self.wrong(listed, Field::Text, ours.join(" / "), theirs.join(" / "), cause))
+    }
+}
+
+/// A document by its number, or by the ledger's id where it has none.
+fn named(listed: &Listed) -> String {
+    let kind = title(listed.kind);
+    if listed.number.is_empty() {
+        format!("{kind} with the id {}", listed.ledger_id)
+    } else {
+        format!("{kind} {}", listed.number)
     }
 }
 

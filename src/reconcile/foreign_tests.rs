@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::samples::*;
 use super::*;
@@ -25,8 +25,8 @@ fn audited(order: &Expectation, documents: &[Listed]) -> Vec<String> {
 fn audited_since(since: &str, order: &Expectation, documents: &[Listed]) -> Vec<String> {
     let wanted = Wanted::all_of(order, &BTreeMap::new());
     let since = since.parse().unwrap();
-    let (matches, contested) = (assign(&wanted, documents), BTreeSet::new());
-    let theirs = Theirs { matches: &matches, documents, contested: &contested, ledger: LedgerName::Xero, since };
+    let (matches, rivals) = (assign(&wanted, documents), BTreeMap::new());
+    let theirs = Theirs { matches: &matches, documents, rivals: &rivals, ledger: LedgerName::Xero, since };
     shown(&compare_foreign(order, &theirs))
 }
 
@@ -95,16 +95,27 @@ fn what_another_integration_did_wrong_is_named() {
 fn what_might_be_another_orders_loss_is_not_posted() {
     let order = called();
     let wanted = Wanted::all_of(&order, &BTreeMap::new());
-    let contested = wanted.iter().map(|one| (one.order_id.clone(), one.key.clone())).collect();
-    let since = "2026-11-01".parse().unwrap();
-    let theirs = Theirs { matches: &[], documents: &[], contested: &contested, ledger: LedgerName::Xero, since };
-    let found = compare_foreign(&order, &theirs);
-    for one in &found {
-        assert_eq!((one.class, one.repair), (Class::Missing, Repair::Ask), "{one:?}");
-        assert!(one.cause.ends_with("or for another order of the same amount some days away (0.60)"), "{one:?}");
-        assert!(one.remedy("Xero").unwrap().contains("which order of"), "{one:?}");
+    let late = Listed { number: "INV-88".into(), ..listed(&documents()[0], "88") };
+    let free = Rival::Free(Box::new(Listed { date: "2026-11-07".parse().ok(), ..late }));
+    for (rival, cause, remedy) in [
+        (Rival::Taken, "is for it, or for another order of the same amount some days away (0.60)", "which order of"),
+        (
+            free,
+            "is for it, unless it is invoice INV-88 of 2026-11-07: it has the amount (0.60)",
+            "look whether invoice INV-88 of 2026-11-07 is for",
+        ),
+    ] {
+        let rivals = wanted.iter().map(|one| ((one.order_id.clone(), one.key.clone()), rival.clone())).collect();
+        let since = "2026-11-01".parse().unwrap();
+        let theirs = Theirs { matches: &[], documents: &[], rivals: &rivals, ledger: LedgerName::Xero, since };
+        let found = compare_foreign(&order, &theirs);
+        for one in &found {
+            assert_eq!((one.class, one.repair), (Class::Missing, Repair::Ask), "{one:?}");
+            assert!(one.cause.ends_with(cause), "{one:?}");
+            assert!(one.remedy("Xero").unwrap().contains(remedy), "{one:?}");
+        }
+        assert_eq!(found.len(), 2);
     }
-    assert_eq!(found.len(), 2);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Which document of somebody else's is which order's: one to one, each with a stated confidence. The same for every
 //! order of the input, and near-linear in its size. A long window is worked on piece by piece, in turns: first what names
-//! an order in every piece, then what fits by its amount on the very day in every piece, then a day away, and so on. So no
-//! order takes the document of another one that is nearer to it, in whatever piece that lies.
+//! an order's id in every piece, then its name, then what names an order that has its document; then what fits by its
+//! amount on the very day in every piece, then a day away, and so on; last what has only its number for it. So no order
+//! takes the document of another one that is nearer to it, in whatever piece that lies.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,6 +10,7 @@ use chrono::{Duration, NaiveDate};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use super::naming::{self, Edge, Naming, Ways};
 use crate::books::document::{DocumentKey, DocumentKind};
 use crate::books::listed::Listed;
 use crate::books::money::Currency;
@@ -47,8 +49,8 @@ pub struct Wanted {
     pub date: NaiveDate,
     /// Its currency.
     pub currency: Currency,
-    /// What it comes to.
-    pub total: Decimal,
+    /// What it comes to; further ones are what it may be entered as instead. Never empty.
+    pub totals: Vec<Decimal>,
     /// The same on the order's other side, which an integration may have taken instead.
     pub other_total: Option<(Currency, Decimal)>,
     /// Shopify's ids that name this document and no other of the order: of its refund, of its transactions.
@@ -57,13 +59,27 @@ pub struct Wanted {
     pub is_called_for: bool,
 }
 
+impl Wanted {
+    /// What it comes to.
+    pub fn total(&self) -> Decimal {
+        self.totals.first().copied().unwrap_or_default()
+    }
+
+    /// Every amount under which it may stand, on either side.
+    pub fn amounts(&self) -> impl Iterator<Item = Decimal> + '_ {
+        self.totals.iter().copied().chain(self.other_total.map(|(_, total)| total))
+    }
+}
+
 /// How a document was recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
     /// It names a Shopify id.
     Id,
-    /// Its number, or its note, is the order's name.
+    /// Its note says the order's name.
+    Name,
+    /// Its number is the order's name.
     Number,
     /// Amount, currency and date fit, and fit nothing else.
     Amount,
@@ -75,12 +91,13 @@ pub enum By {
 
 impl By {
     /// Every way, the surest first.
-    pub const ALL: [By; 5] = [By::Id, By::Number, By::Amount, By::Nearest, By::OtherCurrency];
+    pub const ALL: [By; 6] = [By::Id, By::Name, By::Number, By::Amount, By::Nearest, By::OtherCurrency];
 
     /// The name in tables and answers.
     pub fn as_str(self) -> &'static str {
         match self {
             By::Id => "id",
+            By::Name => "name",
             By::Number => "number",
             By::Amount => "amount",
             By::Nearest => "nearest",
@@ -92,7 +109,7 @@ impl By {
     pub fn confidence(self) -> Decimal {
         let percent = match self {
             By::Id => 100,
-            By::Number => 97,
+            By::Name | By::Number => 97,
             By::Amount => 90,
             By::Nearest => 60,
             By::OtherCurrency => 50,
@@ -102,14 +119,15 @@ impl By {
 
     /// True if the document says itself whose it is.
     pub fn is_named(self) -> bool {
-        matches!(self, By::Id | By::Number)
+        matches!(self, By::Id | By::Name | By::Number)
     }
 
     /// In words.
     pub fn words(self) -> &'static str {
         match self {
             By::Id => "a Shopify id",
-            By::Number => "the order's name",
+            By::Name => "the order's name in its note",
+            By::Number => "the order's name as its number",
             By::Amount => "amount, currency and date",
             By::Nearest => "amount, currency and the nearest date; others may fit",
             By::OtherCurrency => "the amount in the order's other currency",
@@ -135,21 +153,51 @@ pub struct Match {
     pub extra: Vec<DocumentId>,
 }
 
-/// The documents that name an order. The result is sorted by order and key; who is not in it has none.
-pub fn named(orders: &[Wanted], documents: &[Listed]) -> Vec<Match> {
+/// The documents that name an order in that way. The result is sorted by order and key; who is not in it has none.
+pub fn named(orders: &[Wanted], documents: &[Listed], naming: Naming) -> Vec<Match> {
     let mut table = Table::of(orders, documents);
-    let edges = table.named();
-    for edge in &edges {
-        table.take(edge.wanted, edge.document, if edge.tier == 0 { By::Id } else { By::Number });
+    for edge in table.edges().iter().filter(|edge| naming == Naming::Rest || edge.naming() == naming) {
+        let by = match edge.tier {
+            0 => By::Id,
+            1 => By::Name,
+            _ => By::Number,
+        };
+        table.take(edge.wanted, edge.document, by);
     }
-    let extra = table.extra(&edges);
+    table.matches(&BTreeMap::new())
+}
+
+/// Of the documents whose numbers are those orders' names, how many have the order's money and how many have not. Where most
+/// have not, the numbers are the ledger's own.
+pub fn numbers(orders: &[Wanted], documents: &[Listed]) -> (usize, usize) {
+    let table = Table::of(orders, documents);
+    let mut fits: BTreeMap<usize, bool> = BTreeMap::new();
+    // A credit's number has more behind the name than a sale's.
+    let is_credit = |edge: &Edge| {
+        edge.naming() == Naming::Number
+            && table.wanted.get(edge.wanted).is_some_and(|one| family(one.kind) == Some(Family::Credit))
+    };
+    for edge in table.edges().iter().filter(|edge| edge.is_its_number() || is_credit(edge)) {
+        *fits.entry(edge.document).or_default() |= edge.fits();
+    }
+    let fit = fits.values().filter(|fits| **fits).count();
+    (fit, fits.len() - fit)
+}
+
+/// Those matches, each with the documents that name its order and that nobody has: they are further ones of the same.
+/// Numbers count if they are no matter of the ledger's own.
+pub fn doubled(orders: &[Wanted], documents: &[Listed], matches: &[Match], numbers: bool) -> Vec<Match> {
+    let mut table = Table::of(orders, documents);
+    table.assume(matches);
+    let extra = table.extra(numbers);
     table.matches(&extra)
 }
 
 /// Documents that nobody has yet for orders that have none, by amount and date. What is nearer was matched before.
-pub fn by_amount(orders: &[Wanted], documents: &[Listed], reach: Reach) -> Vec<Match> {
+/// One that names another order, in a way in which these books do, is left to that one.
+pub fn by_amount(orders: &[Wanted], documents: &[Listed], reach: Reach, ways: Ways) -> Vec<Match> {
     let mut table = Table::of(orders, documents);
-    table.by_amount(reach);
+    table.by_amount(reach, ways);
     table.matches(&BTreeMap::new())
 }
 
@@ -157,9 +205,6 @@ pub fn by_amount(orders: &[Wanted], documents: &[Listed], reach: Reach) -> Vec<M
 fn place(one: &Wanted) -> (usize, &str, &DocumentKey) {
     (one.order_id.len(), &one.order_id, &one.key)
 }
-
-/// How many runs of digits an order's name has at most.
-const MOST_RUNS: usize = 4;
 
 /// Sales and credits; nothing else is matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -176,28 +221,17 @@ fn family(kind: DocumentKind) -> Option<Family> {
     }
 }
 
+/// True if both are sales, or both are credits.
+pub(super) fn is_alike(one: DocumentKind, other: DocumentKind) -> bool {
+    family(one).is_some() && family(one) == family(other)
+}
+
 /// The kinds that may stand for it: those of a sale, or of a credit.
 pub fn kinds_like(kind: DocumentKind) -> [DocumentKind; 2] {
     match family(kind) {
         Some(Family::Sale) => [DocumentKind::Invoice, DocumentKind::SalesReceipt],
         _ => [DocumentKind::CreditNote, DocumentKind::RefundReceipt],
     }
-}
-
-/// A document that names an order; the smaller, the better they fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Edge {
-    is_dead: bool,
-    /// 0: by an id, 1: by the name, 2: by the name and something behind it.
-    tier: u8,
-    /// An id that stands for this document alone says more than the order's.
-    is_general: bool,
-    /// 0: the total, 1: the total on the other side, 2: another one.
-    misfit: u8,
-    difference: Decimal,
-    days: u64,
-    wanted: usize,
-    document: usize,
 }
 
 struct Table<'a> {
@@ -219,6 +253,22 @@ impl<'a> Table<'a> {
         Self { taken: vec![None; wanted.len()], used: BTreeSet::new(), wanted, documents }
     }
 
+    /// Whose document is which is known.
+    fn assume(&mut self, matches: &[Match]) {
+        let wanted = self.wanted.iter().enumerate().map(|(at, one)| ((&one.order_id, &one.key), at));
+        let wanted: BTreeMap<_, _> = wanted.collect();
+        let documents = self.documents.iter().enumerate().map(|(at, one)| ((one.kind, &one.ledger_id), at));
+        let documents: BTreeMap<_, _> = documents.collect();
+        for one in matches {
+            let place = (&one.order_id, &one.key);
+            if let (Some(wanted), Some(document)) =
+                (wanted.get(&place), documents.get(&(one.document.0, &one.document.1)))
+            {
+                self.take(*wanted, *document, one.by);
+            }
+        }
+    }
+
     fn take(&mut self, wanted: usize, document: usize, by: By) {
         if let Some(place @ None) = self.taken.get_mut(wanted)
             && self.used.insert(document)
@@ -227,88 +277,19 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Every document with the orders that it names, the best fit first.
-    fn named(&self) -> Vec<Edge> {
-        let mut by_word: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        let mut by_name: BTreeMap<Vec<&str>, Vec<(usize, u8)>> = BTreeMap::new();
-        for (at, one) in self.documents.iter().enumerate() {
-            let words: BTreeSet<&str> = digits(&one.note).chain(digits(&one.number)).collect();
-            words.into_iter().for_each(|word| by_word.entry(word).or_default().push(at));
-            let numbers: Vec<&str> = digits(&one.number).collect();
-            (1..=numbers.len().min(MOST_RUNS)).for_each(|count| {
-                let tier = if count == numbers.len() { 1 } else { 2 };
-                by_name.entry(numbers[..count].to_vec()).or_default().push((at, tier));
-            });
-            // A note may say the name and nothing else that counts.
-            let note: Vec<&str> = digits(&one.note).collect();
-            if !note.is_empty() && note != numbers {
-                by_name.entry(note).or_default().push((at, 1));
-            }
-        }
-        let mut edges = BTreeSet::new();
-        for (at, one) in self.wanted.iter().enumerate() {
-            for (id, is_general) in one.ids.iter().map(|id| (id, false)).chain([(&one.order_id, true)]) {
-                let found = by_word.get(id.as_str()).into_iter().flatten();
-                edges.extend(found.filter_map(|document| self.edge(at, *document, 0, is_general)));
-            }
-            let core = core(&one.name);
-            let name: Vec<&str> = digits(core).collect();
-            let in_notes = name.last().and_then(|last| by_word.get(last)).into_iter().flatten();
-            let quoted = in_notes.filter(|document| self.quotes(**document, core));
-            edges.extend(quoted.filter_map(|document| self.edge(at, *document, 1, true)));
-            let found = by_name.get(&name).filter(|_| !name.is_empty()).into_iter().flatten();
-            for (document, tier) in found.filter(|(document, _)| self.says(*document, core)) {
-                edges.extend(self.edge(at, *document, *tier, true).filter(|edge| {
-                    // A number that goes on with other digits is a sale's only if the money is the same.
-                    *tier == 1 || edge.misfit < 2 || family(one.kind) == Some(Family::Credit)
-                }));
-            }
-        }
-        edges.into_iter().collect()
-    }
-
-    fn edge(&self, wanted: usize, document: usize, tier: u8, is_general: bool) -> Option<Edge> {
-        let (one, listed) = (self.wanted.get(wanted)?, self.documents.get(document)?);
-        let same = |currency: Currency, total: Decimal| {
-            listed.currency.is_none_or(|other| other == currency) && listed.total == total
-        };
-        let misfit = match one.other_total {
-            _ if same(one.currency, one.total) => 0,
-            Some((currency, total)) if same(currency, total) => 1,
-            _ => 2,
-        };
-        let days = listed.date.map_or(u64::MAX, |date| (date - one.date).num_days().unsigned_abs());
-        let difference = (listed.total - one.total).abs().normalize();
-        let is_dead = !listed.counts();
-        let edge = Edge { tier, is_general, is_dead, misfit, difference, days, wanted, document };
-        (family(one.kind) == family(listed.kind)).then_some(edge)
-    }
-
-    /// True if the number or the note says the name, whatever letters stand around it, or is a part of it.
-    fn says(&self, document: usize, core: &str) -> bool {
-        let plain = |text: &str| {
-            text.chars().filter(|one| one.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>()
-        };
-        let core = plain(core);
-        self.documents.get(document).is_some_and(|one| {
-            let (number, note) = (plain(&one.number), plain(&one.note));
-            [number, note].iter().any(|text| !text.is_empty() && (text.contains(&core) || core.contains(text.as_str())))
-        })
-    }
-
-    /// True if the note says `#` and the name.
-    fn quotes(&self, document: usize, core: &str) -> bool {
-        let quoted = format!("#{core}");
-        let ends = |rest: &str| !rest.starts_with(|letter: char| letter.is_alphanumeric());
-        self.documents.get(document).is_some_and(|one| {
-            one.note.match_indices(&quoted).any(|(at, found)| one.note.get(at + found.len()..).is_some_and(ends))
-        })
+    fn edges(&self) -> Vec<Edge> {
+        naming::edges(&self.wanted, &self.documents)
     }
 
     /// The documents that name an order which has its document already.
-    fn extra(&mut self, edges: &[Edge]) -> BTreeMap<usize, Vec<usize>> {
+    fn extra(&mut self, numbers: bool) -> BTreeMap<usize, Vec<usize>> {
         let mut extra: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for edge in edges.iter().filter(|edge| !edge.is_dead) {
+        let counts = |naming: Naming| match naming {
+            Naming::Id | Naming::Name => true,
+            Naming::Number => numbers,
+            Naming::Rest => false,
+        };
+        for edge in self.edges().iter().filter(|edge| counts(edge.naming())) {
             if self.taken.get(edge.wanted).is_some_and(Option::is_some) && self.used.insert(edge.document) {
                 extra.entry(edge.wanted).or_default().push(edge.document);
             }
@@ -317,7 +298,7 @@ impl<'a> Table<'a> {
     }
 
     /// Matches by amount and date; on the orders' other side, if so asked.
-    fn by_amount(&mut self, reach: Reach) {
+    fn by_amount(&mut self, reach: Reach, ways: Ways) {
         // A company of one currency may not say it: then the amount decides.
         for says_currency in [true, false] {
             let mut groups: BTreeMap<(Family, Option<Currency>, Decimal), Group> = BTreeMap::new();
@@ -329,16 +310,22 @@ impl<'a> Table<'a> {
                 }
             }
             for (at, one) in self.wanted.iter().enumerate() {
-                let side = if reach.other { one.other_total } else { Some((one.currency, one.total)) };
-                let (Some(family), Some((currency, total))) = (family(one.kind), side) else { continue };
+                let Some(family) = family(one.kind) else { continue };
                 let is_free = self.taken.get(at).is_some_and(Option::is_none);
-                if is_free && one.is_called_for && !total.is_zero() {
-                    let key = (family, says_currency.then_some(currency), total.normalize());
-                    groups.entry(key).or_default().wanted.entry(one.date).or_default().push(at);
+                let own = one.totals.iter().map(|total| (one.currency, *total));
+                let sides: Vec<_> = if reach.other { one.other_total.into_iter().collect() } else { own.collect() };
+                for (currency, total) in sides {
+                    if is_free && one.is_called_for && !total.is_zero() {
+                        let key = (family, says_currency.then_some(currency), total.normalize());
+                        groups.entry(key).or_default().wanted.entry(one.date).or_default().push(at);
+                    }
                 }
             }
             for group in groups.into_values() {
-                for (wanted, document) in group.pairs(reach.days) {
+                let may_be = |wanted: usize, document: usize| {
+                    !naming::names_another(self.documents[document], self.wanted[wanted], ways)
+                };
+                for (wanted, document) in group.pairs(reach.days, may_be) {
                     self.take(wanted, document, if reach.other { By::OtherCurrency } else { By::Nearest });
                 }
             }
@@ -366,25 +353,20 @@ struct Group {
 
 impl Group {
     /// Those that lie so many days apart, in the order of their ids.
-    fn pairs(mut self, days: i64) -> Vec<(usize, usize)> {
+    fn pairs(mut self, days: i64, may_be: impl Fn(usize, usize) -> bool) -> Vec<(usize, usize)> {
         let mut pairs = Vec::new();
         for days in [days, -days] {
             for (date, all) in &mut self.wanted {
                 let Some(others) = self.documents.get_mut(&(*date + Duration::days(days))) else { continue };
-                let count = all.len().min(others.len());
-                pairs.extend(all.drain(..count).zip(others.drain(..count)));
+                all.retain(|wanted| match others.iter().position(|document| may_be(*wanted, *document)) {
+                    Some(place) => {
+                        pairs.push((*wanted, others.remove(place)));
+                        false
+                    }
+                    None => true,
+                });
             }
         }
         pairs
     }
-}
-
-/// The runs of digits in a text.
-fn digits(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|letter: char| !letter.is_ascii_digit()).filter(|word| !word.is_empty())
-}
-
-/// An order's name as numbers are made of it.
-fn core(name: &str) -> &str {
-    name.trim().trim_start_matches('#')
 }

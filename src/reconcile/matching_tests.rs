@@ -15,7 +15,7 @@ fn wanted(order_id: &str, name: &str, date: &str, total: &str) -> Wanted {
         kind: DocumentKind::Invoice,
         date: date.parse().unwrap(),
         currency: currency("USD"),
-        total: d(total),
+        totals: vec![d(total)],
         other_total: None,
         ids: Vec::new(),
         is_called_for: true,
@@ -56,14 +56,94 @@ fn assigned(orders: &[Wanted], documents: &[Listed]) -> Vec<String> {
 }
 
 #[test]
-fn a_shopify_id_says_more_than_a_number_and_a_number_more_than_an_amount() {
+fn an_id_says_more_than_a_number_a_number_more_than_an_amount_and_that_more_than_a_number_of_another_amount() {
     let orders = [wanted("5600", "#1001", "2026-11-02", "26"), wanted("5601", "#1002", "2026-11-02", "26")];
     let documents = [
         document("1", "INV-1", "shopify 5601", "2026-11-20", "99"),
-        document("2", "INV-1001", "", "2026-11-20", "99"),
+        document("2", "INV-1001", "", "2026-11-24", "26"),
         document("3", "77", "", "2026-11-02", "26"),
+        document("4", "INV-1001", "", "2026-11-20", "99"),
     ];
-    assert_eq!(assigned(&orders, &documents), ["5600 sale: 2 0.97", "5601 sale: 1 1.00"]);
+    assert_eq!(assigned(&orders, &documents[..3]), ["5600 sale: 2 0.97", "5601 sale: 1 1.00"]);
+    // Where most numbers have other money than the order of that name, they are the ledger's own, and come last.
+    let [id, _, amount, number] = documents;
+    assert_eq!(assigned(&orders, &[number.clone(), id, amount]), ["5600 sale: 3 0.60", "5601 sale: 1 1.00"]);
+    assert_eq!(assigned(&orders, &[number]), ["5600 sale: 4 0.97"]);
+}
+
+#[test]
+fn a_number_says_nothing_where_the_note_names_another_order() {
+    let order = [wanted("5600000000001", "#1001", "2026-11-02", "26")];
+    let by = |note: &str, total: &str| assigned(&order, &[document("1", "1001", note, "2026-11-12", total)]);
+    for note in ["#901", "Order #901, paid"] {
+        assert_eq!(by(note, "26"), Vec::<String>::new(), "{note}");
+    }
+    // What looks like no order's name takes nothing from the number.
+    let others = [
+        "",
+        "paid on 2026-11-02, 26.00 USD",
+        "card 4242",
+        "customer #C-2041",
+        "#9 Main Street",
+        "customer 5600000000777",
+    ];
+    for note in others.into_iter().chain(["#901 is #1001 now"]) {
+        for total in ["26", "27"] {
+            assert_eq!(by(note, total), ["5600000000001 sale: 1 0.97"], "{note}");
+        }
+    }
+}
+
+#[test]
+fn numbers_count_where_most_have_their_orders_money_however_late_they_are_dated() {
+    let orders: Vec<Wanted> = (0..9)
+        .map(|at| wanted(&format!("560{at}"), &format!("#100{at}"), &format!("2026-11-{:02}", 1 + at), "26"))
+        .collect();
+    let numbered = |lag: i32, days: i32| -> Vec<Listed> {
+        let one = |at: i32| {
+            document(
+                &at.to_string(),
+                &(1000 + at + lag).to_string(),
+                "",
+                &format!("2026-11-{:02}", 1 + at + days),
+                "26",
+            )
+        };
+        (0..9).map(one).collect()
+    };
+    let wanted: Vec<String> = (0..9).map(|at| format!("560{at} sale: {at} 0.97")).collect();
+    assert_eq!(assigned(&orders, &numbered(0, 5)), wanted, "each its own, five days late");
+    // The ledger's own count: each order has the document of its day, by what it comes to.
+    let mut orders = orders;
+    let mut documents = numbered(2, 0);
+    (0..9).for_each(|at| {
+        orders[at].totals = vec![d(&(20 + at).to_string())];
+        documents[at].total = d(&(20 + at).to_string());
+    });
+    let wanted: Vec<String> = (0..9).map(|at| format!("560{at} sale: {at} 0.60")).collect();
+    assert_eq!(assigned(&orders, &documents), wanted);
+}
+
+#[test]
+fn a_document_that_names_another_order_is_not_taken_for_its_amount_in_books_that_name_their_orders() {
+    let orders = [
+        wanted("5600", "#1001", "2026-11-02", "30"),
+        wanted("5601", "#1002", "2026-11-02", "31"),
+        wanted("5602", "#1003", "2026-11-02", "26"),
+    ];
+    let note = |id: &str, note: &str, total: &str| document(id, "", note, "2026-11-02", total);
+    let documents = [note("1", "Order #1001", "30"), note("2", "Order #1002", "31"), note("3", "Order #1005", "26")];
+    assert_eq!(assigned(&orders, &documents), ["5600 sale: 1 0.97", "5601 sale: 2 0.97"]);
+    // In books that do not, it may be anything's name.
+    assert_eq!(assigned(&orders[1..], &documents[2..]), ["5602 sale: 3 0.60"]);
+}
+
+#[test]
+fn what_an_edit_took_away_may_be_left_out_of_the_invoice_or_stand_as_a_credit() {
+    let order = [Wanted { totals: vec![d("70"), d("100")], ..wanted("5600", "#1001", "2026-11-02", "70") }];
+    for total in ["70", "100"] {
+        assert_eq!(assigned(&order, &[document("1", "", "", "2026-11-02", total)]), ["5600 sale: 1 0.60"], "{total}");
+    }
 }
 
 #[test]

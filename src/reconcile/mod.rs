@@ -16,6 +16,7 @@ mod foreign_tests;
 pub mod matching;
 #[cfg(test)]
 mod matching_tests;
+pub mod naming;
 #[cfg(test)]
 mod planted_tests;
 pub mod report;
@@ -30,6 +31,7 @@ pub use diagnosis::{Pattern, Tally};
 pub use expectation::{Calls, Expectation, Expected};
 pub use features::Features;
 pub use finding::{Class, Field, Finding, Repair};
-pub use foreign::{Theirs, compare_foreign};
+pub use foreign::{Rival, Theirs, compare_foreign};
 pub use matching::{By, DocumentId, Match, Reach, Wanted};
+pub use naming::{Naming, Ways};
 pub use report::{OrderFindings, Report, text};

@@ -4,32 +4,53 @@ use std::collections::BTreeSet;
 
 use rust_decimal::Decimal;
 
-use super::matching::{by_amount, named};
+use super::matching::{by_amount, doubled, named, numbers};
 use super::*;
 use crate::books::document::{DocumentKey, DocumentKind, Standing};
 use crate::books::listed::{Listed, ListedLine};
 use crate::books::money::Currency;
 use crate::books::rules::LedgerName;
 
+/// What has none so far, and the documents that nobody has.
+fn left(orders: &[Wanted], documents: &[Listed], found: &[Match]) -> (Vec<Wanted>, Vec<Listed>) {
+    let have: BTreeSet<(String, DocumentKey)> =
+        found.iter().map(|one| (one.order_id.clone(), one.key.clone())).collect();
+    let used: BTreeSet<DocumentId> =
+        found.iter().flat_map(|one| std::iter::once(&one.document).chain(&one.extra)).cloned().collect();
+    let lacks = |one: &&Wanted| !have.contains(&(one.order_id.clone(), one.key.clone()));
+    let is_free = |one: &&Listed| !used.contains(&(one.kind, one.ledger_id.clone()));
+    (orders.iter().filter(lacks).cloned().collect(), documents.iter().filter(is_free).cloned().collect())
+}
+
 /// Every order's documents, as an audit finds them.
 pub fn assign(orders: &[Wanted], documents: &[Listed]) -> Vec<Match> {
-    let mut found = named(orders, documents);
-    for reach in Reach::all() {
-        let have: BTreeSet<(String, DocumentKey)> =
-            found.iter().map(|one| (one.order_id.clone(), one.key.clone())).collect();
-        let used: BTreeSet<DocumentId> =
-            found.iter().flat_map(|one| std::iter::once(&one.document).chain(&one.extra)).cloned().collect();
-        let lacks = |one: &&Wanted| !have.contains(&(one.order_id.clone(), one.key.clone()));
-        let is_free = |one: &&Listed| !used.contains(&(one.kind, one.ledger_id.clone()));
-        let orders: Vec<Wanted> = orders.iter().filter(lacks).cloned().collect();
-        let documents: Vec<Listed> = documents.iter().filter(is_free).cloned().collect();
-        found.extend(by_amount(&orders, &documents, reach));
+    let mut found: Vec<Match> = Vec::new();
+    let name = |found: &mut Vec<Match>, naming: Naming| {
+        let (orders, documents) = left(orders, documents, found);
+        found.extend(named(&orders, &documents, naming));
+        numbers(&orders, &documents)
+    };
+    name(&mut found, Naming::Id);
+    let (fit, other) = name(&mut found, Naming::Name);
+    let numbers_count = fit > 0 && fit >= other;
+    if numbers_count {
+        name(&mut found, Naming::Number);
     }
-    found.sort_by(|a, b| {
-        let place = |one: &Match| (one.order_id.len(), one.order_id.clone(), one.key.clone());
-        place(a).cmp(&place(b))
-    });
+    found.sort_by_key(place);
+    found = doubled(orders, documents, &found, numbers_count);
+    let is_usual = |by: By| 2 * found.iter().filter(|one| one.by == by).count() >= orders.len();
+    let ways = Ways { ids: is_usual(By::Id), names: is_usual(By::Name), numbers: is_usual(By::Number) };
+    for reach in Reach::all() {
+        let (orders, documents) = left(orders, documents, &found);
+        found.extend(by_amount(&orders, &documents, reach, ways));
+    }
+    name(&mut found, Naming::Rest);
+    found.sort_by_key(place);
     found
+}
+
+fn place(one: &Match) -> (usize, String, DocumentKey) {
+    (one.order_id.len(), one.order_id.clone(), one.key.clone())
 }
 
 pub fn d(text: &str) -> Decimal {

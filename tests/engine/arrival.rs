@@ -194,7 +194,13 @@ fn money_that_only_the_order_tells_of_is_booked_each_time_that_it_tells_more() {
         // Each time has a note of its own, with what was inferred then.
         let notes = "SELECT document_key, after FROM adjustments WHERE rule = 'payment_inferred' ORDER BY document_key";
         let notes = bench.journal(notes).into_iter().map(|row| format!("{} {}", row["document_key"], row["after"]));
-        assert_eq!(notes.collect::<Vec<_>>(), ["payment:inferred 20.00 USD", "payment:inferred/2 45.88 USD"]);
+        let notes: Vec<String> = notes.collect();
+        assert_eq!(
+            notes,
+            ["payment:inferred 20.00 USD", "payment:inferred/2 45.88 USD"],
+            "{:?}",
+            bench.rows("SELECT document_key, after, at FROM adjustments")
+        );
         // The transactions come after all: nothing changes.
         for (id, at, amount) in [
             (6_700_000_010_802_u64, "2026-11-03T12:00:00-05:00", "45.88"),

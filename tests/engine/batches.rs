@@ -91,6 +91,7 @@ fn a_lost_or_broken_answer_to_a_batch_is_resolved_element_by_element() {
         for kind in [
             FaultKind::LostReply,
             FaultKind::Error500Committed,
+            FaultKind::HalfDone,
             FaultKind::Error500,
             FaultKind::Garbage,
             FaultKind::SilentNoop,
@@ -102,7 +103,9 @@ fn a_lost_or_broken_answer_to_a_batch_is_resolved_element_by_element() {
         ] {
             for skip in 1..4 {
                 // Down afterwards, so long that Xero has forgotten the key: then only looking helps.
-                let happened = [FaultKind::LostReply, FaultKind::Error500Committed, FaultKind::LeftOut].contains(&kind);
+                let happened =
+                    [FaultKind::LostReply, FaultKind::Error500Committed, FaultKind::HalfDone, FaultKind::LeftOut]
+                        .contains(&kind);
                 for away in if happened { vec![0, 9] } else { vec![0] } {
                     if !is_drawn() {
                         continue;

@@ -53,6 +53,21 @@ fn what_was_not_seen_for_a_week_is_over_and_is_told_anew_when_it_comes_back() {
 }
 
 #[test]
+fn beyond_two_hundred_differences_it_is_said_that_there_are_more() {
+    let bench = Bench::new(Company::XeroUk);
+    let story = Story::read("simple");
+    for delivery in 0..25 {
+        let mut body = story.deliveries[0].1.clone();
+        (0..10).for_each(|n| body["line_items"][0][format!("surcharge_{delivery}_{n}")] = json!("1.00"));
+        bench.deliver_as(100 + delivery, "orders/create", body.to_string().as_bytes());
+    }
+    bench.run();
+    let alerts = bench.journal("SELECT message FROM alerts WHERE kind = 'shopify_changed'");
+    assert_eq!(alerts.len(), 201);
+    assert_eq!(alerts.iter().filter(|alert| alert["message"].starts_with("more than 200")).count(), 1);
+}
+
+#[test]
 fn no_order_as_it_always_was_says_that_shopify_changed() {
     let bench = Bench::new(Company::XeroUk);
     // One story is about what is new.

@@ -24,6 +24,7 @@ mod listing;
 mod logging;
 mod moved;
 mod news;
+mod notes;
 mod notices;
 mod obstacles;
 #[path = "../simulation/person.rs"]

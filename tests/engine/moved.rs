@@ -2,7 +2,9 @@
 
 use futures_util::FutureExt;
 use serde_json::json;
+use tillproof::books::document::DocumentKey;
 use tillproof::journal;
+use tillproof::posting::{ByHand, OrderRef};
 
 use crate::support::{Bench, Company, Story};
 
@@ -90,4 +92,63 @@ fn a_connection_that_left_without_anything_that_waits_is_not_mentioned() {
     assert!(bench.journal("SELECT * FROM alerts").is_empty());
     let ids: Vec<String> = bench.open().status().unwrap().connections.into_iter().map(|one| one.id).collect();
     assert_eq!(ids, ["second"]);
+}
+
+/// Something that holds the order for another reason, and is over again. `news` tells of the order meanwhile.
+type Passing = fn(&mut Bench, news: &dyn Fn(&Bench));
+
+const PASSING: [(&str, Passing); 3] = [
+    ("the connection left its books and came back", |bench, _| {
+        let before = bench.variables.clone();
+        bench.variables.get_mut("CONNECTION_MAIN").unwrap()["books"] = json!("new");
+        bench.poke();
+        bench.run();
+        bench.variables = before;
+    }),
+    ("the settings could not be read", |bench, news| {
+        let before = bench.variables.clone();
+        bench.variables.get_mut("CONNECTION_MAIN").unwrap()["taxes"] = json!("none");
+        news(bench);
+        bench.run();
+        assert_eq!(bench.rows("SELECT reason FROM orders")[0]["reason"], "settings_invalid");
+        bench.variables = before;
+    }),
+    ("the app was removed and installed again", |bench, news| {
+        bench.deliver("app/uninstalled", &json!({"id": 1, "myshopify_domain": "example.myshopify.com"}));
+        bench.run();
+        news(bench);
+        bench.run();
+        assert!(bench.open().resume_connection("main").now_or_never().unwrap().unwrap());
+    }),
+];
+
+#[test]
+fn what_waits_for_a_persons_word_still_waits_when_something_else_that_held_it_is_over() {
+    for company in Company::ALL {
+        for (what, passing) in PASSING {
+            let context = format!("{company:?}: {what}");
+            let mut bench = Bench::new(company);
+            let story = Story::read("net_terms");
+            bench.tell(&story);
+            bench.run();
+            let at = OrderRef { connection: "main".into(), order_id: story.order_id() };
+            bench.open().done_by_hand(&at, &DocumentKey::sale(), ByHand::Removed, "the invoice is gone").unwrap();
+            bench.poke();
+            bench.run();
+            let waits = ("held".to_owned(), "removed_in_ledger".to_owned());
+            assert_eq!(bench.state(&at.order_id), waits, "{context}");
+            let before = bench.ledger(company);
+            let (topic, mut body) = story.deliveries.last().cloned().unwrap();
+            body["updated_at"] = json!("2026-11-05T09:00:00-05:00");
+            passing(&mut bench, &|bench: &Bench| bench.deliver(&topic, &body));
+            bench.clock.advance(chrono::Duration::minutes(5));
+            bench.poke();
+            bench.run();
+            assert_eq!(bench.state(&at.order_id), waits, "{context}");
+            assert_eq!(bench.ledger(company), before, "{context}: nobody said that it is to be posted again");
+            bench.release(&at.order_id);
+            bench.run();
+            assert_eq!(bench.state(&at.order_id).0, "synced", "{context}");
+        }
+    }
 }

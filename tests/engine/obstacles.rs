@@ -200,6 +200,40 @@ fn a_closed_period_is_one_reason_and_one_alert_however_many_days_are_in_it() {
 }
 
 #[test]
+fn two_faults_at_once_are_each_told_once_and_cost_few_calls() {
+    for (company, name, everything) in [
+        (Company::QuickBooksUs, ("deactivate_item", "activate_item", json!("1")), ("subscription_ended", true)),
+        (Company::XeroUk, ("archive_account", "activate_account", json!("200")), ("can_approve", false)),
+    ] {
+        let bench = Bench::new(company);
+        bench.set(company, name.0, name.2.clone());
+        backlog(&bench, 1..13, 3);
+        bench.run();
+        assert_eq!(held(&bench, "settings_refused"), 12, "{company:?}");
+        bench.set(company, everything.0, json!(everything.1));
+        let before = total(&requests(&bench));
+        bench.run_for(Duration::hours(8));
+        let calls = total(&requests(&bench)) - before;
+        assert!(calls <= 20, "{company:?}: {calls} calls in eight hours");
+        let alerts = || {
+            let rows =
+                bench.journal("SELECT message, resolved_at FROM alerts WHERE kind = 'settings_fault' ORDER BY at");
+            rows.iter().map(|row| row["resolved_at"].is_empty()).collect::<Vec<bool>>()
+        };
+        assert_eq!(alerts(), [true, true], "{company:?}: both stand");
+        assert_eq!(held(&bench, "settings_refused") + held(&bench, "subscription_ended"), 12, "{company:?}");
+        bench.set(company, everything.0, json!(!everything.1));
+        bench.run_for(Duration::hours(3));
+        assert_eq!(alerts(), [true, false], "{company:?}: one is over");
+        assert_eq!(held(&bench, "settings_refused"), 12, "{company:?}");
+        bench.set(company, name.1, name.2.clone());
+        bench.run_for(Duration::hours(2));
+        assert_eq!(alerts(), [false, false], "{company:?}");
+        assert_eq!(bench.rows("SELECT 1 FROM orders WHERE state = 'synced'").len(), 12, "{company:?}");
+    }
+}
+
+#[test]
 fn a_person_who_releases_one_order_after_the_repair_releases_all_that_wait_with_it() {
     for company in Company::ALL {
         let bench = Bench::new(company);

@@ -115,6 +115,31 @@ fn a_refund_receipt_that_somebody_changed_waits_for_a_person_and_is_not_deleted(
 }
 
 #[test]
+fn a_change_that_a_person_lets_stand_is_no_difference_any_more_and_another_one_is() {
+    for company in [Company::QuickBooksUs, Company::QuickBooksUk] {
+        let story = Story::read("partial_refund");
+        let bench = told(company, &story);
+        let key =
+            bench.rows("SELECT document_key FROM documents WHERE kind = 'refund_receipt'")[0]["document_key"].clone();
+        let id = id_of(&bench, &key);
+        redate_refund_receipt(&bench, company, &id, "2026-11-20");
+        bench.approve(&bench.compare(&json!({})).id);
+        assert_eq!(bench.state(&story.order_id()), ("held".into(), "changed_in_ledger".into()), "{company:?}");
+        bench.release(&story.order_id());
+        bench.run();
+        assert_eq!(bench.state(&story.order_id()).0, "synced", "{company:?}");
+        for _ in 0..2 {
+            let view = bench.compare(&json!({"repair": true}));
+            assert_eq!((in_short(&view), view.before.unwrap().drift()), (Vec::new(), 0), "{company:?}");
+        }
+        redate_refund_receipt(&bench, company, &id, "2026-11-21");
+        let view = bench.compare(&json!({"repair": true}));
+        assert_eq!(view.after.unwrap().wrong, 1, "{company:?}");
+        assert_eq!(bench.state(&story.order_id()), ("held".into(), "changed_in_ledger".into()), "{company:?}");
+    }
+}
+
+#[test]
 fn an_older_document_that_somebody_removed_in_the_window_is_missing() {
     for company in Company::ALL {
         let bench = told(company, &unpaid());

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use askama::Template;
 use chrono::Duration;
+use futures_util::FutureExt;
 use serde_json::json;
 use tillproof::dashboard::ReconciliationPage;
-use tillproof::reconcile::run::RunView;
+use tillproof::reconcile::run::{RunView, approve, cancel};
 
 use crate::support::careless::{self, found};
 use crate::support::trade::{self, Country, Sale};
@@ -119,6 +120,24 @@ fn what_another_integration_never_posted_is_posted_by_approval_and_nothing_of_it
         // The ordinary run minds what is ours, and leaves the rest to whoever entered it.
         assert_eq!(bench.compare(&json!({})).before.unwrap().drift(), 0, "{company:?}");
     }
+}
+
+#[test]
+fn a_plan_whose_run_was_stopped_can_be_approved_again() {
+    let company = Company::XeroUk;
+    let sales = trade::draw(3, 60, start(), country(company));
+    let books = careless::post(3, &sales);
+    let bench = taken_over(company, &sales, &books);
+    let audit = bench.compare(&json!({"audit": true}));
+    let approve = || approve(&bench.open(), &audit.id).now_or_never().unwrap();
+    let first = approve().unwrap();
+    assert!(!bench.comparison(&audit.id).may_be_approved && approve().is_err(), "it is under way");
+    assert!(cancel(&bench.open(), &first).unwrap());
+    assert!(bench.comparison(&audit.id).may_be_approved);
+    bench.clock.advance(Duration::seconds(1));
+    let run = bench.approve(&audit.id);
+    assert!(run.after.unwrap().missing < audit.before.unwrap().missing, "{run:#?}");
+    assert!(!bench.comparison(&audit.id).may_be_approved);
 }
 
 #[test]

@@ -153,7 +153,7 @@ fn a_plan_of_many_differences_is_read_page_by_page_to_its_end() {
     let found: usize = bench.rows("SELECT COUNT(*) AS n FROM run_findings")[0]["n"].parse().unwrap();
     let books = bench.open();
     let run = run::Run::load(books.platform.sql, &id).unwrap().unwrap();
-    let second = run::RunView::with_page(&books, &run, Some(2)).unwrap();
+    let second = run::RunView::with_part(&books, &run, Some(run::Part::of_api(2))).unwrap();
     assert_eq!((first.page, first.pages, second.page), (1, 2, 2));
     assert_eq!(first.findings.len() + second.findings.len(), found);
     let ids = |view: &run::RunView| view.findings.iter().map(|one| one.order_id.clone()).collect::<BTreeSet<_>>();
@@ -161,6 +161,43 @@ fn a_plan_of_many_differences_is_read_page_by_page_to_its_end() {
     let text = tillproof::reconcile::text(&first.report());
     assert!(text.contains(&format!("and {} more orders", first.more)), "{}", text.len());
     assert!(page(first).contains("href=\"?page=2\"") && page(second).contains("href=\"?page=1\""));
+}
+
+#[test]
+fn a_page_of_the_longest_differences_is_below_a_hundred_kilobytes() {
+    let bench = one_of_three(Company::XeroUk);
+    let id = bench.begin_comparison(&json!({"repair": true}));
+    multiply(&bench, 700);
+    let long = |length: usize| "a long text & more 🚀 ".chars().cycle().take(length).collect::<String>();
+    bench.finish_comparison(&id);
+    bench.rows(&format!(
+        "UPDATE run_findings SET name = '#ORDER-2026-00001-EU', round = 1 + rowid % 2, n = rowid + 1000000, finding = json_set(finding, '$.cause', '{}',
+             '$.shopify_value', '{}', '$.ledger_value', '{}', '$.number', 'S-ORDER-2026-00001-E')",
+        long(300), long(6_000), long(6_000)
+    ));
+    bench.rows("UPDATE runs SET after = before");
+    let books = bench.open();
+    let run = run::Run::load(books.platform.sql, &id).unwrap().unwrap();
+    let view = run::RunView::with_part(&books, &run, Some(run::Part::of_dashboard(1))).unwrap();
+    assert_eq!((view.findings.len(), view.left.len(), view.most), (50, 50, 50));
+    assert!(view.pages > 4, "{}", view.pages);
+    let page = page(view);
+    assert!(page.len() < 100_000, "{} bytes", page.len());
+    assert!(page.contains("50 differences each"));
+}
+
+#[test]
+fn an_order_of_which_shopify_says_what_cannot_be_read_is_named() {
+    for audit in [false, true] {
+        let bench = connected(Company::XeroUk, Company::XeroUk.settings());
+        let mut body = Story::read("simple").deliveries[0].1.clone();
+        body["line_items"][0]["quantity"] = json!("many");
+        bench.world.borrow_mut().shopify.happened("orders/create", &body);
+        let view = bench.compare(&json!({"audit": audit}));
+        let [one] = &view.findings[..] else { panic!("audit {audit}: {view:?}") };
+        assert_eq!((one.name.as_str(), one.finding.class.as_str()), (body["name"].as_str().unwrap(), "missing"));
+        assert!(one.finding.shopify_value.contains("cannot be read"), "{one:?}");
+    }
 }
 
 #[test]

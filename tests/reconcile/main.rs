@@ -11,6 +11,7 @@ mod cancelled;
 mod foreign;
 mod held;
 mod lost;
+mod numbered;
 mod planted;
 mod scheduled;
 

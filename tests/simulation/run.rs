@@ -79,7 +79,9 @@ pub struct Run<'a> {
     releases: Cell<usize>,
     /// Ticks of cron since anything else happened.
     ticks: Cell<usize>,
-    /// Refused orders that a person released once.
+    /// The orders that a person released.
+    released: RefCell<BTreeSet<String>>,
+    /// Refused ones, and how often.
     refused: RefCell<BTreeMap<String, u32>>,
     reconnected_at: Cell<Option<DateTime<Utc>>>,
 }
@@ -109,6 +111,7 @@ impl<'a> Run<'a> {
             has_power: Cell::new(true),
             releases: Cell::new(0),
             ticks: Cell::new(0),
+            released: RefCell::default(),
             refused: RefCell::default(),
             reconnected_at: Cell::new(None),
         };
@@ -365,6 +368,9 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         self.releases.set(self.releases.get() + crashed.len());
+        let mut released = self.released.borrow_mut();
+        released.extend(crashed.iter().map(|row| row["order_id"].clone()));
+        self.allowed.released.set(released.len() as u64);
         if self.releases.get() > RELEASES {
             return Err("a person releases the same orders again and again".into());
         }

@@ -119,7 +119,8 @@ pub fn forecast(dice: &Dice, company: Company, start: DateTime<Utc>, span: Durat
     if dice.percent(30) {
         stretch(Mishap::JournalMumbles(40), Mishap::JournalMumbles(0), 24 * 3600);
     }
-    if dice.percent(25) {
+    // Sometimes two at a time.
+    for _ in 0..*dice.pick(&[0, 0, 0, 0, 1, 2]) {
         let [broken, cure] = dice.pick(&settings(company)).clone();
         stretch(Mishap::Setting(broken.0, broken.1), Mishap::Setting(cure.0, cure.1), 12 * 3600);
     }
@@ -133,7 +134,7 @@ pub fn forecast(dice: &Dice, company: Company, start: DateTime<Utc>, span: Durat
     Weather { mishaps, post }
 }
 
-/// Every fault that the stand-ins know.
+/// Every fault of a call that the stand-ins know.
 fn fault(dice: &Dice) -> Fault {
     let kind = *dice.pick(&[
         FaultKind::LostReply,
@@ -142,13 +143,15 @@ fn fault(dice: &Dice) -> Fault {
         FaultKind::Down,
         FaultKind::Error500,
         FaultKind::Error500Committed,
-        FaultKind::Error500Committed,
+        FaultKind::HalfDone,
+        FaultKind::HalfDone,
         FaultKind::Error502Html,
         FaultKind::RateLimited { retry_after: 40 },
         FaultKind::Slow { milliseconds: 8_000 },
         FaultKind::Slow { milliseconds: 45_000 },
         FaultKind::TokenExpired,
         FaultKind::Reconnect,
+        FaultKind::Forbidden,
         FaultKind::FaultIn200,
         FaultKind::SilentNoop,
         FaultKind::Garbage,

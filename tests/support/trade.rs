@@ -80,6 +80,8 @@ pub enum Course {
 
 pub struct Sale {
     pub id: u64,
+    /// What stands before the number in its name.
+    pub prefix: &'static str,
     pub number: u64,
     pub at: DateTime<Utc>,
     pub items: Vec<Item>,
@@ -139,6 +141,7 @@ fn sale(chance: &mut Chance, at: u64, moment: DateTime<Utc>, country: Country) -
     };
     Sale {
         id: 5_700_000_000_000 + at * 7 + 11,
+        prefix: "",
         number: 1_001 + at,
         at: moment,
         items,
@@ -160,7 +163,7 @@ fn text(minor: i64) -> String {
 impl Sale {
     /// As people know it.
     pub fn name(&self) -> String {
-        format!("#{}", self.number)
+        format!("#{}{}", self.prefix, self.number)
     }
 
     /// Shopify's id of the transaction that paid it.

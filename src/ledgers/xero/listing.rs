@@ -23,7 +23,7 @@ const SMALLEST_PAGE: usize = 100;
 pub const KINDS: &[DocumentKind] = &[DocumentKind::Invoice, DocumentKind::CreditNote, DocumentKind::Payment];
 
 /// The type of a document that is the customer's, not a supplier's. Payments have several.
-fn own_type(kind: DocumentKind) -> Option<&'static str> {
+pub(super) fn own_type(kind: DocumentKind) -> Option<&'static str> {
     match endpoint(kind) {
         "Invoices" => Some("ACCREC"),
         "CreditNotes" => Some("ACCRECCREDIT"),

@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
+use super::listing::own_type;
 use super::{documents, faults};
 use crate::books::document::DocumentKind;
 use crate::books::hold::HoldReason;
@@ -153,8 +154,10 @@ pub fn looked(write: &Write<'_>, response: &Response) -> Outcome<Vec<Posted>> {
     if kind == DocumentKind::Application {
         return applications(write, response);
     }
+    // A supplier's bill may carry the same number.
+    let is_sales = |one: &&Value| own_type(kind).is_none_or(|own| one.get("Type").is_none_or(|said| said == own));
     match found(response, documents::endpoint(kind)) {
-        Ok(list) => Outcome::Done(list.iter().filter_map(|one| posted(write, one)).collect()),
+        Ok(list) => Outcome::Done(list.iter().filter(is_sales).filter_map(|one| posted(write, one)).collect()),
         Err(failure) => failed(*failure),
     }
 }

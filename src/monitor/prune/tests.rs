@@ -17,8 +17,9 @@ fn order(journal: &SqliteJournal, n: i64, days: i64, state: &str) {
     exec(
         journal,
         "INSERT INTO orders (connection, order_id, name, state, reason, remedy, currency, updated_at, first_seen_at,
-             synced_at, attempts, source, seq)
-         VALUES ('main', ?1, '#' || ?2, ?3, CASE ?3 WHEN 'held' THEN 'tax_unmapped' END, NULL, 'EUR', ?4, ?4, ?4, 0, ?5, ?2)",
+             synced_at, attempts, total, total_currency, source, seq)
+         VALUES ('main', ?1, '#' || ?2, ?3, CASE ?3 WHEN 'held' THEN 'tax_unmapped' END, NULL, 'EUR', ?4, ?4, ?4, 0,
+             printf('%d.45', ?2), 'EUR', ?5, ?2)",
         &[id.as_str().into(), n.into(), state.into(), at.as_str().into(), source.into()],
     );
     let topics = ["orders/create", "orders/paid", "order_transactions/create", "orders/fulfilled", "orders/updated"];
@@ -151,6 +152,40 @@ fn beyond_the_most_orders_the_oldest_settled_ones_go_with_their_documents() {
     assert!(done(prune_orders(&journal, 5)).unwrap());
 }
 
+/// A difference as an audit finds it.
+fn difference(journal: &SqliteJournal, run: &str, n: i64) {
+    exec(
+        journal,
+        "INSERT INTO discrepancies (reconciliation_id, order_id, class, document_key, number, field, shopify_value,
+             ledger_value, likely_cause, repair, source, seq)
+         VALUES (?1, printf('%d', 5700000000000 + ?2), 'missing', 'sale', '#' || ?2, NULL, '123.45 EUR', 'nothing',
+             'no invoice in QuickBooks Online is for it, or for another order of the same amount some days away (0.60)',
+             'ask', 'main:3f2a9c4be7d10586', ?2)",
+        &[run.into(), n.into()],
+    );
+}
+
+#[test]
+fn differences_go_with_their_age_or_when_they_are_too_many_and_their_counts_stay() {
+    let journal = journal();
+    for (run, days) in [("old", 500), ("new", 3)] {
+        let at = iso(noon() - Duration::days(days));
+        exec(
+            &journal,
+            "INSERT INTO reconciliations (id, connection, kind, from_at, to_at, started_at, finished_at, missing, wrong, stale,
+                 duplicate, unexpected, source, seq) VALUES (?1, 'main', 'regular', ?2, ?2, ?2, ?2, 40, 0, 0, 0, 0, 'm', ?3)",
+            &[run.into(), at.into(), days.into()],
+        );
+        (1..=40).for_each(|n| difference(&journal, run, days * 100 + n));
+    }
+    until_done(&journal, 400);
+    assert_eq!(count(&journal, "discrepancies WHERE reconciliation_id = 'old'"), 0);
+    assert_eq!((count(&journal, "discrepancies"), count(&journal, "reconciliations")), (40, 2));
+    let [_, many] = differences(noon(), 15);
+    done(journal.query(many)).unwrap();
+    assert_eq!(count(&journal, "discrepancies"), 15, "the newest");
+}
+
 #[test]
 fn rows_that_are_too_many_go_from_the_oldest_day_on_and_never_those_of_a_day_that_is_not_over() {
     let journal = journal();
@@ -167,6 +202,7 @@ fn no_piece_reads_a_whole_table() {
     let mut all = vec![oldest_event(noon()), of_day(noon().date_naive())];
     all.extend(["attempts", "adjustments"].map(|table| by_age(table, noon())));
     all.extend(small(noon()));
+    all.extend(differences(noon(), 5));
     all.extend(orders_beyond(5));
     all.extend(["events", "attempts", "adjustments"].map(|table| newest_beyond(table, "rowid", 5)));
     for one in all {
@@ -193,7 +229,12 @@ fn the_journal_of_a_million_orders_a_year_stays_below_ten_gigabytes() {
     (1..=ORDERS).for_each(|n| order(&journal, n, 30, "synced"));
     let per_row = |table: &str| bytes(&journal, table) / count(&journal, table);
     let per_order = |table: &str| bytes(&journal, table) / ORDERS;
+    (1..=ORDERS).for_each(|n| difference(&journal, "main.20261101T030000000", n));
     let mut total = MOST_ORDERS * (per_order("orders") + per_order("documents"));
+    // Every order may have moved at another rate, and those rows stay as long as the order.
+    total += MOST_ORDERS * per_row("adjustments");
+    total += MOST_DIFFERENCES * per_row("discrepancies");
+    println!("discrepancies: {} per row", per_row("discrepancies"));
     println!("orders {} documents {} per order", per_order("orders"), per_order("documents"));
     for (table, most) in MOST {
         println!("{table}: {} per row, {} per order", per_row(table), per_order(table));

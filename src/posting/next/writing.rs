@@ -13,7 +13,7 @@ use crate::posting::documents::{self, PostedState, Record};
 use crate::posting::orders::Ending;
 use crate::posting::parties::{self, Known};
 use crate::posting::writes::{self, Closed, Draft, LoggedWrite, Open};
-use crate::posting::{obstacles, sending};
+use crate::posting::{adjustments, obstacles, sending};
 
 impl Desk<'_> {
     pub(super) fn write(
@@ -69,14 +69,15 @@ impl Desk<'_> {
         }
         let corrected = normalize::with_rounding(self.settings, document, difference);
         if corrected.is_some() {
-            self.keep_note(&Adjustment {
+            let note = Adjustment {
                 document_key: document.key.clone(),
                 field: "total_price".into(),
                 rule: "ledger_computed",
                 before: document.currency.show(record.ledger_total),
                 after: document.currency.show(document.total),
                 personal: false,
-            })?;
+            };
+            adjustments::add(self.books.platform.sql, &self.row.at, self.now(), &note)?;
         }
         Ok(corrected)
     }

@@ -1,4 +1,5 @@
-//! What was held or waits for nothing is looked at again: because a person says so, or because what held it is over.
+//! What was held or waits for nothing is looked at again: because a person says so ([`release`]), or because what held it is
+//! over ([`replay`]). Only a person decides what waits for a person.
 
 use chrono::{DateTime, Utc};
 
@@ -58,7 +59,7 @@ pub fn release(sql: &dyn Sql, at: &OrderRef, now: DateTime<Utc>) -> Result<bool,
     let found = look_again(sql, at, now)?;
     documents::retire(sql, at)?;
     cutover::forget_look(sql, at)?;
-    by_hand::forget(sql, at)?;
+    by_hand::settle(sql, at, now)?;
     publish(sql, at)?;
     Ok(found)
 }
@@ -107,7 +108,7 @@ pub fn release_held(sql: &dyn Sql, connection: &str, reason: HoldReason, now: Da
         &[connection.into(), reason.code().into()],
     )?;
     for row in &held {
-        release(sql, &OrderRef { connection: connection.to_owned(), order_id: row.text("order_id")? }, now)?;
+        replay(sql, &OrderRef { connection: connection.to_owned(), order_id: row.text("order_id")? }, now)?;
     }
     Ok(())
 }

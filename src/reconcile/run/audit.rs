@@ -1,9 +1,10 @@
-//! Books that somebody else filled: their documents are paired with the orders, first those that name an order, then by
-//! amount, currency and day, the nearest first. Orders are taken some at a time, in their order, as often as it takes: no
-//! order takes by its amount what is nearer to another one. What is left then and looks like a sale of the shop is called
-//! for by nothing.
+//! Books that somebody else filled: their documents are paired with the orders, first those that name an order's id, then
+//! its name, then by amount, currency and day, the nearest first. Orders are taken some at a time, in their order, as often
+//! as it takes: no order takes by its name what names another one's id, nor by its amount what is nearer to another one.
+//! Numbers count as names where most of them have their order's money; else they are the ledger's own, and come last. What
+//! is left then and looks like a sale of the shop is called for by nothing.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use chrono::{Duration, NaiveDate};
 
@@ -12,7 +13,7 @@ use super::left::unexpected;
 use super::listing::first_day;
 use super::phases::Stage;
 use super::recognised::{
-    Sure, by_amount, count_matches, is_alone, is_contested, know, lacking, lose, name, recognised, wanted,
+    Sure, by_amount, count_matches, double, is_alone, know, lacking, lose, name, recognised, rival, wanted, ways,
 };
 use super::tables::Run;
 use super::{Next, Phase, Piece};
@@ -21,7 +22,7 @@ use crate::config::Connection;
 use crate::platform::{Row, Sql, SqlError, transaction};
 use crate::posting::Books;
 use crate::reconcile::matching::SPAN;
-use crate::reconcile::{By, Expectation, Reach, Theirs, compare_foreign};
+use crate::reconcile::{By, Expectation, Naming, Reach, Theirs, Ways, compare_foreign};
 
 /// Orders in a piece of work.
 const ORDERS: i64 = 100;
@@ -31,10 +32,18 @@ const DOCUMENTS: i64 = 200;
 /// What is done with the books, one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pass {
-    /// Documents that name an order find it.
-    Named,
+    /// Documents that name an order's id find it.
+    Ids,
+    /// Those whose note says its name.
+    Names,
+    /// Those whose number is its name, unless the numbers are the ledger's own.
+    Numbers,
+    /// Those that name an order which has its document.
+    Doubles,
     /// Those that fit an order by their amount, so far away: a place in [`Reach::all`].
     Amount(usize),
+    /// Whatever else names it.
+    Rest,
     /// What has no document is noted.
     Lost,
     /// All is held against what is called for.
@@ -44,21 +53,27 @@ enum Pass {
 }
 
 impl Pass {
-    fn next(self) -> Self {
+    /// What comes then; `numbers` if they are orders' names.
+    fn next(self, numbers: bool) -> Self {
         match self {
-            Pass::Named => Pass::Amount(0),
+            Pass::Ids => Pass::Names,
+            Pass::Names if numbers => Pass::Numbers,
+            Pass::Names | Pass::Numbers => Pass::Doubles,
+            Pass::Doubles => Pass::Amount(0),
             Pass::Amount(at) if at + 1 < Reach::all().len() => Pass::Amount(at + 1),
-            Pass::Amount(_) => Pass::Lost,
+            Pass::Amount(_) => Pass::Rest,
+            Pass::Rest => Pass::Lost,
             Pass::Lost => Pass::Judge,
             Pass::Judge | Pass::Left => Pass::Left,
         }
     }
 
-    /// Where its orders are: by amount only those have their turn that have not all their documents.
-    fn stage(self) -> Stage {
+    /// Where its orders are: once ids are known, only those have their turn that have not all their documents.
+    fn stages(self) -> [Stage; 2] {
         match self {
-            Pass::Amount(_) | Pass::Lost => Stage::Unmatched,
-            Pass::Named | Pass::Judge | Pass::Left => Stage::Compared,
+            Pass::Names | Pass::Numbers | Pass::Amount(_) | Pass::Rest | Pass::Lost => [Stage::Unmatched; 2],
+            Pass::Doubles => [Stage::Compared, Stage::Unmatched],
+            Pass::Ids | Pass::Judge | Pass::Left => [Stage::Compared; 2],
         }
     }
 }
@@ -67,29 +82,65 @@ impl Pass {
 struct Place {
     pass: Pass,
     after: String,
+    /// Documents that are numbered as an order is named, with that order's money and without it.
+    numbers: (usize, usize),
+    /// How these books name their orders, once that is known.
+    ways: Ways,
 }
 
 impl Place {
     fn read(cursor: &str) -> Self {
-        let (name, after) = cursor.split_once('/').unwrap_or_default();
-        let pass = match name {
+        let mut parts = cursor.splitn(5, '/');
+        let mut next = || parts.next().unwrap_or_default();
+        let pass = match next() {
+            "names" => Pass::Names,
+            "numbers" => Pass::Numbers,
+            "doubles" => Pass::Doubles,
+            "rest" => Pass::Rest,
             "lost" => Pass::Lost,
             "judge" => Pass::Judge,
             "left" => Pass::Left,
-            name => name.parse().map_or(Pass::Named, Pass::Amount),
+            name => name.parse().map_or(Pass::Ids, Pass::Amount),
         };
-        Self { pass, after: after.to_owned() }
+        let numbers = (next().parse().unwrap_or(0), next().parse().unwrap_or(0));
+        let ways = next();
+        let ways = Ways { ids: ways.contains('i'), names: ways.contains('n'), numbers: ways.contains('#') };
+        Self { pass, after: next().to_owned(), numbers, ways }
     }
 
     fn text(&self) -> String {
-        let after = &self.after;
+        let pass = match self.pass {
+            Pass::Ids => "ids".to_owned(),
+            Pass::Names => "names".to_owned(),
+            Pass::Numbers => "numbers".to_owned(),
+            Pass::Doubles => "doubles".to_owned(),
+            Pass::Amount(at) => at.to_string(),
+            Pass::Rest => "rest".to_owned(),
+            Pass::Lost => "lost".to_owned(),
+            Pass::Judge => "judge".to_owned(),
+            Pass::Left => "left".to_owned(),
+        };
+        let Ways { ids, names, numbers } = self.ways;
+        let ways: String =
+            [(ids, 'i'), (names, 'n'), (numbers, '#')].iter().filter(|one| one.0).map(|one| one.1).collect();
+        format!("{pass}/{}/{}/{ways}/{}", self.numbers.0, self.numbers.1, self.after)
+    }
+
+    /// True if numbers that are orders' names are so on purpose: at least half have the order's money.
+    fn numbers_count(&self) -> bool {
+        self.numbers.0 > 0 && self.numbers.0 >= self.numbers.1
+    }
+
+    /// The pass that comes then, from its first order on.
+    fn go_on(&mut self, sql: &dyn Sql, run: &Run) -> Result<(), SqlError> {
         match self.pass {
-            Pass::Named => format!("named/{after}"),
-            Pass::Amount(at) => format!("{at}/{after}"),
-            Pass::Lost => format!("lost/{after}"),
-            Pass::Judge => format!("judge/{after}"),
-            Pass::Left => format!("left/{after}"),
+            Pass::Doubles => self.ways = ways(sql, run)?,
+            Pass::Judge => count_matches(sql, run)?,
+            _ => {}
         }
+        self.pass = self.pass.next(self.numbers_count());
+        self.after.clear();
+        Ok(())
     }
 }
 
@@ -100,35 +151,41 @@ pub fn pair(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Piece 
     if place.pass == Pass::Left {
         return left(sql, run);
     }
+    let [first, second] = place.pass.stages();
     let rows = sql.exec(
-        "SELECT order_id, expectation FROM run_orders o WHERE run = ?1 AND stage = ?2 AND order_id > ?3
+        "SELECT order_id, expectation FROM run_orders o WHERE run = ?1 AND stage IN (?2, ?6) AND order_id > ?3
          AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.connection = ?4 AND d.order_id = o.order_id
                          AND d.state IN ('posted', 'updated'))
          AND NOT EXISTS (SELECT 1 FROM taken_over t WHERE t.connection = ?4 AND t.order_id = o.order_id)
          ORDER BY order_id LIMIT ?5",
         &[
             run.id.as_str().into(),
-            place.pass.stage().into(),
+            first.into(),
             place.after.as_str().into(),
             connection.id.as_str().into(),
             ORDERS.into(),
+            second.into(),
         ],
     )?;
     let Some(last) = rows.last() else {
-        if place.pass == Pass::Judge {
-            count_matches(sql, run)?;
-        }
-        run.cursor = Place { pass: place.pass.next(), after: String::new() }.text();
+        place.go_on(sql, run)?;
+        run.cursor = place.text();
         return Ok(Next::More);
     };
     place.after = last.text("order_id")?;
     let orders: Vec<Expectation> = rows.iter().filter_map(expectation).collect();
     transaction(sql, |sql| {
         match place.pass {
-            Pass::Named => name(sql, run, &orders),
-            Pass::Amount(at) => by_amount(sql, run, &orders, at),
+            Pass::Ids => name(sql, run, &orders, Naming::Id).map(drop),
+            Pass::Names => name(sql, run, &orders, Naming::Name).map(|(fit, other)| {
+                place.numbers = (place.numbers.0 + fit, place.numbers.1 + other);
+            }),
+            Pass::Numbers => name(sql, run, &orders, Naming::Number).map(drop),
+            Pass::Doubles => double(sql, run, &orders, place.numbers_count()),
+            Pass::Amount(at) => by_amount(sql, run, &orders, at, place.ways),
+            Pass::Rest => name(sql, run, &orders, Naming::Rest).map(drop),
             Pass::Lost => lose(sql, run, &orders),
-            Pass::Judge | Pass::Left => judge(connection, sql, run, &orders),
+            Pass::Judge | Pass::Left => judge(connection, sql, run, &orders, place.ways),
         }?;
         run.cursor = place.text();
         run.store(sql)
@@ -196,7 +253,13 @@ fn expectation(row: &Row) -> Option<Expectation> {
 }
 
 /// All is held against what is called for.
-fn judge(connection: &Connection, sql: &dyn Sql, run: &Run, orders: &[Expectation]) -> Result<(), SqlError> {
+fn judge(
+    connection: &Connection,
+    sql: &dyn Sql,
+    run: &Run,
+    orders: &[Expectation],
+    ways: Ways,
+) -> Result<(), SqlError> {
     let Ok(settings) = &connection.settings else { return Ok(()) };
     let (mut matches, documents) = recognised(sql, run, orders)?;
     let (wanted, sure) = (wanted(orders), Sure::of(sql, run)?);
@@ -209,13 +272,12 @@ fn judge(connection: &Connection, sql: &dyn Sql, run: &Run, orders: &[Expectatio
             know(sql, run, found)?;
         }
     }
-    let mut contested = BTreeSet::new();
+    let mut rivals = BTreeMap::new();
     for one in lacking(&wanted, &matches) {
-        if is_contested(sql, run, &one)? {
-            contested.insert((one.order_id, one.key));
-        }
+        let found = rival(sql, run, &one, ways)?;
+        rivals.extend(found.map(|rival| ((one.order_id, one.key), rival)));
     }
     let (ledger, since) = (settings.ledger, sure_from(run));
-    let theirs = Theirs { matches: &matches, documents: &documents, contested: &contested, ledger, since };
+    let theirs = Theirs { matches: &matches, documents: &documents, rivals: &rivals, ledger, since };
     orders.iter().try_for_each(|order| record(sql, run, &order.order_id, &compare_foreign(order, &theirs)))
 }

@@ -86,6 +86,10 @@ struct Open {
     before: Vec<Finding>,
     /// What of that Shopify told, and the engine has not fetched yet.
     unheard: Vec<Finding>,
+    /// What was changed by hand, and a person let it stand.
+    accepted: Vec<String>,
+    /// True in an audit if what stands of the order is another integration's: that is matched when all of ours is known.
+    of_others: bool,
 }
 
 impl Open {
@@ -103,7 +107,9 @@ impl Open {
         let settings = connection.settings.as_ref().map_err(|_| SqlError("the settings cannot be read".into()))?;
         let ledger = books.ledger_with(settings);
         let written = written(&known, ledger.as_ref());
-        let found = found(sql, run, &order_id, &expectation, &written)?;
+        let at = OrderRef { connection: connection.id.clone(), order_id: order_id.clone() };
+        let of_others = run.is_audit() && written.is_empty() && !books.is_taken_over(&at)?;
+        let found = if of_others { Vec::new() } else { found(sql, run, &order_id, &expectation, &written)? };
         let (state, reason) = known.standing.unwrap_or_default();
         Ok(Self {
             expectation,
@@ -115,10 +121,28 @@ impl Open {
             is_moving: matches!(state.as_str(), "pending" | "retrying"),
             before: before(sql, run, &order_id)?,
             unheard: unheard(sql, run, &order_id)?,
+            accepted: books.accepted(&at)?,
+            of_others,
         })
     }
 
+    /// What is found of it, but for what a person let stand.
     fn findings(&self) -> Vec<Finding> {
+        let mut findings = self.differences();
+        findings.retain(|one| !self.accepted.contains(&one.by_hand()));
+        findings
+    }
+
+    /// What a person let stand and is not so any more: should it come back, it is told of again.
+    fn over(&self) -> Vec<&String> {
+        if self.accepted.is_empty() {
+            return Vec::new();
+        }
+        let differences: Vec<String> = self.differences().iter().map(Finding::by_hand).collect();
+        self.accepted.iter().filter(|one| !differences.contains(one)).collect()
+    }
+
+    fn differences(&self) -> Vec<Finding> {
         let mut findings = differences(&Case {
             order: &self.expectation,
             written: &self.written,
@@ -248,13 +272,12 @@ pub fn compare(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Pie
         let order_id = row.text("order_id")?;
         transaction(sql, |sql| {
             let open = Open::read(books, connection, run, row)?;
-            // What somebody else posted is matched when all of ours is known.
             let at = OrderRef { connection: connection.id.clone(), order_id: order_id.clone() };
-            let of_others = run.is_audit() && open.written.is_empty() && !books.is_taken_over(&at)?;
             // After the repair whatever did not fit is asked for once more: the lists may be gone by then.
-            let fits = of_others || (open.findings().is_empty() && open.before.is_empty() && !open.is_moving);
-            if !fits {
-                want_lookups(sql, run, &open)?;
+            let fits = open.of_others || (open.findings().is_empty() && open.before.is_empty() && !open.is_moving);
+            match fits {
+                true => books.no_longer_accepted(&at, &open.over())?,
+                false => want_lookups(sql, run, &open)?,
             }
             keep(sql, run, &order_id, &open.expectation, if fits { Stage::Compared } else { Stage::Doubtful })
         })?;
@@ -315,6 +338,8 @@ pub fn judge(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Piece
                 // Another time: its documents are being written.
                 return set_stage(sql, run, &order_id, Stage::Ready);
             }
+            let at = OrderRef { connection: connection.id.clone(), order_id: order_id.clone() };
+            books.no_longer_accepted(&at, &open.over())?;
             record(sql, run, &order_id, &open.findings())?;
             keep(sql, run, &order_id, &open.expectation, Stage::Compared)
         })?;

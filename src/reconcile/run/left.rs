@@ -104,6 +104,23 @@ pub fn unknown(sql: &dyn Sql, run: &Run, order_id: &str) -> Result<(), SqlError>
     sql.exec(statement, &[run.id.as_str().into(), order_id.into()]).map(drop)
 }
 
+/// What Shopify says of an order cannot be read: nobody knows what it calls for.
+pub fn unreadable(sql: &dyn Sql, run: &Run, order_id: &str, name: &str) -> Result<(), SqlError> {
+    let finding = Finding {
+        class: Class::Missing,
+        document_key: None,
+        ledger_id: None,
+        number: name.to_owned(),
+        field: None,
+        shopify_value: "what Shopify says cannot be read".into(),
+        ledger_value: String::new(),
+        cause: "nobody knows what it calls for".into(),
+        repair: Repair::Ask,
+    };
+    record(sql, run, order_id, &[finding])?;
+    set_stage(sql, run, order_id, Stage::Compared)
+}
+
 /// A document of ours by its looks, for an order that is none of this shop's.
 pub fn unexpected(listed: &Listed, cause: &str) -> Finding {
     let shown = listed.currency.map_or_else(|| listed.total.to_string(), |currency| currency.show(listed.total));

@@ -19,7 +19,7 @@ pub const UNCLEAR: Duration = Duration::minutes(1);
 /// A document is dated in the company's time zone, an order made in UTC.
 const A_DAY: Duration = Duration::days(1);
 /// How long before the window an audit begins to list documents: as far back as Shopify shows orders without a special scope.
-const LOOK_BACK: Duration = Duration::days(60);
+pub const LOOK_BACK: Duration = Duration::days(60);
 /// How often the time of which deleted documents are asked for is halved: a year comes down to a few hours.
 const HALVINGS: usize = 10;
 /// The shortest number that may be an order's id or name.

@@ -33,7 +33,7 @@ pub use schedule::next_at;
 pub use start::{Asked, Refused, approve, start};
 pub use stop::cancel;
 pub use tables::{Counts, Run};
-pub use view::{FindingView, RunView};
+pub use view::{FindingView, Part, RunView};
 
 /// Pieces of work in one alarm: each asks at most [`listing::QUESTIONS`] questions.
 const PIECES: usize = 4;

@@ -6,18 +6,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{Duration, NaiveDate};
 
 use super::cases::set_stage;
+use super::listing::LOOK_BACK;
 use super::phases::Stage;
 use super::tables::Run;
 use crate::books::document::DocumentKey;
 use crate::books::listed::Listed;
 use crate::platform::{Row, Sql, SqlError};
 use crate::reconcile::matching::{self, SPAN};
-use crate::reconcile::{By, Expectation, Match, Reach, Wanted};
+use crate::reconcile::naming::{self, core, digits};
+use crate::reconcile::{By, Expectation, Match, Naming, Reach, Rival, Wanted, Ways};
 
 /// What is kept of a document that is a second one of its order.
 const EXTRA: &str = "extra";
 /// Documents that were taken by their amount.
 const TAKEN: &str = "recognised IN ('amount', 'nearest', 'other_currency')";
+/// Those, and what seems to be there twice.
+const UNSURE: &str = "recognised IN ('amount', 'nearest', 'other_currency', 'extra')";
+/// How far away a document that nobody has may be an order's all the same, dated when it was entered or paid.
+const FAR: i64 = LOOK_BACK.num_days();
 
 /// What the orders want to have, with Shopify's ids of the money that belongs to each.
 pub fn wanted(orders: &[Expectation]) -> Vec<Wanted> {
@@ -75,41 +81,94 @@ pub fn know(sql: &dyn Sql, run: &Run, found: &Match) -> Result<(), SqlError> {
     .map(drop)
 }
 
-/// The documents that name one of the orders.
-pub fn name(sql: &dyn Sql, run: &Run, orders: &[Expectation]) -> Result<(), SqlError> {
-    let wanted = wanted(orders);
-    let digits = |name: &str| -> Vec<String> {
-        let runs = name.split(|letter: char| !letter.is_ascii_digit()).filter(|run| !run.is_empty());
-        runs.map(str::to_owned).collect()
-    };
+/// A word that so many documents have names nothing: it is a year, or a letter of every number.
+const COMMON: i64 = 50;
+
+/// The documents that may name one of those: that hold an id or the longest number of its name, or are numbered so. Those that
+/// nobody has, or `all`.
+fn candidates(sql: &dyn Sql, run: &Run, wanted: &[Wanted], all: bool) -> Result<Vec<Listed>, SqlError> {
+    let longest = |name: &str| digits(name).max_by_key(|word| word.len()).map(str::to_owned);
     let words = wanted
         .iter()
-        .flat_map(|one| std::iter::once(one.order_id.clone()).chain(digits(&one.name)).chain(one.ids.iter().cloned()));
+        .flat_map(|one| std::iter::once(one.order_id.clone()).chain(longest(&one.name)).chain(one.ids.iter().cloned()));
+    let numbers = wanted.iter().flat_map(|one| [one.name.clone(), core(&one.name).to_owned()]);
+    let whose = if all { "true" } else { "recognised IS NULL AND order_id IS NULL" };
     let rows = sql.exec(
-        "SELECT listed FROM run_documents WHERE recognised IS NULL AND rowid IN
-             (SELECT of.rowid FROM run_words JOIN run_documents AS of ON of.run = run_words.run
-                  AND of.kind = run_words.kind AND of.ledger_id = run_words.ledger_id
-              WHERE run_words.run = ?1 AND run_words.word IN (SELECT value FROM json_each(?2)) AND +of.order_id IS NULL
-              UNION SELECT rowid FROM run_documents WHERE run = ?1 AND order_id IN (SELECT value FROM json_each(?3)))",
-        &[run.id.as_str().into(), list(words)?.into(), ids_of(orders)?.into()],
+        &format!(
+            "SELECT listed FROM run_documents WHERE {whose} AND rowid IN (
+                 SELECT of.rowid FROM json_each(?2) AS one JOIN run_words ON run_words.run = ?1 AND run_words.word = one.value
+                     JOIN run_documents AS of ON of.run = ?1 AND of.kind = run_words.kind AND of.ledger_id = run_words.ledger_id
+                 WHERE (SELECT COUNT(*) FROM (SELECT 1 FROM run_words WHERE run = ?1 AND word = one.value LIMIT ?4)) < ?4
+                 UNION SELECT rowid FROM run_documents
+                     WHERE run = ?1 AND number IN (SELECT value FROM json_each(?3)))"
+        ),
+        &[run.id.as_str().into(), list(words)?.into(), list(numbers)?.into(), COMMON.into()],
     )?;
-    let found = matching::named(&wanted, &listed(&rows)?);
+    listed(&rows)
+}
+
+/// The documents that name one of the orders in that way. Returns how many of their numbers have the order's money, and how
+/// many have not.
+pub fn name(sql: &dyn Sql, run: &Run, orders: &[Expectation], naming: Naming) -> Result<(usize, usize), SqlError> {
+    let (mut matches, _) = recognised(sql, run, orders)?;
+    let all = wanted(orders);
+    let unmatched = unmatched(&all, &matches);
+    let documents = candidates(sql, run, &unmatched, false)?;
+    let found = matching::named(&unmatched, &documents, naming);
     found.iter().try_for_each(|one| claim(sql, run, one))?;
-    let lacks = lacking(&wanted, &found);
-    let mut ids: Vec<&String> = lacks.iter().map(|one| &one.order_id).collect();
-    ids.dedup();
-    ids.into_iter().try_for_each(|order_id| set_stage(sql, run, order_id, Stage::Unmatched))
+    matches.extend(found);
+    set_stages(sql, run, orders, &self::unmatched(&all, &matches))?;
+    Ok(matching::numbers(&unmatched, &documents))
+}
+
+/// Further documents of the orders that have theirs.
+pub fn double(sql: &dyn Sql, run: &Run, orders: &[Expectation], numbers: bool) -> Result<(), SqlError> {
+    let (matches, mut documents) = recognised(sql, run, orders)?;
+    let all = wanted(orders);
+    documents.extend(candidates(sql, run, &all, false)?);
+    matching::doubled(&all, &documents, &matches, numbers).iter().try_for_each(|one| claim(sql, run, one))
+}
+
+/// In which ways at least half of the orders were found.
+pub fn ways(sql: &dyn Sql, run: &Run) -> Result<Ways, SqlError> {
+    let id = || [run.id.as_str().into()];
+    let orders = sql.exec("SELECT COUNT(*) AS n FROM run_orders WHERE run = ?", &id())?;
+    let orders = orders.first().map_or(Ok(0), |row| row.int("n"))?;
+    count_matches(sql, run)?;
+    let rows = sql.exec("SELECT recognised, n FROM run_matches WHERE run = ?", &id())?;
+    let is_usual = |by: By| -> Result<bool, SqlError> {
+        for row in &rows {
+            if row.text("recognised")? == by.as_str() {
+                return Ok(row.int("n")?.saturating_mul(2) >= orders);
+            }
+        }
+        Ok(false)
+    };
+    Ok(Ways { ids: is_usual(By::Id)?, names: is_usual(By::Name)?, numbers: is_usual(By::Number)? })
+}
+
+/// Those that have something left to find have their turn again.
+fn set_stages(sql: &dyn Sql, run: &Run, orders: &[Expectation], left: &[Wanted]) -> Result<(), SqlError> {
+    let left: BTreeSet<&String> = left.iter().map(|one| &one.order_id).collect();
+    orders.iter().try_for_each(|order| {
+        let stage = if left.contains(&order.order_id) { Stage::Unmatched } else { Stage::Compared };
+        set_stage(sql, run, &order.order_id, stage)
+    })
 }
 
 fn ids_of(orders: &[Expectation]) -> Result<String, SqlError> {
     list(orders.iter().map(|order| order.order_id.clone()))
 }
 
+/// What has no document so far.
+fn unmatched(wanted: &[Wanted], found: &[Match]) -> Vec<Wanted> {
+    let has = |one: &Wanted| found.iter().any(|other| other.order_id == one.order_id && other.key == one.key);
+    wanted.iter().filter(|one| !has(one)).cloned().collect()
+}
+
 /// What has no document and may be found by its amount.
 pub fn lacking(wanted: &[Wanted], found: &[Match]) -> Vec<Wanted> {
-    let has = |one: &Wanted| found.iter().any(|other| other.order_id == one.order_id && other.key == one.key);
-    let lacks = |one: &&Wanted| one.is_called_for && !one.total.is_zero() && !has(one);
-    wanted.iter().filter(lacks).cloned().collect()
+    unmatched(wanted, found).into_iter().filter(|one| one.is_called_for && !one.total().is_zero()).collect()
 }
 
 /// The documents of the orders that were recognised so far.
@@ -135,25 +194,22 @@ pub fn recognised(sql: &dyn Sql, run: &Run, orders: &[Expectation]) -> Result<(V
 }
 
 /// The documents that fit by their amount, so far away, and that nobody has yet.
-pub fn by_amount(sql: &dyn Sql, run: &Run, orders: &[Expectation], at: usize) -> Result<(), SqlError> {
+pub fn by_amount(sql: &dyn Sql, run: &Run, orders: &[Expectation], at: usize, ways: Ways) -> Result<(), SqlError> {
     let Some(reach) = Reach::all().get(at).copied() else { return Ok(()) };
     let (mut matches, _) = recognised(sql, run, orders)?;
     let all = wanted(orders);
     let lacks = lacking(&all, &matches);
-    let total = |one: &Wanted| if reach.other { one.other_total.map(|(_, total)| total) } else { Some(one.total) };
-    let totals = lacks.iter().filter_map(total).map(|total| total.normalize().to_string());
+    let totals = lacks.iter().flat_map(Wanted::amounts).map(|total| total.normalize().to_string());
     let (first, last) = (lacks.iter().map(|one| one.date).min(), lacks.iter().map(|one| one.date).max());
     let rows = sql.exec(
         "SELECT listed FROM run_documents WHERE run = ?1 AND total IN (SELECT value FROM json_each(?2))
              AND date BETWEEN ?3 AND ?4 AND +order_id IS NULL",
         &[run.id.as_str().into(), list(totals)?.into(), day(first, -reach.days).into(), day(last, reach.days).into()],
     )?;
-    let found = matching::by_amount(&lacks, &listed(&rows)?, reach);
+    let found = matching::by_amount(&lacks, &listed(&rows)?, reach, ways);
     found.iter().try_for_each(|one| claim(sql, run, one))?;
     matches.extend(found);
-    let left: BTreeSet<String> = lacking(&all, &matches).into_iter().map(|one| one.order_id).collect();
-    let is_done = |order: &&Expectation| !left.contains(&order.order_id);
-    orders.iter().filter(is_done).try_for_each(|order| set_stage(sql, run, &order.order_id, Stage::Compared))
+    set_stages(sql, run, orders, &unmatched(&all, &matches))
 }
 
 fn day(day: Option<NaiveDate>, days: i64) -> String {
@@ -164,7 +220,7 @@ fn day(day: Option<NaiveDate>, days: i64) -> String {
 pub fn lose(sql: &dyn Sql, run: &Run, orders: &[Expectation]) -> Result<(), SqlError> {
     let (matches, _) = recognised(sql, run, orders)?;
     for one in lacking(&wanted(orders), &matches) {
-        for total in std::iter::once(one.total).chain(one.other_total.map(|(_, total)| total)) {
+        for total in one.amounts() {
             sql.exec(
                 "INSERT OR IGNORE INTO run_lost (run, total, date, order_id, document_key) VALUES (?, ?, ?, ?, ?)",
                 &[
@@ -180,9 +236,63 @@ pub fn lose(sql: &dyn Sql, run: &Run, orders: &[Expectation]) -> Result<(), SqlE
     orders.iter().try_for_each(|order| set_stage(sql, run, &order.order_id, Stage::Compared))
 }
 
-/// True if a document of these amounts went to another order without saying whose it is, a few days around that one.
-pub fn is_contested(sql: &dyn Sql, run: &Run, one: &Wanted) -> Result<bool, SqlError> {
-    is_one_around(sql, run, one, SPAN, TAKEN, None)
+/// Nearest ones of those that are looked at.
+const NEAREST: usize = 20;
+
+/// A document that might be that one's: of its amount, given to another order a few days around without saying whose it is;
+/// of its amount, and nobody's; of its name, whatever it comes to; and in books that name no orders, any of that day.
+pub fn rival(sql: &dyn Sql, run: &Run, one: &Wanted, ways: Ways) -> Result<Option<Rival>, SqlError> {
+    if is_one_around(sql, run, one, SPAN, UNSURE, None)? {
+        return Ok(Some(Rival::Taken));
+    }
+    let named = candidates(sql, run, std::slice::from_ref(one), true)?;
+    let is_meant =
+        |listed: &&Listed| !listed.void && !naming::names_another(listed, one, ways) && naming::names(listed, one);
+    if let Some(listed) = named.iter().find(is_meant) {
+        return Ok(Some(Rival::Named(Box::new(listed.clone()))));
+    }
+    let free = |days: i64, is_of_the_amount: bool| -> Result<Option<Box<Listed>>, SqlError> {
+        let found = nearest(sql, run, one, days, is_of_the_amount)?;
+        Ok(found.into_iter().find(|listed| !naming::names_another(listed, one, ways)).map(Box::new))
+    };
+    if let Some(listed) = free(FAR, true)? {
+        return Ok(Some(Rival::Free(listed)));
+    }
+    if ways != Ways::default() {
+        return Ok(None);
+    }
+    Ok(free(SPAN, false)?.map(Rival::Near))
+}
+
+fn kinds(one: &Wanted) -> Result<String, SqlError> {
+    list(matching::kinds_like(one.kind).iter().map(|kind| kind.as_str().to_owned()))
+}
+
+fn amounts(one: &Wanted) -> Result<String, SqlError> {
+    list(one.amounts().map(|total| total.normalize().to_string()))
+}
+
+/// The documents that nobody has, so many days around that one, the nearest first; those of its amounts, or all.
+fn nearest(sql: &dyn Sql, run: &Run, one: &Wanted, days: i64, is_of_the_amount: bool) -> Result<Vec<Listed>, SqlError> {
+    let amounts = if is_of_the_amount { amounts(one)? } else { "null".into() };
+    let which = if is_of_the_amount { "total IN (SELECT value FROM json_each(?2))" } else { "?2 = 'null'" };
+    let rows = sql.exec(
+        &format!(
+            "SELECT listed FROM run_documents WHERE run = ?1 AND {which} AND date BETWEEN ?3 AND ?4
+                 AND kind IN (SELECT value FROM json_each(?5)) AND +order_id IS NULL AND json_extract(listed, '$.void') = 0
+             ORDER BY abs(julianday(date) - julianday(?6)), kind, ledger_id LIMIT ?7"
+        ),
+        &[
+            run.id.as_str().into(),
+            amounts.into(),
+            day(Some(one.date), -days).into(),
+            day(Some(one.date), days).into(),
+            kinds(one)?.into(),
+            one.date.to_string().into(),
+            (NEAREST as i64).into(),
+        ],
+    )?;
+    listed(&rows)
 }
 
 /// True if one of `which` documents has one of these amounts, so many days around that one; `but` is no answer.
@@ -194,7 +304,6 @@ fn is_one_around(
     which: &str,
     but: Option<&Match>,
 ) -> Result<bool, SqlError> {
-    let totals = std::iter::once(one.total).chain(one.other_total.map(|(_, total)| total));
     let rows = sql.exec(
         &format!(
             "SELECT 1 AS found FROM run_documents WHERE run = ?1 AND total IN (SELECT value FROM json_each(?2))
@@ -203,10 +312,10 @@ fn is_one_around(
         ),
         &[
             run.id.as_str().into(),
-            list(totals.map(|total| total.normalize().to_string()))?.into(),
+            amounts(one)?.into(),
             day(Some(one.date), -days).into(),
             day(Some(one.date), days).into(),
-            list(matching::kinds_like(one.kind).iter().map(|kind| kind.as_str().to_owned()))?.into(),
+            kinds(one)?.into(),
             but.map_or("", |found| found.document.0.as_str()).into(),
             but.map_or("", |found| found.document.1.as_str()).into(),
         ],
@@ -225,7 +334,7 @@ pub fn is_alone(sql: &dyn Sql, run: &Run, one: &Wanted, found: &Match, sure: &Su
         "SELECT 1 AS found FROM run_lost WHERE run = ? AND total = ? AND date BETWEEN ? AND ? LIMIT 1",
         &[
             run.id.as_str().into(),
-            one.total.normalize().to_string().into(),
+            one.total().normalize().to_string().into(),
             day(Some(one.date), -2 * SPAN).into(),
             day(Some(one.date), 2 * SPAN).into(),
         ],

@@ -9,7 +9,7 @@ use super::tables::{ROWS, Run};
 use super::{Next, Phase, Piece};
 use crate::books::document::DocumentKey;
 use crate::config::Connection;
-use crate::platform::{Sql, SqlError};
+use crate::platform::{Row, Sql, SqlError};
 use crate::posting::{Books, ByHand, OrderRef};
 use crate::reconcile::{Class, Finding, Repair};
 
@@ -50,8 +50,18 @@ fn one(books: &Books<'_>, connection: &Connection, run: &Run, order_id: &str) ->
         &[run.id.as_str().into(), order_id.into()],
     )?;
     let mut wanted = false;
+    let done_is = |row: &Row, done: &str| {
+        sql.exec(
+            "UPDATE run_findings SET repair = ? WHERE run = ? AND round = 1 AND order_id = ? AND n = ?",
+            &[done.into(), run.id.as_str().into(), order_id.into(), row.int("n")?.into()],
+        )
+        .map(drop)
+    };
     for row in &rows {
-        let Ok(finding) = serde_json::from_str::<Finding>(&row.text("finding")?) else { continue };
+        let Ok(finding) = serde_json::from_str::<Finding>(&row.text("finding")?) else {
+            done_is(row, "nothing")?;
+            continue;
+        };
         // What Shopify was asked for the engine does not know: it hears of it, even if all that follows is a hold.
         let is_of_ours = !matches!(finding.class, Class::Duplicate | Class::Unexpected);
         let is_news = is_of_ours && row.text_or_null("source")?.as_deref() == Some("fetched");
@@ -70,10 +80,7 @@ fn one(books: &Books<'_>, connection: &Connection, run: &Run, order_id: &str) ->
             _ if finding.is_held() => "held",
             _ => "nothing",
         };
-        sql.exec(
-            "UPDATE run_findings SET repair = ? WHERE run = ? AND round = 1 AND order_id = ? AND n = ?",
-            &[done.into(), run.id.as_str().into(), order_id.into(), row.int("n")?.into()],
-        )?;
+        done_is(row, done)?;
     }
     if wanted {
         books.want_again(connection, order_id, None)?;
@@ -122,14 +129,7 @@ fn is_by_hand(sql: &dyn Sql, at: &OrderRef, key: &DocumentKey, finding: &Finding
 /// The order waits for a person.
 fn held(books: &Books<'_>, at: &OrderRef, key: &DocumentKey, finding: &Finding) -> Result<&'static str, SqlError> {
     let how = if finding.class == Class::Missing { ByHand::Removed } else { ByHand::Changed };
-    let field = finding.field.map(|field| format!("{}: ", field.as_str())).unwrap_or_default();
-    let values = if finding.ledger_value.is_empty() {
-        finding.shopify_value.clone()
-    } else {
-        format!("{} expected, the ledger says {}", finding.shopify_value, finding.ledger_value)
-    };
-    let detail = format!("{} {}: {field}{values} ({})", key, finding.number, finding.cause);
-    books.done_by_hand(at, key, how, &detail)?;
+    books.done_by_hand(at, key, how, &finding.by_hand())?;
     Ok("held")
 }
 

@@ -10,7 +10,7 @@ use super::{Next, Phase, Piece};
 use crate::config::Connection;
 use crate::platform::time::iso;
 use crate::platform::{Sql, SqlError, transaction};
-use crate::posting::{Books, Calls};
+use crate::posting::{Books, Calls, LookedUp};
 use crate::reconcile::expectation::Expectation;
 use crate::shopify::admin::{self, Summary};
 
@@ -169,14 +169,15 @@ pub async fn fetch(books: &Books<'_>, connection: &Connection, run: &mut Run) ->
         let order_id = row.text("order_id")?;
         match books.look_up(connection, &calls, &order_id).await? {
             _ if run.was_stopped(sql)? => break,
-            Some(state) => {
-                let called = super::cases::called(books, connection, run, &order_id, Some(state))?;
+            LookedUp::Found(state) => {
+                let called = super::cases::called(books, connection, run, &order_id, Some(*state))?;
                 let name = row.text("name")?;
                 let expectation = super::cases::expectation(books, connection, run, &order_id, &name, &called)?;
                 keep(sql, run, &order_id, &expectation, Stage::Ready)?;
             }
             // Shopify listed it a moment ago, or a document names it: it is gone, or was never there.
-            None => super::left::unknown(sql, run, &order_id)?,
+            LookedUp::Unknown => super::left::unknown(sql, run, &order_id)?,
+            LookedUp::Unreadable => super::left::unreadable(sql, run, &order_id, &row.text("name")?)?,
         }
     }
     Ok(Next::More)

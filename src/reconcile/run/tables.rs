@@ -322,11 +322,11 @@ impl Run {
         self.kind == Kind::Audit
     }
 
-    /// True if what this audit found missing can be posted: nobody approved it yet.
+    /// True if what this audit found missing can be posted: nobody approved it yet, or who did stopped it.
     pub fn may_be_taken_over(&self, sql: &dyn Sql) -> Result<bool, SqlError> {
         let rows = sql.exec(
             "SELECT 1 AS found FROM run_findings WHERE run = ?1 AND round = 1 AND json_extract(finding, '$.repair') = 'post'
-             AND NOT EXISTS (SELECT 1 FROM runs WHERE plan = ?1) LIMIT 1",
+             AND NOT EXISTS (SELECT 1 FROM runs WHERE plan = ?1 AND phase <> 'stopped') LIMIT 1",
             &[self.id.as_str().into()],
         )?;
         Ok(self.is_audit() && self.phase == Phase::Done && self.plan.is_none() && !rows.is_empty())

@@ -14,8 +14,26 @@ use crate::platform::{Row, Sql, SqlError};
 use crate::posting::Books;
 use crate::reconcile::{By, Class, Finding, OrderFindings, Repair, Report};
 
-/// Findings on a page.
-const SHOWN: i64 = 1_000;
+/// Which of a run's findings are shown: a page of them, and as many of what is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// From 1.
+    pub page: i64,
+    /// How many findings a page has.
+    pub most: i64,
+}
+
+impl Part {
+    /// As the API and the report give them.
+    pub fn of_api(page: i64) -> Self {
+        Self { page, most: 1_000 }
+    }
+
+    /// As a page of the dashboard shows them: it stays below a hundred kilobytes.
+    pub fn of_dashboard(page: i64) -> Self {
+        Self { page, most: 50 }
+    }
+}
 
 /// A run, as page and API show it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -62,9 +80,9 @@ pub struct RunView {
     pub note: Option<String>,
     /// Orders with differences.
     pub orders_that_differ: i64,
-    /// A thousand of them on a page, by order.
+    /// A page of them, by order.
     pub findings: Vec<FindingView>,
-    /// What was left after the repair; of those, too, a thousand on a page.
+    /// What was left after the repair; of those, too, a page.
     #[serde(default)]
     pub left: Vec<FindingView>,
     /// Which page that is, of how many.
@@ -72,6 +90,9 @@ pub struct RunView {
     pub page: i64,
     #[serde(default)]
     pub pages: i64,
+    /// How many findings a page has.
+    #[serde(default)]
+    pub most: i64,
     /// Orders with differences that stand on the pages behind it, and those of which something is left.
     #[serde(default)]
     pub more: i64,
@@ -99,13 +120,14 @@ pub struct FindingView {
 impl RunView {
     /// A run, with the first page of its findings if `whole`.
     pub fn of(books: &Books<'_>, run: &Run, whole: bool) -> Result<Self, SqlError> {
-        Self::with_page(books, run, whole.then_some(1))
+        Self::with_part(books, run, whole.then(|| Part::of_api(1)))
     }
 
-    /// A run, with a page of its findings: a thousand each.
-    pub fn with_page(books: &Books<'_>, run: &Run, page: Option<i64>) -> Result<Self, SqlError> {
-        let (sql, whole) = (books.platform.sql, page.is_some());
-        let page = page.unwrap_or(1).max(1);
+    /// A run, with a part of its findings.
+    pub fn with_part(books: &Books<'_>, run: &Run, part: Option<Part>) -> Result<Self, SqlError> {
+        let (sql, whole) = (books.platform.sql, part.is_some());
+        let Part { page, most } = part.unwrap_or(Part::of_api(1));
+        let part = Part { page: page.max(1), most: most.clamp(1, Part::of_api(1).most) };
         let count = |statement: &str| -> Result<i64, SqlError> {
             sql.exec(statement, &[run.id.as_str().into()])?.first().map_or(Ok(0), |row| row.int("n"))
         };
@@ -125,9 +147,9 @@ impl RunView {
             None => Calendar::default(),
         };
         let day = |at: DateTime<Utc>| calendar.day(at.fixed_offset()).to_string();
-        let found = if whole { findings(sql, run, ledger, 1, page)? } else { Findings::default() };
+        let found = if whole { findings(sql, run, ledger, 1, part)? } else { Findings::default() };
         let left =
-            if whole && run.after.is_some() { findings(sql, run, ledger, 2, page)? } else { Findings::default() };
+            if whole && run.after.is_some() { findings(sql, run, ledger, 2, part)? } else { Findings::default() };
         let differ = "SELECT COUNT(DISTINCT order_id) AS n FROM run_findings WHERE run = ? AND round = 1";
         let drift = run.before.map_or(0, |counts| counts.drift());
         Ok(Self {
@@ -166,7 +188,8 @@ impl RunView {
             recognised: if whole && run.is_audit() { recognised(sql, run)? } else { BTreeMap::new() },
             note,
             orders_that_differ: if whole { count(differ)? } else { 0 },
-            page,
+            page: part.page,
+            most: part.most,
             pages: found.pages.max(left.pages).max(1),
             more: found.more,
             more_left: left.more,
@@ -187,7 +210,7 @@ struct Findings {
 }
 
 /// What was found before the repair (round 1), or after it.
-fn findings(sql: &dyn Sql, run: &Run, ledger: &str, round: i64, page: i64) -> Result<Findings, SqlError> {
+fn findings(sql: &dyn Sql, run: &Run, ledger: &str, round: i64, part: Part) -> Result<Findings, SqlError> {
     let of_page = |what: &str, most: i64, behind: i64| {
         let statement = format!(
             "SELECT {what} FROM (SELECT * FROM run_findings WHERE run = ? AND round = ?
@@ -195,11 +218,12 @@ fn findings(sql: &dyn Sql, run: &Run, ledger: &str, round: i64, page: i64) -> Re
         );
         sql.exec(&statement, &[run.id.as_str().into(), round.into(), most.into(), behind.into()])
     };
-    let behind = (page - 1).saturating_mul(SHOWN);
+    let Part { page, most } = part;
+    let behind = (page - 1).saturating_mul(most);
     let count = |rows: Vec<Row>| rows.first().map_or(Ok(0), |row| row.int("n"));
     let all = count(of_page("COUNT(*) AS n", -1, 0)?)?;
-    let more = count(of_page("COUNT(DISTINCT order_id) AS n", -1, behind.saturating_add(SHOWN))?)?;
-    let rows = of_page("order_id, coalesce(name, order_id) AS name, finding, repair, source", SHOWN, behind)?;
+    let more = count(of_page("COUNT(DISTINCT order_id) AS n", -1, behind.saturating_add(most))?)?;
+    let rows = of_page("order_id, coalesce(name, order_id) AS name, finding, repair, source", most, behind)?;
     let mut found = Vec::new();
     for row in &rows {
         let Ok(finding) = serde_json::from_str::<Finding>(&row.text("finding")?) else { continue };
@@ -212,7 +236,7 @@ fn findings(sql: &dyn Sql, run: &Run, ledger: &str, round: i64, page: i64) -> Re
             done: row.text_or_null("repair")?,
         });
     }
-    Ok(Findings { shown: found, pages: (all + SHOWN - 1) / SHOWN, more })
+    Ok(Findings { shown: found, pages: (all + most - 1) / most, more })
 }
 
 /// How many documents were recognised in which way.

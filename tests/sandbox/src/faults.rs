@@ -18,6 +18,8 @@ pub enum Kind {
     Error500,
     /// Everything happens, the answer is 500. Xero caches that 500 under the idempotency key.
     Error500Committed,
+    /// The first half of a batch happens, the answer is 500. Xero caches that 500 under the idempotency key.
+    HalfDone,
     /// An HTML page from a gateway; nothing happens.
     Error502Html,
     /// 429 with this `Retry-After`; nothing happens.
@@ -134,6 +136,7 @@ impl Fault {
             Some("down") => Kind::Down,
             Some("error_500") => Kind::Error500,
             Some("error_500_committed") => Kind::Error500Committed,
+            Some("half_done") => Kind::HalfDone,
             Some("error_502_html") => Kind::Error502Html,
             Some("rate_limited") => Kind::RateLimited { retry_after: count("retry_after", 60) as u32 },
             Some("throttled") => Kind::Throttled,

@@ -199,7 +199,9 @@ impl World {
                 Reply::json(200, &json!({ "BatchItemResponse": [], "time": "" }))
             }
             Some(Kind::SilentNoop) => Reply::json(200, &json!({ "Status": "OK" })),
-            Some(kind @ (Kind::Error500 | Kind::Error500Committed)) => self.fail_inside(now, ledger, request, kind),
+            Some(kind @ (Kind::Error500 | Kind::Error500Committed | Kind::HalfDone)) => {
+                self.fail_inside(now, ledger, request, kind)
+            }
         }
     }
 
@@ -208,8 +210,10 @@ impl World {
         if ledger == Ledger::Xero {
             return self.dispatch(now, ledger, request, Some(kind));
         }
-        if kind == Kind::Error500Committed {
-            self.dispatch(now, ledger, request, None);
+        match kind {
+            Kind::Error500Committed => drop(self.dispatch(now, ledger, request, None)),
+            Kind::HalfDone => drop(self.dispatch(now, ledger, &request.halved(), None)),
+            _ => {}
         }
         quickbooks::faults::system_failure().reply_with(500, "2026-01-01T00:00:00+00:00")
     }

@@ -189,8 +189,9 @@ impl Company {
         } else {
             keys.run(now, &self.tenant.clone(), request, || match injected {
                 Some(FaultKind::Error500) => faults::internal(),
-                Some(_) => {
-                    self.route(now, request, path);
+                Some(fault) => {
+                    let halved = (fault == FaultKind::HalfDone).then(|| request.halved());
+                    self.route(now, halved.as_ref().unwrap_or(request), path);
                     faults::internal()
                 }
                 None => self.route(now, request, path),

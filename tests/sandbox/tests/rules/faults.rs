@@ -70,6 +70,19 @@ fn xero_caches_a_500_under_its_key() {
 }
 
 #[test]
+fn half_of_a_batch_happens_before_a_500() {
+    let mut bench = Bench::new();
+    let contacts = json!({ "Contacts": [{ "Name": "A" }, { "Name": "B" }, { "Name": "C" }, { "Name": "D" }] });
+    bench.world.fail(Fault::next(FaultKind::HalfDone));
+    let reply = bench.xero_with("PUT", "Contacts", Some(contacts), &[("idempotency-key", "k")]);
+    assert_eq!((reply.status, bench.world.xero[XERO_UK].parties().len()), (500, 2));
+    let customers = ["A", "B"].map(|name| json!({ "bId": name, "operation": "create", "Customer": customer(name) }));
+    bench.world.fail(Fault::next(FaultKind::HalfDone));
+    assert_eq!(bench.us("batch", json!({ "BatchItemRequest": customers })).0, 500);
+    assert_eq!(bench.world.quickbooks[QUICKBOOKS_US].parties().len(), 1);
+}
+
+#[test]
 fn the_control_api_orders_faults_and_shows_what_happened() {
     let mut bench = Bench::new();
     let control = |bench: &mut Bench, method: &str, path: &str, body: Value| {

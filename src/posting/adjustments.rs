@@ -1,0 +1,147 @@
+//! What normalisation changed or derived, written down document by document: when a document is first called for, and
+//! anew when it is to be written with other values. What a document was written with stays beside it while it stands; what
+//! came to a final sale since belongs to the adjustment that an edit makes.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::orders::OrderRef;
+use super::plan::{PostedDocuments, Step};
+use crate::books::document::{Document, DocumentKey};
+use crate::journal::{self, AdjustmentRecord};
+use crate::normalize::{Adjustment, FX_DRIFT, PERSONAL};
+use crate::platform::time::iso;
+use crate::platform::{Row, Sql, SqlError, Value};
+
+/// Document, field and rule.
+type Id = (String, String, String);
+/// Before and after.
+type Values = (String, String);
+
+/// What only the ledger's answer tells: it is no matter of what the order calls for.
+const COMPUTED: &str = "ledger_computed";
+
+/// Writes down what is not written down yet; `steps` are the writes that follow.
+pub fn keep(
+    sql: &dyn Sql,
+    at: &OrderRef,
+    now: DateTime<Utc>,
+    notes: &[Adjustment],
+    posted: &PostedDocuments,
+    steps: &[Step<'_>],
+) -> Result<(), SqlError> {
+    let known = known(sql, at)?;
+    let mut placed: BTreeMap<Id, Adjustment> = BTreeMap::new();
+    for note in notes {
+        let Some(key) = place(note, &known, posted, steps) else { continue };
+        let id = (key.to_string(), note.field.clone(), note.rule.to_owned());
+        // Several that say something of one field are one.
+        let first = placed.entry(id).or_insert_with(|| Adjustment { document_key: key.clone(), ..note.clone() });
+        if (&first.before, &first.after) != (&note.before, &note.after) {
+            first.before = [first.before.as_str(), &note.before].join("; ");
+            first.after = [first.after.as_str(), &note.after].join("; ");
+        }
+    }
+    for (id, note) in &placed {
+        if known.get(id) != Some(&(note.before.clone(), note.after.clone())) {
+            add(sql, at, now, note)?;
+        }
+    }
+    let is_over = |(key, _, rule): &Id| {
+        let is_rewritten = |step: &Step<'_>| matches!(step, Step::Update(document) if document.key.as_str() == key);
+        rule != COMPUTED && steps.iter().any(is_rewritten)
+    };
+    known.keys().filter(|id| !placed.contains_key(*id) && is_over(id)).try_for_each(|id| take_back(sql, at, now, id))
+}
+
+fn known(sql: &dyn Sql, at: &OrderRef) -> Result<BTreeMap<Id, Values>, SqlError> {
+    let statement =
+        "SELECT document_key, field, rule, before, after FROM adjustments WHERE connection = ? AND order_id = ?";
+    let rows = sql.exec(statement, &at.params())?;
+    let one = |row: &Row| {
+        let id = (row.text("document_key")?, row.text("field")?, row.text("rule")?);
+        Ok((id, (row.text("before")?, row.text("after")?)))
+    };
+    rows.iter().map(one).collect()
+}
+
+/// The document that a note is filed under; `None` if what it says is known, or is not true of what stands.
+fn place<'a>(
+    note: &'a Adjustment,
+    known: &BTreeMap<Id, Values>,
+    posted: &PostedDocuments,
+    steps: &'a [Step<'_>],
+) -> Option<&'a DocumentKey> {
+    let own = &note.document_key;
+    let is_own = |key: &DocumentKey| key.whole() == own.whole();
+    if !posted.keys().any(is_own) || written(steps).any(|document| is_own(&document.key)) {
+        return Some(own);
+    }
+    let is_said = |((key, field, rule), (before, after)): (&Id, &Values)| {
+        let of = DocumentKey::stored(key.clone());
+        (is_own(&of) || of.adjustment_number().is_some())
+            && (field, rule.as_str()) == (&note.field, note.rule)
+            && (before, after) == (&note.before, &note.after)
+    };
+    if known.iter().any(is_said) {
+        return None;
+    }
+    if own.is_sale() {
+        return written(steps).map(|document| &document.key).find(|key| key.adjustment_number().is_some());
+    }
+    // At which rate money moved may be told later.
+    let id = (own.to_string(), note.field.clone(), note.rule.to_owned());
+    (note.rule == FX_DRIFT && !known.contains_key(&id)).then_some(own)
+}
+
+/// The documents that are to be written.
+fn written<'a>(steps: &'a [Step<'_>]) -> impl Iterator<Item = &'a Document> {
+    steps.iter().filter_map(|step| match step {
+        Step::Create(document) | Step::Update(document) => Some(*document),
+        Step::Void(_) => None,
+    })
+}
+
+/// Writes a note down, in place of what was written of its document, field and rule.
+pub fn add(sql: &dyn Sql, order: &OrderRef, now: DateTime<Utc>, note: &Adjustment) -> Result<(), SqlError> {
+    let [connection, order_id] = order.params();
+    let at = iso(now);
+    sql.exec(
+        "INSERT INTO adjustments (connection, order_id, document_key, field, rule, before, after, personal, at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET before = excluded.before, after = excluded.after,
+             personal = excluded.personal, at = excluded.at",
+        &[
+            connection,
+            order_id,
+            note.document_key.as_str().into(),
+            note.field.as_str().into(),
+            note.rule.into(),
+            note.before.as_str().into(),
+            note.after.as_str().into(),
+            Value::Int(note.personal.into()),
+            at.as_str().into(),
+        ],
+    )?;
+    let shown = |text: &str| if note.personal { PERSONAL.to_owned() } else { text.to_owned() };
+    let id = (note.document_key.to_string(), note.field.clone(), note.rule.to_owned());
+    tell(sql, order, &id, [shown(&note.before), shown(&note.after)], at)
+}
+
+/// A document is written anew, and this is not true of it any more: the journal, where nothing is struck out, has it with
+/// nothing before and nothing after.
+fn take_back(sql: &dyn Sql, order: &OrderRef, now: DateTime<Utc>, id: &Id) -> Result<(), SqlError> {
+    let [connection, order_id] = order.params();
+    sql.exec(
+        "DELETE FROM adjustments WHERE connection = ? AND order_id = ? AND document_key = ? AND field = ? AND rule = ?",
+        &[connection, order_id, id.0.as_str().into(), id.1.as_str().into(), id.2.as_str().into()],
+    )?;
+    tell(sql, order, id, Default::default(), iso(now))
+}
+
+fn tell(sql: &dyn Sql, order: &OrderRef, id: &Id, [before, after]: [String; 2], at: String) -> Result<(), SqlError> {
+    let (connection, order_id) = (order.connection.clone(), order.order_id.clone());
+    let (document_key, field, rule) = id.clone();
+    let record = AdjustmentRecord { connection, order_id, document_key, field, rule, before, after, at };
+    journal::append(sql, &journal::Record::Adjustment(record))
+}
