@@ -86,6 +86,14 @@ pub fn close(sql: &dyn Sql, now: DateTime<Utc>, connection: &str, kind: &str) ->
     close_about(sql, now, [connection, kind, ""])
 }
 
+/// Closes whatever is open about a connection: nobody here looks after it any more.
+pub fn close_all(sql: &dyn Sql, now: DateTime<Utc>, connection: &str) -> Result<(), SqlError> {
+    let open = all(sql)?;
+    open.iter()
+        .filter(|one| one.connection == connection)
+        .try_for_each(|one| close_about(sql, now, [connection, &one.kind, &one.about]))
+}
+
 /// Closes one of several.
 pub fn close_about(sql: &dyn Sql, now: DateTime<Utc>, [connection, kind, about]: [&str; 3]) -> Result<(), SqlError> {
     let key = key(connection, kind, about);

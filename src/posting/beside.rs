@@ -203,6 +203,9 @@ impl Books<'_> {
                 renew = true;
                 continue;
             }
+            if answer.status < 400 {
+                breaker::is_up(sql)?;
+            }
             return Ok(answer);
         }
     }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Duration, Utc};
 use super::retry::{LONGEST, backoff};
 use super::schema::{clear_meta, meta, set_meta};
 use crate::platform::time::{iso, parse_iso};
-use crate::platform::{Sql, SqlError};
+use crate::platform::{Response, Sql, SqlError};
 
 /// Failures in a row that are taken for an outage: fewer happen to single orders, more would spend calls for nothing.
 const OUTAGE: i64 = 3;
@@ -28,7 +28,7 @@ pub struct Health {
     pub pause_until: Option<DateTime<Utc>>,
     /// Why, for people.
     pub why: Option<String>,
-    /// Since when the ledger is away, or asks to wait.
+    /// Since when the ledger is away.
     pub down_since: Option<DateTime<Utc>>,
 }
 
@@ -58,6 +58,11 @@ pub fn succeeded(sql: &dyn Sql, now: DateTime<Utc>) -> Result<(), SqlError> {
     clear_meta(sql, WAITS)?;
     clear_meta(sql, DOWN_SINCE)?;
     if health(sql)?.is_paused(now) { Ok(()) } else { resume(sql) }
+}
+
+/// A call came through that no order asked for: the ledger is there.
+pub fn is_up(sql: &dyn Sql) -> Result<(), SqlError> {
+    clear_meta(sql, DOWN_SINCE)
 }
 
 /// Ends a pause, whatever it was for.
@@ -93,7 +98,9 @@ pub fn pause(sql: &dyn Sql, until: DateTime<Utc>, why: &str) -> Result<DateTime<
 pub fn wait(sql: &dyn Sql, now: DateTime<Utc>, asked: &Asked, chance: u64) -> Result<DateTime<Utc>, SqlError> {
     let waits = meta(sql, WAITS)?.and_then(|text| text.parse().ok()).unwrap_or(0_u32);
     let before = health(sql)?;
-    is_down(sql, now)?;
+    if !asked.is_there {
+        is_down(sql, now)?;
+    }
     if !before.is_paused(now) {
         set_meta(sql, WAITS, &(waits + 1).to_string())?;
     }
@@ -115,4 +122,13 @@ pub struct Asked {
     pub guess: Duration,
     /// Why, for people.
     pub why: String,
+    /// True if it takes calls, only not so many.
+    pub is_there: bool,
+}
+
+impl Asked {
+    /// True of an answer that asks for fewer calls: whoever gives it is not away.
+    pub fn for_fewer(answer: &Response) -> bool {
+        answer.status == 429
+    }
 }

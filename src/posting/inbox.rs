@@ -311,10 +311,12 @@ fn hold_event(
     let at = OrderRef { connection: incoming.connection.id.clone(), order_id };
     let [connection, order_id] = at.params();
     sql.exec(
-        "INSERT INTO orders (connection, order_id, name, state, reason, detail, remedy, updated_at, first_seen_at)
-         VALUES (?1, ?2, NULL, 'held', ?3, ?4, ?5, ?6, ?6)
+        "INSERT INTO orders (connection, order_id, name, state, reason, detail, remedy, updated_at, first_seen_at,
+             held_since)
+         VALUES (?1, ?2, NULL, 'held', ?3, ?4, ?5, ?6, ?6, ?6)
          ON CONFLICT (connection, order_id)
-         DO UPDATE SET state = 'held', reason = ?3, detail = ?4, remedy = ?5, updated_at = ?6",
+         DO UPDATE SET state = 'held', reason = ?3, detail = ?4, remedy = ?5, updated_at = ?6,
+             held_since = coalesce(held_since, ?6)",
         &[connection, order_id, reason.code().into(), detail.into(), reason.remedy().into(), iso(now).into()],
     )?;
     published::publish(sql, &at)

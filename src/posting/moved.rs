@@ -15,7 +15,6 @@ use super::orders::{self, OrderRef};
 use super::parties;
 use super::schema::{clear_meta, meta, set_meta};
 use super::subscriptions;
-use super::unverified;
 use crate::platform::time::iso;
 use crate::platform::{Row, Sql, SqlError, transaction};
 
@@ -48,7 +47,7 @@ impl Books<'_> {
         for id in of_prefix(sql, NOTICED)?.into_iter().filter(|id| self.connection(id).is_none()) {
             transaction(sql, |sql| {
                 clear_meta(sql, &format!("{NOTICED}{id}"))?;
-                alerts::close(sql, now, &id, unverified::ALERT)?;
+                alerts::close_all(sql, now, &id)?;
                 set_meta(sql, &format!("{LEFT}{id}"), &iso(now))?;
                 if wait_for_nobody(sql, &id, now)? {
                     alerts::open(sql, now, &id, ALERT, &self.why_left(&id))?;

@@ -186,7 +186,8 @@ impl<'a> From<&'a str> for Label<'a> {
     }
 }
 
-/// News of an order: it is due at `due`, whatever it was before. A crash stays until a person releases it.
+/// News of an order: it is due at `due`, whatever it was before. A crash stays until a person releases it. An order that was
+/// looked up afterwards and becomes a live one waits as one from now on.
 pub fn wake(
     sql: &dyn Sql,
     at: &OrderRef,
@@ -200,13 +201,16 @@ pub fn wake(
     let (total, currency) = total.flatten().map(|(total, currency)| (total, currency.code().to_owned())).unzip();
     let rows = sql.exec(
         "INSERT INTO orders (connection, order_id, name, state, updated_at, first_seen_at, due_at, priority, total,
-             total_currency)
-         VALUES (?1, ?2, ?3, 'pending', ?4, ?4, ?5, ?6, ?7, ?8)
+             total_currency, waits_since)
+         VALUES (?1, ?2, ?3, 'pending', ?4, ?4, ?5, ?6, ?7, ?8, ?4)
          ON CONFLICT (connection, order_id) DO UPDATE SET name = coalesce(excluded.name, name),
              total = coalesce(excluded.total, total), total_currency = coalesce(excluded.total_currency, total_currency),
              updated_at = excluded.updated_at, wrote = CASE WHEN state IN ('pending', 'retrying') THEN wrote ELSE 0 END,
              due_at = CASE WHEN reason = 'crashed' AND state = 'held' THEN NULL
                  WHEN due_at IS NOT NULL AND due_at < excluded.due_at THEN due_at ELSE excluded.due_at END,
+             waits_since = CASE WHEN reason = 'crashed' AND state = 'held' THEN NULL
+                 WHEN state IN ('pending', 'retrying') AND priority <= excluded.priority THEN waits_since
+                 ELSE excluded.waits_since END,
              priority = CASE WHEN state IN ('pending', 'retrying') THEN min(priority, excluded.priority)
                  ELSE excluded.priority END,
              state = CASE WHEN reason = 'crashed' AND state = 'held' THEN state

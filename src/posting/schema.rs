@@ -30,6 +30,8 @@ CREATE TABLE IF NOT EXISTS order_parts (
 -- end; `priority` 0 goes before 1: live orders before backfill; `obstacle` is the fault of the settings that holds it.
 -- `personal` says whether anything about a person is `kept`, `purged` by age, or `erased` for good. `wants_fetch` is 1
 -- while the order is to be fetched whole from Shopify, `fetched_seq` is the newest event of it when it last was.
+-- `waits_since` is since when it waits to be sent; `held_since` since when a person has been needed, through whatever was
+-- tried meanwhile.
 CREATE TABLE IF NOT EXISTS orders (
     connection TEXT NOT NULL, order_id TEXT NOT NULL, name TEXT, state TEXT NOT NULL,
     reason TEXT, detail TEXT, remedy TEXT, currency TEXT, stamp TEXT, total TEXT, total_currency TEXT,
@@ -38,13 +40,14 @@ CREATE TABLE IF NOT EXISTS orders (
     wrote INTEGER NOT NULL DEFAULT 0, priority INTEGER NOT NULL DEFAULT 0, obstacle TEXT,
     customer_id TEXT, personal TEXT NOT NULL DEFAULT 'kept',
     wants_fetch INTEGER NOT NULL DEFAULT 0, fetched_seq INTEGER NOT NULL DEFAULT 0,
+    waits_since TEXT, held_since TEXT,
     PRIMARY KEY (connection, order_id)
 );
 CREATE INDEX IF NOT EXISTS orders_by_due ON orders (due_at);
 CREATE INDEX IF NOT EXISTS orders_to_fetch ON orders (connection, due_at) WHERE wants_fetch = 1;
 CREATE INDEX IF NOT EXISTS orders_by_obstacle ON orders (obstacle) WHERE obstacle IS NOT NULL;
 CREATE INDEX IF NOT EXISTS orders_by_customer ON orders (connection, customer_id) WHERE customer_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS orders_open ON orders (connection, state, reason, priority, first_seen_at)
+CREATE INDEX IF NOT EXISTS orders_open ON orders (connection, state, reason, priority, waits_since, held_since)
     WHERE state IN ('pending', 'retrying', 'held');
 CREATE INDEX IF NOT EXISTS orders_by_age ON orders (connection, updated_at) WHERE personal = 'kept';
 

@@ -86,7 +86,9 @@ impl Desk<'_> {
             }
             Outcome::Wait { retry_after, guess, why } => {
                 self.undone(call, subject)?;
-                let until = breaker::wait(self.sql, self.now, &Asked { retry_after, guess, why }, self.chance)?;
+                let is_there = self.answer.result.as_ref().is_ok_and(Asked::for_fewer);
+                let asked = Asked { retry_after, guess, why, is_there };
+                let until = breaker::wait(self.sql, self.now, &asked, self.chance)?;
                 Ok(Followed::Other(Applied::Pause(until)))
             }
             Outcome::TokenExpired => self.undone(call, subject).map(|()| Followed::Other(Applied::TokenExpired)),

@@ -7,7 +7,7 @@ use crate::config::{Connection, missing_webhook_secret};
 use crate::platform::{SqlError, transaction};
 
 /// The kind of the alert.
-pub(super) const ALERT: &str = "webhook_secret";
+const ALERT: &str = "webhook_secret";
 
 impl Books<'_> {
     /// What is wrong with a connection's settings and secrets.

@@ -41,7 +41,7 @@ pub struct BooksStatus {
     pub obstacles: Vec<ObstacleView>,
     /// When the next order is due.
     pub next_due: Option<String>,
-    /// Since when the ledger is away, or asks to wait.
+    /// Since when the ledger is away.
     #[serde(default)]
     pub down_since: Option<String>,
     /// The number of the oldest record that D1 does not have yet.
@@ -78,7 +78,7 @@ pub struct HeldOrders {
     pub reason: String,
     /// How many.
     pub orders: i64,
-    /// When the first of them was first heard of.
+    /// Since when a person has been needed for the first of them.
     pub since: String,
 }
 
@@ -95,7 +95,7 @@ pub struct ConnectionStatus {
     pub orders: BTreeMap<String, i64>,
     /// Events by outcome.
     pub events: BTreeMap<String, i64>,
-    /// When the oldest live order that waits was first seen.
+    /// Since when that live order waits that has waited longest.
     pub oldest_waiting: Option<String>,
     /// Orders that wait for a person, by reason.
     #[serde(default)]
@@ -167,12 +167,12 @@ fn open_statement() -> String {
 
 /// Of live orders: those of a backfill wait for their turn, which may take hours, and the backfill says how far it is.
 fn oldest_statement() -> String {
-    format!("SELECT MIN(first_seen_at) AS at FROM orders WHERE {OPEN} AND state <> 'held' AND priority = 0")
+    format!("SELECT MIN(waits_since) AS at FROM orders WHERE {OPEN} AND state <> 'held' AND priority = 0")
 }
 
 fn held_statement() -> String {
     format!(
-        "SELECT reason, COUNT(*) AS orders, MIN(first_seen_at) AS since FROM orders WHERE {OPEN} AND state = 'held'
+        "SELECT reason, COUNT(*) AS orders, MIN(held_since) AS since FROM orders WHERE {OPEN} AND state = 'held'
          GROUP BY reason ORDER BY orders DESC, reason"
     )
 }

@@ -42,6 +42,7 @@ mod stories;
 mod tokens;
 mod unverified;
 mod verdict;
+mod waiting;
 mod watch;
 
 use support::{Bench, Company, Story};

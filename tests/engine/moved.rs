@@ -152,3 +152,33 @@ fn what_waits_for_a_persons_word_still_waits_when_something_else_that_held_it_is
         }
     }
 }
+
+#[test]
+fn what_the_books_told_of_a_connection_is_over_when_it_left_them() {
+    for remains in [true, false] {
+        for waits in [true, false] {
+            let mut bench = two_shops(Company::XeroUk);
+            bench.tell(&Story::read("simple"));
+            bench.run();
+            if waits {
+                bench.tell(&Story::read("free_shipping"));
+            }
+            let books = bench.open();
+            ["silence", "preflight_failed"].into_iter().for_each(|kind| books.alert("main", kind, "so it is").unwrap());
+            books.alert("second", "silence", "here too").unwrap();
+            drop(books);
+            if remains {
+                bench.variables.get_mut("CONNECTION_MAIN").unwrap()["books"] = json!("new");
+            } else {
+                bench.variables.remove("CONNECTION_MAIN");
+            }
+            bench.poke();
+            bench.run();
+            let open =
+                bench.journal("SELECT connection, kind FROM alerts WHERE resolved_at IS NULL AND kind <> 'webhook_secret' ORDER BY connection");
+            let open: Vec<_> = open.iter().map(|row| (row["connection"].as_str(), row["kind"].as_str())).collect();
+            let left = waits.then_some(("main", "connection_left"));
+            assert_eq!(open, left.into_iter().chain([("second", "silence")]).collect::<Vec<_>>(), "{remains} {waits}");
+        }
+    }
+}

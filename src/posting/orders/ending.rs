@@ -58,7 +58,9 @@ pub fn end(sql: &dyn Sql, at: &OrderRef, ending: &Ending, seen: i64, now: DateTi
         "UPDATE orders SET state = ?3, reason = ?4, detail = ?5, remedy = ?6, due_at = ?7, marks = 0,
              attempts = CASE ?8 WHEN 1 THEN attempts + 1 ELSE 0 END,
              retrying_since = CASE ?8 WHEN 1 THEN coalesce(retrying_since, ?9) END,
-             synced_at = CASE WHEN ?3 = 'synced' THEN ?9 ELSE synced_at END, updated_at = ?9, obstacle = ?10
+             synced_at = CASE WHEN ?3 = 'synced' THEN ?9 ELSE synced_at END, updated_at = ?9, obstacle = ?10,
+             waits_since = CASE WHEN ?3 IN ('pending', 'retrying') THEN coalesce(waits_since, ?9) END,
+             held_since = CASE ?3 WHEN 'held' THEN coalesce(held_since, ?9) WHEN 'retrying' THEN held_since END
          WHERE connection = ?1 AND order_id = ?2",
         &[
             connection,

@@ -29,7 +29,8 @@ pub fn close_loose(
     let at = OrderRef { connection: connection.to_owned(), order_id };
     let [connection, order_id] = at.params();
     sql.exec(
-        "UPDATE orders SET state = 'ignored', reason = ?3, detail = NULL, remedy = NULL, updated_at = ?4
+        "UPDATE orders SET state = 'ignored', reason = ?3, detail = NULL, remedy = NULL, updated_at = ?4,
+             waits_since = NULL, held_since = NULL
          WHERE connection = ?1 AND order_id = ?2",
         &[connection, order_id, rule.into(), iso(now).into()],
     )?;
@@ -78,7 +79,8 @@ pub fn replay(sql: &dyn Sql, at: &OrderRef, now: DateTime<Utc>) -> Result<bool, 
 pub fn look_again(sql: &dyn Sql, at: &OrderRef, now: DateTime<Utc>) -> Result<bool, SqlError> {
     let [connection, order_id] = at.params();
     let changed = sql.exec(
-        "UPDATE orders SET state = 'pending', reason = NULL, detail = NULL, remedy = NULL, attempts = 0, marks = 0,
+        "UPDATE orders SET waits_since = CASE WHEN state IN ('pending', 'retrying') THEN waits_since ELSE ?3 END,
+             state = 'pending', reason = NULL, detail = NULL, remedy = NULL, attempts = 0, marks = 0,
              obstacle = NULL, retrying_since = NULL, wrote = 0, due_at = ?3, updated_at = ?3
          WHERE connection = ?1 AND order_id = ?2 RETURNING order_id",
         &[connection, order_id, iso(now).into()],

@@ -26,7 +26,10 @@ impl Books<'_> {
             let answers = self.ask_all(ledger, settings, &token).await?;
             let later = |why: String| Err(Refused::Later(format!("the company was not read: {why}")));
             return match ledger.read_survey(settings, &answers) {
-                Outcome::Done(survey) => Ok(survey),
+                Outcome::Done(survey) => {
+                    breaker::is_up(self.platform.sql)?;
+                    Ok(survey)
+                }
                 Outcome::TokenExpired if !renewed => {
                     renewed = true;
                     token = tokens::access_token(self, connection, true).await?;
@@ -36,7 +39,8 @@ impl Books<'_> {
                 Outcome::Reconnect(why) => Err(Refused::Person(why)),
                 Outcome::Refused(refusal) | Outcome::Settings(refusal, _) => later(refusal.message),
                 Outcome::Wait { retry_after, guess, why } => {
-                    self.ledger_asks_to_wait(Asked { retry_after, guess, why: why.clone() })?;
+                    let is_there = answers.iter().any(Asked::for_fewer);
+                    self.ledger_asks_to_wait(Asked { retry_after, guess, why: why.clone(), is_there })?;
                     later(why)
                 }
                 Outcome::Unknown(why) => later(why),
