@@ -143,3 +143,23 @@ fn what_a_run_listed_is_forgotten_some_at_a_time_and_another_one_need_not_wait_f
     assert_eq!(lists(&bench), 0);
     assert_eq!(bench.comparison(&id).state, "cancelled");
 }
+
+#[test]
+fn a_crash_is_told_of_until_a_later_run_of_the_connection_ends() {
+    let bench = two_of_three();
+    let open = |bench: &Bench| {
+        bench.journal("SELECT 1 FROM alerts WHERE kind = 'reconciliation_crashed' AND resolved_at IS NULL").len()
+    };
+    let id = bench.begin_comparison(&json!({}));
+    bench.rows("UPDATE runs SET marks = 3");
+    bench.finish_comparison(&id);
+    assert_eq!(open(&bench), 1);
+    // One that is stopped says nothing.
+    let id = bench.begin_comparison(&json!({}));
+    assert!(run::cancel(&bench.open(), &id).unwrap());
+    bench.run();
+    assert_eq!(open(&bench), 1);
+    assert_eq!(bench.compare(&json!({})).state, "done");
+    bench.run();
+    assert_eq!(open(&bench), 0);
+}

@@ -1,6 +1,7 @@
 //! What a run found, as the journal is told.
 
 use super::phases::Kind;
+use super::stop::CRASHED;
 use super::tables::{Counts, Run};
 use super::{Next, Phase, Piece, schedule};
 use crate::journal::{self, DiscrepancyRecord, ReconciliationRecord, Record};
@@ -70,6 +71,7 @@ pub fn publish(books: &Books<'_>, run: &mut Run) -> Piece {
         if !wants_repair {
             schedule::ended(books, run)?;
             tell(books, run)?;
+            books.close_alert(&run.connection, CRASHED)?;
         }
         journal::append(sql, &reconciliation(books, run, !wants_repair))
     })?;

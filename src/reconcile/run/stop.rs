@@ -7,8 +7,8 @@ use crate::journal;
 use crate::platform::{SqlError, transaction};
 use crate::posting::Books;
 
-/// The alert that tells of a crash.
-const CRASHED: &str = "reconciliation_crashed";
+/// The alert that tells of a crash, until a later run of the connection ends.
+pub(super) const CRASHED: &str = "reconciliation_crashed";
 
 /// Stops a run. False if it is not under way.
 pub fn cancel(books: &Books<'_>, id: &str) -> Result<bool, SqlError> {
