@@ -68,11 +68,11 @@ pub async fn one(env: &Env, variables: &Variables, connection: &str, order: &str
         return nothing("No connection of that id is configured.");
     };
     let question = Question { books: &found.books, connection, order, path: "/order" };
-    let mut answer = ask(env, &question, Headers::new(), None).await?;
+    let Ok(mut answer) = ask(env, &question, Headers::new(), None).await else { return away() };
     match answer.status_code() {
         200 => {}
         404 => return nothing("Nothing was ever heard of this order."),
-        _ => return nothing("The books cannot be reached just now."),
+        _ => return away(),
     }
     let view: OrderView = answer.json().await?;
     let calls = D1Journal::new(env).query(attempts(connection, order)).await.map_err(|error| error.0);
@@ -81,6 +81,12 @@ pub async fn one(env: &Env, variables: &Variables, connection: &str, order: &str
 
 fn nothing(text: &str) -> Result<Response> {
     page(404, &Notice::new("Not found", text).with("/orders", "To the orders"))
+}
+
+/// The object of the books did not answer.
+fn away() -> Result<Response> {
+    let text = "The books cannot be reached just now. Nothing is lost: try again in a minute.";
+    page(503, &Notice::new("Not just now", text).with("/orders", "To the orders"))
 }
 
 /// A form's field; nothing where it is empty.
@@ -149,8 +155,11 @@ pub async fn release(
         return nothing("No connection of that id is configured.").map(Some);
     };
     let question = Question { books: &found.books, connection, order, path: "/release" };
-    let mut answer = ask(env, &question, Headers::new(), Some(body.as_bytes())).await?;
+    let Ok(mut answer) = ask(env, &question, Headers::new(), Some(body.as_bytes())).await else {
+        return away().map(Some);
+    };
     match answer.status_code() {
+        500.. => away(),
         200..300 => see_other(&format!("/orders/{connection}/{order}")),
         status => {
             let why = answer.text().await.unwrap_or_default();
@@ -176,8 +185,10 @@ pub async fn all_together(request: &mut Request, env: &Env, variables: &Variable
     let mut orders = 0;
     loop {
         let mut answer = pass_on(env, variables, &connection, "", "/together", &piece).await?;
-        if answer.status_code() != 200 {
-            return Ok(answer);
+        match answer.status_code() {
+            200 => {}
+            500.. if from_page => return away(),
+            _ => return Ok(answer),
         }
         let done: LookedAt = answer.json().await?;
         orders += done.orders;

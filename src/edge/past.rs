@@ -72,12 +72,14 @@ pub async fn pass_on(
         return problem(404, "unknown_connection", "no connection of that id is configured");
     };
     let question = Question { books: &found.books, connection: &found.id, order, path };
-    let mut answer = ask(env, &question, Headers::new(), Some(body.to_string().as_bytes())).await?;
+    let away = || problem(503, "unavailable", "the books cannot be reached just now");
+    let asked = ask(env, &question, Headers::new(), Some(body.to_string().as_bytes())).await;
+    let Ok(mut answer) = asked else { return away() };
     let status = answer.status_code();
     match answer.json::<Value>().await {
         Ok(body) => Ok(Response::from_json(&body)?.with_status(status)),
         // What failed inside the object says nothing in JSON.
-        Err(_) => problem(503, "unavailable", "the books cannot be reached just now"),
+        Err(_) => away(),
     }
 }
 
