@@ -99,7 +99,13 @@ pub fn success(trend: &[OfDay], now: DateTime<Utc>) -> Chart {
         (title, vec![(rates.events - rates.missing(), "ok"), (rates.missing(), "problem")])
     };
     let (most, columns) = columns(days.iter().map(one).collect());
-    over_days("Events by day", format!("{events} events within {DAYS} days; {said}."), most.to_string(), columns, &days)
+    over_days(
+        "Events by day (UTC)",
+        format!("{events} events within {DAYS} days; {said}."),
+        most.to_string(),
+        columns,
+        &days,
+    )
 }
 
 /// Within what time 95 of 100 events were in the ledger, by day.
@@ -116,7 +122,7 @@ pub fn latency(trend: &[OfDay], now: DateTime<Utc>) -> Chart {
         .map(|(at, rates)| format!("{}: {}", day(*at), duration(within(rates))))
         .collect();
     let summary = if known.is_empty() { "Nothing was posted.".into() } else { format!("{}.", known.join("; ")) };
-    over_days("95 % in the ledger within", summary, duration(most), columns, &days)
+    over_days("95 % in the ledger within, by day (UTC)", summary, duration(most), columns, &days)
 }
 
 fn over_days(
@@ -146,7 +152,7 @@ pub fn comparisons(drift: &[Drift]) -> Option<Chart> {
     };
     let (most, columns) = columns(drift.iter().map(|one| (said(one), parts(one))).collect());
     Some(Chart {
-        title: "Differences found by comparing",
+        title: "Differences found by comparing (days in UTC)",
         summary: format!("{}.", drift.iter().map(said).collect::<Vec<_>>().join("; ")),
         width: (columns.len() as i64 * STEP).max(DAYS * STEP),
         from: drift.first().map(at).unwrap_or_default(),

@@ -1,13 +1,15 @@
 //! The pages over the journal of a shop of a hundred thousand orders.
 
+use chrono::Duration;
 use futures_util::FutureExt;
 
 use super::{OrdersPage, OverviewPage, render};
 use crate::journal::migrate;
-use crate::monitor::{Search, gather, metrics, search};
+use crate::monitor::{Drift, Figures, OfConnection, OfDay, Rates, Search, gather, metrics, search};
 use crate::platform::Sql;
 use crate::platform::native::SqliteJournal;
-use crate::platform::time::parse_iso;
+use crate::platform::time::{iso, parse_iso};
+use crate::posting::HeldOrders;
 
 const NOW: &str = "2026-11-20T12:00:00.000Z";
 
@@ -70,4 +72,62 @@ fn pages_over_a_hundred_thousand_orders_are_below_a_hundred_kilobytes_and_find_e
         assert_eq!(found, count, "{wanted:?}");
         assert!(page.contains(says), "{wanted:?}");
     }
+}
+
+/// A connection with a month of trends, and something of everything.
+fn busy(n: usize) -> OfConnection {
+    let now = parse_iso(NOW).unwrap();
+    let rates = Rates { events: 4_321, synced: 4_320, ..Rates::default() };
+    let rates = || {
+        let mut rates = rates.clone();
+        rates.latency.add(4, 4_320, 61_000);
+        rates
+    };
+    let of = |ago| OfDay { day: now.date_naive() - Duration::days(ago), rates: rates() };
+    let compared = |ago| {
+        let at = iso(now - Duration::days(ago));
+        Drift {
+            id: ago.to_string(),
+            kind: "light".into(),
+            from: at.clone(),
+            to: at.clone(),
+            at,
+            found: 12,
+            left: Some(3),
+        }
+    };
+    OfConnection {
+        id: format!("a-connection-with-a-long-name-{n}"),
+        shop: format!("a-shop-with-a-long-name-{n}.myshopify.com"),
+        last_day: rates(),
+        last_week: rates(),
+        last_month: rates(),
+        trend: (0..30).rev().map(of).collect(),
+        waiting: 12,
+        oldest_waiting: Some(NOW.into()),
+        held: ["tax_unmapped", "settings_invalid", "period_closed", "number_taken"]
+            .map(|reason| HeldOrders { reason: reason.into(), orders: 1_234, since: NOW.into() })
+            .into(),
+        drift: (0..12).rev().map(compared).collect(),
+        left: Some(3),
+        ..OfConnection::default()
+    }
+}
+
+#[test]
+fn the_first_page_of_a_dozen_connections_is_below_a_hundred_kilobytes_and_shows_each_of_them() {
+    let (journal, now) = (SqliteJournal::in_memory().unwrap(), parse_iso(NOW).unwrap());
+    migrate(&journal).now_or_never().unwrap().unwrap();
+    let figures = gather(&journal, Vec::new(), now).now_or_never().unwrap();
+    let of = |count| {
+        let figures = Figures { connections: (0..count).map(busy).collect(), ..figures.clone() };
+        render(&OverviewPage::new(&figures, false, now))
+    };
+    let page = of(12);
+    assert!(page.len() < 100_000, "{} bytes", page.len());
+    for n in 0..12 {
+        let (id, shop) = (format!("id=\"connection-{}\"", busy(n).id), busy(n).shop);
+        assert!(page.contains(&id) && page.contains(&shop), "{n}");
+    }
+    assert!(of(1).matches("<svg").count() == 3 && page.contains("Trends are drawn"), "{page}");
 }

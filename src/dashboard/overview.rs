@@ -7,6 +7,9 @@ use super::charts::{Chart, comparisons, latency, success};
 use super::words::{distance, duration};
 use crate::monitor::{ALERT_KINDS, Figures, Ledger, Level, OfConnection, Rates, TARGET, Verdict, verdict};
 
+/// Connections whose trends are drawn: the page stays below a hundred kilobytes however many there are.
+const DRAWN: usize = 4;
+
 /// The overview.
 #[derive(Template)]
 #[template(path = "overview.html")]
@@ -47,6 +50,7 @@ struct Card {
     waiting: String,
     held: Vec<(String, i64, String)>,
     drift: String,
+    /// None where there are too many connections.
     charts: Vec<Chart>,
 }
 
@@ -79,7 +83,7 @@ impl OverviewPage {
             // What the figures themselves make an alert is said above.
             alerts: figures.alerts.iter().filter(|one| !ALERT_KINDS.contains(&one.kind.as_str())).map(alert).collect(),
             ledgers: figures.ledgers.iter().map(|one| ledger(one, now)).collect(),
-            connections: figures.connections.iter().map(|one| card(one, now)).collect(),
+            connections: cards(figures, now),
             version: figures.version,
             is_fresh,
         }
@@ -124,20 +128,32 @@ fn ledger(one: &Ledger, now: DateTime<Utc>) -> LedgerLine {
     }
 }
 
-fn card(one: &OfConnection, now: DateTime<Utc>) -> Card {
+/// The trends of those are drawn that need somebody most; the others follow in words.
+fn cards(figures: &Figures, now: DateTime<Utc>) -> Vec<Card> {
+    let mut places: Vec<usize> = (0..figures.connections.len()).collect();
+    let needs = |one: &OfConnection| (one.held_orders(), one.last_day.missing(), one.left);
+    places.sort_by_key(|place| std::cmp::Reverse(figures.connections.get(*place).map(needs)));
+    let drawn = &places[..DRAWN.min(places.len())];
+    let card = |(place, one)| card(one, drawn.contains(&place), now);
+    figures.connections.iter().enumerate().map(card).collect()
+}
+
+fn card(one: &OfConnection, is_drawn: bool, now: DateTime<Utc>) -> Card {
     let spans = [("24 hours", &one.last_day), ("7 days", &one.last_week), ("30 days", &one.last_month)];
     Card {
         id: one.id.clone(),
         shop: one.shop.clone(),
         spans: spans.into_iter().map(|(name, rates)| span(name, rates)).collect(),
         waiting: match (&one.oldest_waiting, one.waiting) {
-            (Some(at), count) => format!("{count}, the oldest first heard of {}", distance(at, now)),
+            (Some(at), count) => format!("{count}; the longest wait began {}", distance(at, now)),
             (None, _) => "none".into(),
         },
-        charts: [Some(success(&one.trend, now)), Some(latency(&one.trend, now)), comparisons(&one.drift)]
-            .into_iter()
-            .flatten()
-            .collect(),
+        charts: if is_drawn {
+            let all = [Some(success(&one.trend, now)), Some(latency(&one.trend, now)), comparisons(&one.drift)];
+            all.into_iter().flatten().collect()
+        } else {
+            Vec::new()
+        },
         held: one.held.iter().map(|held| (held.reason.clone(), held.orders, distance(&held.since, now))).collect(),
         drift: match one.drift.last() {
             None => "not compared yet".into(),
