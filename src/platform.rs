@@ -226,6 +226,14 @@ pub struct Unasked(pub String);
 #[error("database: {0}")]
 pub struct SqlError(pub String);
 
+/// An integer as the runtime's databases take it. Their numbers are JavaScript's, exact up to 2^53: what is beyond is refused.
+pub fn exact(number: i64) -> Result<f64, SqlError> {
+    match number.unsigned_abs() {
+        0..=0x20_0000_0000_0000 => Ok(number as f64),
+        _ => Err(SqlError(format!("an integer beyond 2^53: {number}"))),
+    }
+}
+
 /// The journal could not be reached or refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("journal (D1): {0}")]
@@ -247,4 +255,19 @@ pub enum CipherError {
         "a stored token cannot be decrypted with the present TOKEN_KEY, and TOKEN_KEY_PREVIOUS must be 32 bytes in base64: put the earlier key there as it was, or connect the ledger again"
     )]
     Previous,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_exact_as_far_as_the_runtime_goes_and_no_further() {
+        for number in [0, -1, i64::from(i32::MAX) + 1, 30 * 86_400_000, 1 << 53, -(1 << 53)] {
+            assert_eq!(exact(number).unwrap().to_string(), number.to_string());
+        }
+        for number in [(1 << 53) + 1, -(1 << 53) - 1, i64::MAX, i64::MIN] {
+            assert!(exact(number).is_err(), "{number}");
+        }
+    }
 }

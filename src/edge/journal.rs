@@ -5,7 +5,7 @@ use futures_util::future::LocalBoxFuture;
 use worker::wasm_bindgen::JsValue;
 use worker::{D1Database, D1PreparedStatement, Env};
 
-use crate::platform::{Journal, JournalError, Row, Statement, Value};
+use crate::platform::{Journal, JournalError, Row, Statement, Value, exact};
 
 /// The `JOURNAL` database; absent where it is not bound.
 pub struct D1Journal(Option<D1Database>);
@@ -27,11 +27,11 @@ fn failed(error: impl std::fmt::Display) -> JournalError {
     JournalError(error.to_string())
 }
 
-/// D1 binds 32-bit integers only.
+/// The SDK's own type for parameters knows integers of 32 bits only; D1 takes any number of JavaScript's.
 fn outward(value: &Value) -> Result<JsValue, JournalError> {
     Ok(match value {
         Value::Null => JsValue::NULL,
-        Value::Int(number) => JsValue::from(i32::try_from(*number).map_err(failed)?),
+        Value::Int(number) => JsValue::from(exact(*number).map_err(|error| JournalError(error.0))?),
         Value::Text(text) => JsValue::from_str(text),
         Value::Blob(_) => return Err(JournalError("the journal holds no bytes".into())),
     })

@@ -9,7 +9,9 @@ use futures_util::future::LocalBoxFuture;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params_from_iter};
 
-use super::{Alarm, Clock, Journal, JournalError, Log, LogLine, Random, Row, Sql, SqlError, Statement, Value, Verdict};
+use super::{
+    Alarm, Clock, Journal, JournalError, Log, LogLine, Random, Row, Sql, SqlError, Statement, Value, Verdict, exact,
+};
 
 /// The most that a row holds on the runtime.
 const LARGEST_ROW: usize = 2_000_000;
@@ -52,9 +54,10 @@ impl rusqlite::ToSql for Value {
 
 impl Sql for Sqlite {
     fn exec(&self, statement: &str, params: &[Value]) -> Result<Vec<Row>, SqlError> {
-        // As on the runtime, whose integers are JavaScript's numbers.
-        if let Some(large) = params.iter().find(|one| matches!(one, Value::Int(n) if n.unsigned_abs() > 1 << 53)) {
-            return Err(SqlError(format!("an integer beyond 2^53: {large:?}")));
+        for one in params {
+            if let Value::Int(number) = one {
+                exact(*number)?;
+            }
         }
         let bytes = |one: &Value| match one {
             Value::Text(text) => text.len(),
