@@ -29,7 +29,7 @@ pub type Variables = BTreeMap<String, Value>;
 const CONNECTION_PREFIX: &str = "CONNECTION_";
 
 /// A setting that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, thiserror::Error)]
 #[error("{key}: {problem}")]
 pub struct ConfigError {
     /// Which key, with its path (`CONNECTION_MAIN.lines.sales`).

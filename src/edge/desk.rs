@@ -213,7 +213,7 @@ pub async fn figures(env: &Env, variables: &Variables) -> Figures {
     let journal = D1Journal::new(env);
     // A new database has no tables yet; where it is away the figures say so.
     let _ = migrate(&journal).await;
-    gather(&journal, told, RuntimeClock.now()).await
+    gather(&journal, told, RuntimeClock.now()).await.of(&config::Deployment::of(variables))
 }
 
 /// The first page; with `?fresh` browsers load it again every minute.

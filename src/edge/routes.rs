@@ -46,7 +46,7 @@ async fn webhook(mut request: Request, env: &Env, context: &Context) -> Result<R
     let shop = header(&request, "shop-domain").trim().to_ascii_lowercase();
     let signature = header(&request, "hmac-sha256");
     let Some(body) = read_body(&mut request).await? else {
-        refusals::count(env, context, &shop, "too_large");
+        refusals::count(env, context, &config::connections(&variables::read(env)), &shop, "too_large");
         return problem(413, "too_large", "a delivery may have at most 10 MiB");
     };
     let variables = variables::read(env);
@@ -55,15 +55,15 @@ async fn webhook(mut request: Request, env: &Env, context: &Context) -> Result<R
         Admission::Accepted(connections) => hand_over(env, &request, &connections, &body).await,
         Admission::Left(id) if asks_to_erase(&request) => erase_left(env, &request, id.as_deref(), &body).await,
         Admission::Forged => {
-            refusals::count(env, context, &shop, "bad_signature");
+            refusals::count(env, context, &all, &shop, "bad_signature");
             problem(401, "bad_signature", "the signature does not fit the body and this shop's secrets")
         }
         Admission::UnknownShop | Admission::Left(_) => {
-            refusals::count(env, context, &shop, "unknown_shop");
+            refusals::count(env, context, &all, &shop, "unknown_shop");
             problem(404, "unknown_shop", "no connection is configured for this shop")
         }
         Admission::NotConfigured => {
-            refusals::count(env, context, &shop, "no_secret");
+            refusals::count(env, context, &all, &shop, "no_secret");
             let told = "set SHOPIFY_WEBHOOK_SECRETS (with several shops, with the connection's id behind it) so that this \
                         shop's deliveries can be verified; /connect names it";
             problem(503, "no_secret", told)

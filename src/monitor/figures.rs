@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::days::{days, midnight};
 use super::rates::{ByDay, Rates, between};
+use crate::config::{ConfigError, Deployment};
 use crate::platform::time::{iso, parse_iso};
 use crate::platform::{Journal, JournalError, Row, SqlError, Statement};
 use crate::posting::{BooksStatus, CallsLeft, ConnectionStatus, HeldOrders, OpenAlert, TokenAges};
@@ -35,6 +36,8 @@ pub struct Figures {
     pub at: String,
     /// The version of the running code.
     pub version: &'static str,
+    /// Variables of the deployment that cannot be used.
+    pub settings: Vec<ConfigError>,
     /// Why the journal cannot be read just now: then everything that comes from it is empty.
     pub journal: Option<String>,
     /// The ledgers, each a set of books.
@@ -64,7 +67,7 @@ pub struct Ledger {
     pub journal_backlog: i64,
     /// The number of the oldest of them.
     pub journal_head: Option<i64>,
-    /// Since when the ledger is away, or asks to wait.
+    /// Since when the ledger is away.
     pub down_since: Option<String>,
     /// Calls that the ledger still takes.
     pub calls: CallsLeft,
@@ -95,7 +98,7 @@ pub struct OfConnection {
     pub trend: Vec<OfDay>,
     /// Orders that wait to be sent.
     pub waiting: i64,
-    /// When the oldest of them was first heard of.
+    /// Since when that one of them waits that has waited longest.
     pub oldest_waiting: Option<String>,
     /// Orders that wait for a person, by reason.
     pub held: Vec<HeldOrders>,
@@ -118,7 +121,7 @@ pub struct OfDay {
 /// Deliveries that were turned away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Refused {
-    /// The shop that they named, if it can be one.
+    /// The shop of the settings that they named, or that it was another one.
     pub shop: String,
     /// Why: `bad_signature`, `unknown_shop`, `no_secret`, `too_large`.
     pub kind: String,
@@ -172,6 +175,33 @@ impl OfConnection {
     pub fn held_orders(&self) -> i64 {
         self.held.iter().map(|one| one.orders).sum()
     }
+
+    /// The same connection in other books: orders that it left behind there wait as well. Those that the settings give it are
+    /// its own.
+    fn add(&mut self, other: Self) {
+        if self.shop.is_empty() {
+            (self.shop, self.books) = (other.shop, other.books);
+        }
+        self.problems.extend(other.problems);
+        self.waiting += other.waiting;
+        self.oldest_waiting = [self.oldest_waiting.take(), other.oldest_waiting].into_iter().flatten().min();
+        for group in other.held {
+            match self.held.iter_mut().find(|known| known.reason == group.reason) {
+                Some(known) => {
+                    known.orders += group.orders;
+                    known.since = group.since.min(known.since.clone());
+                }
+                None => self.held.push(group),
+            }
+        }
+    }
+}
+
+impl Figures {
+    /// With what is wrong with the deployment's own variables.
+    pub fn of(self, deployment: &Deployment) -> Self {
+        Self { settings: deployment.problems.clone(), ..self }
+    }
 }
 
 /// Gathers the figures: what the books `told`, and what the journal knows.
@@ -179,14 +209,19 @@ pub async fn gather(journal: &dyn Journal, told: Vec<Told>, now: DateTime<Utc>) 
     let mut connections: BTreeMap<String, OfConnection> = BTreeMap::new();
     let mut ledgers = Vec::new();
     for one in told {
-        if let Ok(status) = &one.status {
-            connections.extend(status.connections.iter().map(|of| (of.id.clone(), of_status(&one.books, of))));
+        for of in one.status.iter().flat_map(|status| &status.connections) {
+            let of = of_status(&one.books, of);
+            match connections.get_mut(&of.id) {
+                Some(known) => known.add(of),
+                None => drop(connections.insert(of.id.clone(), of)),
+            }
         }
         ledgers.push(ledger(one));
     }
     let mut figures = Figures {
         at: iso(now),
         version: env!("CARGO_PKG_VERSION"),
+        settings: Vec::new(),
         journal: None,
         ledgers,
         connections: Vec::new(),
@@ -300,7 +335,7 @@ async fn trend(journal: &dyn Journal, now: DateTime<Utc>) -> Result<ByDay, Journ
 /// Orders that wait for a person, by connection and reason.
 pub fn held_statement() -> Statement {
     Statement {
-        sql: "SELECT connection, reason, COUNT(*) AS orders, MIN(first_seen_at) AS since FROM orders
+        sql: "SELECT connection, reason, COUNT(*) AS orders, MIN(updated_at) AS since FROM orders
               WHERE state = 'held' GROUP BY connection, reason ORDER BY connection, orders DESC"
             .into(),
         params: Vec::new(),
@@ -360,7 +395,8 @@ fn alert(row: &Row) -> Result<Alert, SqlError> {
     Ok(Alert { at: at?, connection: connection?, kind: kind?, message: message? })
 }
 
-/// Deliveries that were turned away within the last hour, by shop and kind.
+/// Deliveries that were turned away within the last hour, by shop and kind: only the settings' own shops are told apart, so
+/// that they are few.
 pub fn refusals_statement(now: DateTime<Utc>) -> Statement {
     Statement {
         sql: "WITH quarters AS (
@@ -368,7 +404,7 @@ pub fn refusals_statement(now: DateTime<Utc>) -> Statement {
                      SUM(count) AS n
                  FROM refusals WHERE minute >= ? GROUP BY shop, kind, quarter
              )
-             SELECT shop, kind, MAX(n) AS most, SUM(n) AS n FROM quarters GROUP BY shop, kind ORDER BY n DESC LIMIT 50"
+             SELECT shop, kind, MAX(n) AS most, SUM(n) AS n FROM quarters GROUP BY shop, kind ORDER BY n DESC"
             .into(),
         params: vec![iso(now - Duration::hours(1)).into()],
     }

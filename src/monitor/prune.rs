@@ -1,6 +1,6 @@
 //! Keeps the journal within D1's ten gigabytes. What is bulky (events, adjustments, attempts) goes after `JOURNAL_DAYS`, its
-//! days rolled up before, and so do the differences of comparisons; what a bookkeeper needs for years (orders, documents, rates that moved) stays, up to so many rows
-//! that only the largest shops ever come there. What is held or still to be sent never goes. See `docs/journal.md`.
+//! days rolled up before, and so do the differences of comparisons; what a bookkeeper needs for years (orders, documents, rates
+//! that moved) stays, up to so many rows that only the largest shops ever come there. What is held or still to be sent never goes. See `docs/journal.md`.
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 
@@ -22,6 +22,9 @@ pub(super) const MOST_ORDERS: i64 = 2_000_000;
 /// The most differences that are kept, of all comparisons together.
 pub(super) const MOST_DIFFERENCES: i64 = 1_000_000;
 
+/// The most rows of what was turned away: four months of an attack that never pauses.
+pub(super) const MOST_REFUSALS: i64 = 200_000;
+
 /// Orders that still need something keep everything that is known of them.
 const SETTLED: &str = "NOT EXISTS (SELECT 1 FROM orders AS o WHERE o.connection = t.connection
     AND o.order_id = t.order_id AND o.state IN ('pending', 'retrying', 'held'))";
@@ -34,7 +37,8 @@ pub async fn prune(journal: &dyn Journal, now: DateTime<Utc>, days: i64) -> Resu
         let cutoff = cutoff.max(beyond(journal, now, table, "at", *most).await?);
         done &= pieces(journal, &by_age(table, cutoff)).await?;
     }
-    for statement in small(cutoff).into_iter().chain(differences(cutoff, MOST_DIFFERENCES)) {
+    let many = [too_many("discrepancies", MOST_DIFFERENCES), too_many("refusals", MOST_REFUSALS)];
+    for statement in small(cutoff).into_iter().chain([differences(cutoff)]).chain(many) {
         done &= pieces(journal, &statement).await?;
     }
     Ok(done & prune_orders(journal, MOST_ORDERS).await?)
@@ -99,16 +103,26 @@ pub(super) fn small(cutoff: DateTime<Utc>) -> Vec<Statement> {
     vec![older("refusals", "minute"), older("alert_deliveries", "at"), older("alerts", "resolved_at")]
 }
 
-/// Differences of comparisons that began long ago, whose counts stay; and those that are too many.
-pub(super) fn differences(cutoff: DateTime<Utc>, most: i64) -> [Statement; 2] {
-    let old = "SELECT d.rowid FROM reconciliations AS r JOIN discrepancies AS d ON d.reconciliation_id = r.id
-               WHERE r.started_at < ?1 LIMIT ?2";
-    let many = "SELECT rowid FROM discrepancies WHERE rowid <= (SELECT max(rowid) FROM discrepancies) - ?1
-                ORDER BY rowid LIMIT ?2";
-    [(old, iso(cutoff).into()), (many, Value::Int(most))].map(|(which, first)| Statement {
-        sql: format!("DELETE FROM discrepancies WHERE rowid IN ({which}) RETURNING 1 AS gone"),
-        params: vec![first, PIECE.into()],
-    })
+/// Differences of comparisons that began long ago, whose counts stay.
+pub(super) fn differences(cutoff: DateTime<Utc>) -> Statement {
+    Statement {
+        sql: "DELETE FROM discrepancies WHERE rowid IN (SELECT d.rowid FROM reconciliations AS r
+                  JOIN discrepancies AS d ON d.reconciliation_id = r.id WHERE r.started_at < ? LIMIT ?)
+              RETURNING 1 AS gone"
+            .into(),
+        params: vec![iso(cutoff).into(), PIECE.into()],
+    }
+}
+
+/// Rows that are too many, the oldest first, whatever their age.
+pub(super) fn too_many(table: &str, most: i64) -> Statement {
+    Statement {
+        sql: format!(
+            "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table}
+                 WHERE rowid <= (SELECT max(rowid) FROM {table}) - ? ORDER BY rowid LIMIT ?) RETURNING 1 AS gone"
+        ),
+        params: vec![most.into(), PIECE.into()],
+    }
 }
 
 async fn pieces(journal: &dyn Journal, statement: &Statement) -> Result<bool, JournalError> {

@@ -10,6 +10,7 @@ use crate::journal::migrate;
 use crate::platform::native::SqliteJournal;
 use crate::platform::time::{iso, parse_iso};
 use crate::platform::{Journal, Sql, Statement, Value};
+use crate::posting::{BooksStatus, ConnectionStatus, HeldOrders};
 
 pub(super) fn done<T>(future: impl Future<Output = T>) -> T {
     future.now_or_never().unwrap()
@@ -335,4 +336,54 @@ fn what_is_on_its_way_or_turned_away_is_not_said_to_be_well() {
     let (level, sentence, findings) = said(&figures);
     assert_eq!((level, sentence.as_str()), (Level::Problem, "One thing needs you."));
     assert!(findings[0].contains("400"), "{findings:?}");
+}
+
+#[test]
+fn a_variable_that_cannot_be_used_needs_somebody_and_is_among_the_figures() {
+    let journal = journal();
+    let bad = [("ALERT_URL", "http://hooks.example/s3cret"), ("JOURNAL_DAYS", "soon")];
+    let variables = bad.map(|(name, text)| (name.to_owned(), text.into())).into();
+    let figures = figures(&journal).of(&crate::config::Deployment::of(&variables));
+    let verdict = verdict(&figures, noon());
+    assert_eq!((verdict.level, verdict.sentence.as_str()), (Level::Problem, "2 things need you."));
+    assert!(verdict.findings[0].1.starts_with("The variable ALERT_URL cannot be used. It must begin"), "{verdict:?}");
+    let page = crate::dashboard::render(&crate::dashboard::OverviewPage::new(&figures, false, noon()));
+    assert!(page.contains("The variable JOURNAL_DAYS cannot be used"), "{page}");
+    let json = serde_json::to_value(&figures).unwrap();
+    assert_eq!(json["settings"][0]["key"], "ALERT_URL");
+    assert!(!json.to_string().contains("s3cret") && !page.contains("s3cret"));
+}
+
+#[test]
+fn what_a_connection_left_behind_in_other_books_is_counted_with_what_it_has() {
+    let journal = journal();
+    event(&journal, 1, Duration::hours(3), "posted", 1_400);
+    let hours = |hours: i64| iso(noon() - Duration::hours(hours));
+    let group = |reason: &str, orders, since| HeldOrders { reason: reason.into(), orders, since: hours(since) };
+    let books = |label: &str, shop: &str, problems: &[&str], pending: i64, since: i64, held: Vec<HeldOrders>| {
+        let one = ConnectionStatus {
+            id: "main".into(),
+            shop: shop.into(),
+            problems: problems.iter().map(|text| (*text).to_owned()).collect(),
+            orders: [("pending".to_owned(), pending)].into(),
+            oldest_waiting: Some(hours(since)),
+            held,
+            ..ConnectionStatus::default()
+        };
+        let status = BooksStatus { books: label.into(), connections: vec![one], ..BooksStatus::default() };
+        Told { books: label.into(), status: Ok(status) }
+    };
+    let old =
+        || books("before", "", &["left behind"], 2, 50, vec![group("tax_unmapped", 3, 60), group("crashed", 1, 70)]);
+    let new = || books("now", "a.myshopify.com", &[], 5, 1, vec![group("tax_unmapped", 4, 2)]);
+    for told in [vec![old(), new()], vec![new(), old()]] {
+        let figures = done(gather(&journal, told, noon()));
+        let [main] = figures.connections.as_slice() else { panic!("{figures:?}") };
+        assert_eq!((main.books.as_str(), main.shop.as_str()), ("now", "a.myshopify.com"));
+        assert_eq!((main.waiting, main.oldest_waiting.as_deref()), (7, Some(hours(50).as_str())));
+        let mut held = main.held.clone();
+        held.sort_by(|one, other| one.reason.cmp(&other.reason));
+        assert_eq!(held, [group("crashed", 1, 70), group("tax_unmapped", 7, 60)]);
+        assert_eq!((main.problems.as_slice(), main.last_day.events), (["left behind".to_owned()].as_slice(), 1));
+    }
 }

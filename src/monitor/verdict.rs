@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::figures::{Figures, OfConnection, age};
 use super::rates::{Rates, TARGET};
-use super::watch::{WHOLE, conditions};
+use super::watch::{Condition, DRIFT, SETTINGS, WHOLE, conditions};
 
 /// Seconds after which an order that waits is worth a word.
 const LONG: i64 = 3_600;
@@ -75,9 +75,9 @@ fn of_the_whole(figures: &Figures, findings: &mut Vec<(Level, String)>) {
 fn alerted(figures: &Figures, now: DateTime<Utc>, findings: &mut Vec<(Level, String)>) {
     for one in conditions(figures, now) {
         let is_said = if one.of_books {
-            matches!(one.kind.as_str(), "reconnect" | "settings_fault")
+            matches!(one.kind.as_str(), "reconnect" | "settings_fault") || left_differences(figures, &one)
         } else {
-            !matches!(one.kind.as_str(), "bad_signature" | "unknown_shop" | "no_secret")
+            !matches!(one.kind.as_str(), "bad_signature" | "unknown_shop" | "no_secret" | SETTINGS)
         };
         if is_said {
             continue;
@@ -89,6 +89,12 @@ fn alerted(figures: &Figures, now: DateTime<Utc>, findings: &mut Vec<(Level, Str
         let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
         findings.push((level, format!("{of}{first}{}.{more}", letters.as_str())));
     }
+}
+
+/// True if the figures know of the same differences as the books.
+fn left_differences(figures: &Figures, one: &Condition) -> bool {
+    let left = |of: &OfConnection| of.id == one.connection && of.left.is_some_and(|left| left > 0);
+    one.kind == DRIFT && figures.connections.iter().any(left)
 }
 
 fn of_connection(one: &OfConnection, now: DateTime<Utc>, findings: &mut Vec<(Level, String)>) {

@@ -4,6 +4,8 @@
 
 pub mod admin;
 pub mod headers;
+pub mod refusals;
 pub mod webhook;
 
+pub use refusals::Refusals;
 pub use webhook::{Admission, MOST_BYTES, admit};

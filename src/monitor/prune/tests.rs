@@ -181,8 +181,7 @@ fn differences_go_with_their_age_or_when_they_are_too_many_and_their_counts_stay
     until_done(&journal, 400);
     assert_eq!(count(&journal, "discrepancies WHERE reconciliation_id = 'old'"), 0);
     assert_eq!((count(&journal, "discrepancies"), count(&journal, "reconciliations")), (40, 2));
-    let [_, many] = differences(noon(), 15);
-    done(journal.query(many)).unwrap();
+    done(journal.query(too_many("discrepancies", 15))).unwrap();
     assert_eq!(count(&journal, "discrepancies"), 15, "the newest");
 }
 
@@ -202,7 +201,7 @@ fn no_piece_reads_a_whole_table() {
     let mut all = vec![oldest_event(noon()), of_day(noon().date_naive())];
     all.extend(["attempts", "adjustments"].map(|table| by_age(table, noon())));
     all.extend(small(noon()));
-    all.extend(differences(noon(), 5));
+    all.extend([differences(noon()), too_many("discrepancies", 5), too_many("refusals", 5)]);
     all.extend(orders_beyond(5));
     all.extend(["events", "attempts", "adjustments"].map(|table| newest_beyond(table, "rowid", 5)));
     for one in all {
@@ -212,6 +211,26 @@ fn no_piece_reads_a_whole_table() {
             assert!(!detail.contains("SCAN") && !detail.contains("TEMP B-TREE"), "{detail}: {}", one.sql);
         }
     }
+}
+
+/// Deliveries that were turned away in a minute.
+fn refusal(journal: &SqliteJournal, n: i64) {
+    let minute = (noon() - Duration::minutes(n)).format("%Y-%m-%dT%H:%M:00Z").to_string();
+    exec(
+        journal,
+        "INSERT INTO refusals (minute, shop, kind, count) VALUES (?, 'example-store.myshopify.com', 'bad_signature', 1200)",
+        &[minute.into()],
+    );
+}
+
+#[test]
+fn of_what_was_turned_away_only_the_newest_rows_stay() {
+    let journal = journal();
+    (1..=40).rev().for_each(|n| refusal(&journal, n));
+    done(journal.query(too_many("refusals", 15))).unwrap();
+    assert_eq!(count(&journal, "refusals"), 15);
+    let newest = (noon() - Duration::minutes(1)).format("%H:%M").to_string();
+    assert_eq!(count(&journal, &format!("refusals WHERE minute LIKE '%T{newest}%'")), 1);
 }
 
 /// Bytes that a table takes with its indexes, by SQLite's own count of pages.
@@ -230,17 +249,37 @@ fn the_journal_of_a_million_orders_a_year_stays_below_ten_gigabytes() {
     let per_row = |table: &str| bytes(&journal, table) / count(&journal, table);
     let per_order = |table: &str| bytes(&journal, table) / ORDERS;
     (1..=ORDERS).for_each(|n| difference(&journal, "main.20261101T030000000", n));
+    (1..=ORDERS).for_each(|n| refusal(&journal, n));
     let mut total = MOST_ORDERS * (per_order("orders") + per_order("documents"));
     // Every order may have moved at another rate, and those rows stay as long as the order.
     total += MOST_ORDERS * per_row("adjustments");
     total += MOST_DIFFERENCES * per_row("discrepancies");
+    total += MOST_REFUSALS * per_row("refusals");
     println!("discrepancies: {} per row", per_row("discrepancies"));
+    println!("refusals: {} per row", per_row("refusals"));
+    println!("rates that moved: {} at most", MOST_ORDERS * per_row("adjustments"));
     println!("orders {} documents {} per order", per_order("orders"), per_order("documents"));
     for (table, most) in MOST {
         println!("{table}: {} per row, {} per order", per_row(table), per_order(table));
         total += most * per_row(table);
     }
     println!("at most {total} bytes");
+    // What the page says is what the code does.
+    let page = include_str!("../../../docs/journal.md");
+    let per_row = |table: &str| format!("| `{table}` | {} |", per_row(table));
+    let mut says: Vec<String> =
+        ["events", "attempts", "orders", "documents", "discrepancies", "refusals"].map(per_row).into();
+    let tenths = |number: i64, of: i64| rust_decimal::Decimal::new((number * 10 + of / 2) / of, 1).normalize();
+    let millions = |number| tenths(number, 1_000_000);
+    let [events, attempts, adjustments] = MOST.map(|(_, most)| millions(most));
+    says.push(format!("| {events}, {attempts} and {adjustments} million rows, the newest |"));
+    says.push(format!("| {} million orders, the newest |", millions(MOST_ORDERS)));
+    says.push(format!("| {} million rows, the newest |", millions(MOST_DIFFERENCES)));
+    says.push(format!("| {},000 rows, the newest |", MOST_REFUSALS / 1_000));
+    says.push(format!("| together | | | | | {} GB |", tenths(total, 1_000_000_000)));
+    for text in says {
+        assert!(page.contains(&text), "docs/journal.md does not say: {text}");
+    }
     assert!(total < 9_000_000_000, "{total} bytes leave too little of ten gigabytes");
     // A shop of a million orders a year has all the days that it is promised.
     let days = MOST.map(|(table, most)| most * 365 / (1_000_000 * count(&journal, table) / ORDERS));

@@ -18,7 +18,7 @@ pub const HELD: &str = "held";
 pub const SUCCESS: &str = "success_rate";
 /// An order waits for too long.
 pub const WAITING: &str = "oldest_waiting";
-/// A ledger is away, or asks to wait.
+/// A ledger is away.
 pub const DOWN: &str = "ledger_down";
 /// Books that cannot be asked.
 pub const UNREACHABLE: &str = "books_unreachable";
@@ -115,23 +115,61 @@ impl Condition {
             of_books: false,
         }
     }
+
+    /// What tells it from all others.
+    pub fn key(&self) -> [&str; 3] {
+        [&self.kind, &self.connection, &self.about]
+    }
+
+    /// The same, seen elsewhere too. What the figures say is of this moment, what books say is of when it began.
+    fn join(&mut self, other: Self) {
+        if self.of_books && !other.of_books {
+            (self.title, self.text) = (other.title, other.text);
+        }
+        if !self.source.split(AND).any(|one| one == other.source) {
+            self.source = format!("{}{AND}{}", self.source, other.source);
+        }
+        self.count = self.count.max(other.count);
+        self.since = [self.since.take(), other.since].into_iter().flatten().min();
+        self.after = self.after.min(other.after);
+        self.of_books |= other.of_books;
+    }
 }
 
 fn of(books: &str) -> String {
     if books.is_empty() { JOURNAL.to_owned() } else { format!("books:{books}") }
 }
 
-/// True while nothing can be said of what is seen there.
+/// What is seen in several places.
+const AND: char = '+';
+
+/// True while nothing can be said of what is seen there: in one of them, where it is seen in several.
 pub fn is_out_of_sight(figures: &Figures, source: &str) -> bool {
+    source.split(AND).any(|one| is_dark(figures, one))
+}
+
+fn is_dark(figures: &Figures, source: &str) -> bool {
     let Some(books) = source.strip_prefix("books:") else { return source == JOURNAL && figures.journal.is_some() };
     let found = figures.ledgers.iter().find(|one| one.books == books);
     // Which books there are beside those of the settings only the journal knows.
     found.map_or(figures.journal.is_some(), |one| one.unreachable.is_some())
 }
 
-/// Everything that a person ought to know now.
+/// Everything that a person ought to know now, each once: by kind, connection and what it is about.
 pub fn conditions(figures: &Figures, now: DateTime<Utc>) -> Vec<Condition> {
+    let mut all: Vec<Condition> = Vec::new();
+    for one in found(figures, now) {
+        match all.iter_mut().find(|known| known.key() == one.key()) {
+            Some(known) => known.join(one),
+            None => all.push(one),
+        }
+    }
+    all
+}
+
+fn found(figures: &Figures, now: DateTime<Utc>) -> Vec<Condition> {
     let mut all: Vec<Condition> = figures.journal.iter().map(|why| journal_away(why)).collect();
+    all.extend(figures.settings.iter().map(setting));
     for one in &figures.ledgers {
         all.extend(one.unreachable.iter().map(|why| unreachable(&one.books, why)));
         all.extend(down(one, now));
@@ -191,8 +229,9 @@ fn lag(one: &Ledger) -> Option<Condition> {
         about: one.books.clone(),
         count: one.journal_backlog,
         after: if many { Duration::zero() } else { STUCK_FOR },
-        sample: if many { "many".into() } else { head.to_string() },
-        ..Condition::new(JOURNAL_LAG, WHOLE, &of(&one.books), title, text)
+        // So many are too many whether the oldest of them moves or not.
+        sample: if many { String::new() } else { head.to_string() },
+        ..Condition::new(JOURNAL_LAG, WHOLE, &format!("{}{AND}{JOURNAL}", of(&one.books)), title, text)
     })
 }
 
@@ -237,6 +276,7 @@ fn name(kind: &str) -> &str {
         "subscriptions" => "Shopify does not tell everything: the webhook subscriptions",
         "connection_left" => "orders were left behind",
         "preflight_failed" => "the settings do not fit the ledger",
+        "reconciliation_crashed" => "a comparison of both sides crashed and was given up",
         SHOPIFY_CHANGED => "Shopify's bodies are not as they were: what is sent",
         other => other,
     }
@@ -328,7 +368,7 @@ fn were(count: i64) -> &'static str {
 }
 
 /// A variable of the deployment that cannot be used.
-pub fn setting(problem: &ConfigError) -> Condition {
+fn setting(problem: &ConfigError) -> Condition {
     let title = format!("the variable {} cannot be used", problem.key);
     let about = problem.key.clone();
     Condition { about, ..Condition::new(SETTINGS, WHOLE, HERE, title, format!("It {}", problem.problem)) }

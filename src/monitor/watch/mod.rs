@@ -19,7 +19,7 @@ mod tests;
 
 use message::Message;
 
-pub use conditions::{Condition, KINDS, WHOLE, conditions};
+pub use conditions::{Condition, DRIFT, KINDS, SETTINGS, WHOLE, conditions};
 
 /// The name of the watch's object. No label of books can look like it.
 pub const OBJECT: &str = "watch:deployment";
@@ -85,8 +85,7 @@ impl Watch<'_> {
     async fn work(&self, figures: &Figures, failed: bool) -> Result<Ticked, SqlError> {
         let (sql, now) = (self.platform.sql, self.now());
         let source = prepare(&self.platform)?;
-        let mut found = conditions(figures, now);
-        found.extend(self.deployment.problems.iter().map(conditions::setting));
+        let found = conditions(figures, now);
         let out_of_sight = |source: &str| conditions::is_out_of_sight(figures, source);
         let lines = transaction(sql, |sql| standing::take(sql, now, &found, out_of_sight))?;
         lines.iter().for_each(|line| self.platform.log.write(line));
@@ -173,13 +172,14 @@ impl Watch<'_> {
     }
 
     /// Once a day: rolls up the days that are over, and prunes the journal, piece by piece until nothing is left to prune.
-    /// Returns false if the journal could not be reached.
+    /// Returns false if the journal did not do it; the log says why.
     async fn keep_house(&self) -> Result<bool, SqlError> {
         let (sql, journal, now) = (self.platform.sql, self.platform.journal, self.now());
         let today = now.date_naive().to_string();
         let is_due = |last: Option<String>| last.is_none_or(|last| last != today && now.hour() >= HOUR);
         if is_due(note(sql, ROLLED_UP)?) {
-            if keep_days(journal, now).await.is_err() {
+            if let Err(error) = keep_days(journal, now).await {
+                self.platform.log.write(&LogLine::failed("roll_up", error));
                 return Ok(false);
             }
             set_note(sql, ROLLED_UP, &today)?;
@@ -189,7 +189,10 @@ impl Watch<'_> {
             match prune(journal, now, self.deployment.journal_days).await {
                 Ok(true) => set_note(sql, PRUNED, &today)?,
                 Ok(false) => {}
-                Err(_) => return Ok(false),
+                Err(error) => {
+                    self.platform.log.write(&LogLine::failed("prune", error));
+                    return Ok(false);
+                }
             }
         }
         Ok(true)

@@ -64,7 +64,7 @@ fn read(row: &Row) -> Result<Watched, SqlError> {
     })
 }
 
-/// Takes in what is so now. What is `out_of_sight` stays as it was. Returns what the log is to say of it.
+/// Takes in what is so now. What is open and `out_of_sight` stays as it was. Returns what the log is to say of it.
 pub fn take(
     sql: &dyn Sql,
     now: DateTime<Utc>,
@@ -75,7 +75,7 @@ pub fn take(
     let rows = sql.exec("SELECT * FROM watched WHERE closed_at IS NULL ORDER BY id", &[])?;
     let mut known = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     for one in found {
-        let same = |row: &Watched| (&row.kind, &row.connection, &row.about) == (&one.kind, &one.connection, &one.about);
+        let same = |row: &Watched| [row.kind.as_str(), &row.connection, &row.about] == one.key();
         let row = match known.iter().position(same).map(|index| known.swap_remove(index)) {
             // What it was known by is another thing now.
             Some(row) if row.sample != one.sample && !one.sample.is_empty() => {
@@ -93,7 +93,8 @@ pub fn take(
         }
     }
     known.sort_by_key(|row| row.id);
-    for row in known.into_iter().filter(|row| !out_of_sight(&row.source)) {
+    // What did not last long enough yet has to last anew: nobody can say that it did meanwhile.
+    for row in known.into_iter().filter(|row| row.opened_at.is_none() || !out_of_sight(&row.source)) {
         lines.extend(close(sql, now, &row)?);
     }
     sql.exec(
@@ -103,11 +104,13 @@ pub fn take(
     Ok(lines)
 }
 
+/// One that is open already is the same: no pair of conditions keeps all the others from being told.
 fn begin(sql: &dyn Sql, now: DateTime<Utc>, one: &Condition) -> Result<Watched, SqlError> {
     let since = one.since.clone().unwrap_or_else(|| iso(now));
     let rows = sql.exec(
         "INSERT INTO watched (kind, connection, about, source, of_books, title, text, count, sample, began_at, since)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *",
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (kind, connection, about) WHERE closed_at IS NULL DO UPDATE SET title = excluded.title RETURNING *",
         &[
             one.kind.as_str().into(),
             one.connection.as_str().into(),

@@ -6,6 +6,8 @@ use serde_json::json;
 use crate::monitor::watch::*;
 use crate::platform::{Clock, Pulse};
 
+mod house;
+mod places;
 mod stage;
 
 use stage::*;
@@ -80,6 +82,7 @@ fn what_the_books_say_is_told_once_per_kind_and_stays_theirs_in_the_journal() {
         "connection_left",
         "preflight_failed",
         "shopify_changed",
+        "reconciliation_crashed",
     ];
     let stage = Stage::new();
     for kind in kinds {

@@ -73,6 +73,8 @@ pub struct Stage {
     pub chat: Chat,
     pub variables: RefCell<Variables>,
     pub status: RefCell<BooksStatus>,
+    /// What other books say, if there are any.
+    pub other: RefCell<Option<BooksStatus>>,
     pub unreachable: Cell<bool>,
     pub failed: Cell<bool>,
 }
@@ -100,6 +102,7 @@ impl Stage {
             chat,
             variables: RefCell::new(variables),
             status: RefCell::new(status),
+            other: RefCell::new(None),
             unreachable: Cell::new(false),
             failed: Cell::new(false),
         }
@@ -123,8 +126,9 @@ impl Stage {
         let deployment = Deployment::of(&self.variables.borrow());
         let watch = Watch { platform, deployment: &deployment };
         let status = if self.unreachable.get() { Err("no answer".into()) } else { Ok(self.status.borrow().clone()) };
-        let told = vec![Told { books: "main".into(), status }];
-        let figures = gather(&self.journal, told, self.clock.now()).now_or_never().unwrap();
+        let other = self.other.borrow().clone().map(|status| Told { books: status.books.clone(), status: Ok(status) });
+        let told = other.into_iter().chain([Told { books: "main".into(), status }]).collect();
+        let figures = gather(&self.journal, told, self.clock.now()).now_or_never().unwrap().of(&deployment);
         let ticked = watch.tick(&figures, self.failed.get()).now_or_never();
         self.clock.advance(Duration::minutes(5));
         ticked.and_then(Result::unwrap)
