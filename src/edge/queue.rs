@@ -291,7 +291,7 @@ pub fn labels(connections: &[Connection]) -> Vec<String> {
     all
 }
 
-/// The same, and the labels of books that no connection names any more although orders wait there.
+/// The same, and the labels of books that no connection names any more although orders wait there or an alert is open.
 pub async fn all_books(env: &Env, variables: &Variables) -> Vec<String> {
     let mut all = labels(&config::connections(variables));
     // Without D1 the settings have to do.

@@ -182,3 +182,20 @@ fn what_the_books_told_of_a_connection_is_over_when_it_left_them() {
         }
     }
 }
+
+#[test]
+fn books_that_no_connection_names_any_more_are_looked_at_until_their_alerts_are_over() {
+    let mut bench = Bench::new(Company::XeroUk);
+    bench.tell(&Story::read("simple"));
+    bench.run();
+    let labels = |bench: &Bench| journal::waiting_labels(&bench.journal).now_or_never().unwrap().unwrap();
+    assert_eq!(labels(&bench), [""; 0]);
+    bench.open().alert("main", "silence", "so it is").unwrap();
+    bench.poke();
+    bench.run();
+    bench.variables.remove("CONNECTION_MAIN");
+    assert_eq!(labels(&bench), ["main"]);
+    bench.poke();
+    bench.run();
+    assert_eq!(labels(&bench), [""; 0]);
+}
