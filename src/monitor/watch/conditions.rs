@@ -182,7 +182,7 @@ fn found(figures: &Figures, now: DateTime<Utc>) -> Vec<Condition> {
         all.extend(held(one, alerts));
         // What stands still with its ledger is said with it.
         let stands_still = ledger.is_some_and(|one| one.reconnect.is_some() || down(one, now).is_some());
-        all.extend(if stands_still { None } else { waiting(one, now) });
+        all.extend(if stands_still { None } else { waiting(one, ledger, now) });
         all.extend(success(one));
         all.extend(drift(one));
     }
@@ -313,11 +313,19 @@ fn sentence(text: &str) -> String {
     if text.is_empty() || text.ends_with('.') { text.to_owned() } else { format!("{text}.") }
 }
 
-fn waiting(one: &OfConnection, now: DateTime<Utc>) -> Option<Condition> {
+fn waiting(one: &OfConnection, ledger: Option<&Ledger>, now: DateTime<Utc>) -> Option<Condition> {
     let since = one.oldest_waiting.clone();
     let seconds = age(since.as_deref(), now).filter(|seconds| *seconds > LONGEST_WAIT)?;
     let title = format!("an order of {} has waited for {} to be sent", one.id, span(seconds));
-    let text = format!("{} wait. See /orders?connection={}&state=retrying", many(one.waiting, "order"), one.id);
+    let why = ledger.filter(|ledger| ledger.paused_until.is_some()).and_then(|ledger| ledger.pause_reason.as_deref());
+    let why = why.map(|why| format!("Nothing is sent for now: {}. ", why.trim_end_matches('.'))).unwrap_or_default();
+    let wait = if one.waiting == 1 { "waits" } else { "wait" };
+    let orders = many(one.waiting, "order");
+    let text = format!(
+        "{why}{orders} {wait}. See /orders?connection={id}&state=pending for what was not tried yet. See \
+         /orders?connection={id}&state=retrying for what is tried again",
+        id = one.id
+    );
     // Twice as long is worse.
     let count = seconds / 3_600;
     Some(Condition { count, since, ..Condition::new(WAITING, &one.id, &of(&one.books), title, text) })

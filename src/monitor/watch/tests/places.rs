@@ -102,3 +102,18 @@ fn a_flood_under_invented_names_is_told_of_by_no_name_and_beside_the_shops_own()
     assert!(said(1).contains("12 requests within an hour were forged (a.myshopify.com)"), "{}", said(1));
     assert!(!said(0).contains("555"), "{}", said(0));
 }
+
+#[test]
+fn orders_that_wait_because_the_ledger_takes_no_more_calls_say_so() {
+    let stage = Stage::new();
+    stage.change(|status| {
+        status.paused_until = Some(iso(start() + Duration::hours(9)));
+        status.pause_reason = Some("the calls of this day are used up".into());
+        status.connections[0].orders = [("pending".to_owned(), 1)].into();
+        status.connections[0].oldest_waiting = Some(iso(start() - Duration::hours(3)));
+    });
+    assert_eq!(stage.hear(QUARTER), ["opened oldest_waiting main"]);
+    let said = "Nothing is sent for now: the calls of this day are used up. 1 order waits. See";
+    assert!(stage.last().contains(said), "{}", stage.last());
+    assert!(stage.last().contains("state=pending") && stage.last().contains("state=retrying"), "{}", stage.last());
+}
