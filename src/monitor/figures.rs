@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use super::days::{days, midnight};
 use super::rates::{ByDay, Rates, between};
+use super::told::{Told, ledger, of_status};
 use crate::config::{ConfigError, Deployment};
 use crate::platform::time::{iso, parse_iso};
 use crate::platform::{Journal, JournalError, Row, SqlError, Statement};
-use crate::posting::{BooksStatus, CallsLeft, ConnectionStatus, HeldOrders, OpenAlert, TokenAges};
+use crate::posting::{CallsLeft, HeldOrders, OpenAlert, TokenAges};
 
 /// How many days the trends show, today among them.
 const TREND: i64 = 30;
@@ -20,14 +21,6 @@ const COMPARISONS: usize = 12;
 
 /// Comparisons that are read: the last regular one may be a month of nights ago.
 const READ: i64 = 100;
-
-/// What one set of books says of itself, or why it cannot be asked.
-pub struct Told {
-    /// Their label.
-    pub books: String,
-    /// Their answer.
-    pub status: Result<BooksStatus, String>,
-}
 
 /// All figures at one moment.
 #[derive(Debug, Clone, Serialize)]
@@ -175,26 +168,6 @@ impl OfConnection {
     pub fn held_orders(&self) -> i64 {
         self.held.iter().map(|one| one.orders).sum()
     }
-
-    /// The same connection in other books: orders that it left behind there wait as well. Those that the settings give it are
-    /// its own.
-    fn add(&mut self, other: Self) {
-        if self.shop.is_empty() {
-            (self.shop, self.books) = (other.shop, other.books);
-        }
-        self.problems.extend(other.problems);
-        self.waiting += other.waiting;
-        self.oldest_waiting = [self.oldest_waiting.take(), other.oldest_waiting].into_iter().flatten().min();
-        for group in other.held {
-            match self.held.iter_mut().find(|known| known.reason == group.reason) {
-                Some(known) => {
-                    known.orders += group.orders;
-                    known.since = group.since.min(known.since.clone());
-                }
-                None => self.held.push(group),
-            }
-        }
-    }
 }
 
 impl Figures {
@@ -234,40 +207,6 @@ pub async fn gather(journal: &dyn Journal, told: Vec<Told>, now: DateTime<Utc>) 
     }
     figures.connections = connections.into_values().collect();
     figures
-}
-
-fn of_status(books: &str, status: &ConnectionStatus) -> OfConnection {
-    OfConnection {
-        books: books.to_owned(),
-        held: status.held.clone(),
-        id: status.id.clone(),
-        shop: status.shop.clone(),
-        problems: status.problems.clone(),
-        waiting: ["pending", "retrying"].iter().filter_map(|state| status.orders.get(*state)).sum(),
-        oldest_waiting: status.oldest_waiting.clone(),
-        ..OfConnection::default()
-    }
-}
-
-fn ledger(told: Told) -> Ledger {
-    let (status, unreachable) = match told.status {
-        Ok(status) => (Some(status), None),
-        Err(why) => (None, Some(why)),
-    };
-    let status = status.as_ref();
-    Ledger {
-        books: told.books,
-        unreachable,
-        reconnect: status.and_then(|one| one.reconnect.clone()),
-        paused_until: status.and_then(|one| one.paused_until.clone()),
-        pause_reason: status.and_then(|one| one.pause_reason.clone()),
-        journal_backlog: status.map_or(0, |one| one.journal_backlog),
-        journal_head: status.and_then(|one| one.journal_head),
-        down_since: status.and_then(|one| one.down_since.clone()),
-        calls: status.map(|one| one.calls).unwrap_or_default(),
-        tokens: status.map(|one| one.tokens.clone()).unwrap_or_default(),
-        alerts: status.map(|one| one.alerts.clone()).unwrap_or_default(),
-    }
 }
 
 /// What only the journal knows. A connection that no settings name any more is counted while its orders wait.

@@ -11,17 +11,19 @@ mod metrics;
 mod prune;
 mod rates;
 mod search;
+mod told;
 mod verdict;
 mod watch;
 
 pub use days::keep_days;
-pub use figures::{Alert, Drift, Figures, Ledger, OfConnection, OfDay, Refused, Told, gather};
+pub use figures::{Alert, Drift, Figures, Ledger, OfConnection, OfDay, Refused, gather};
 pub use latency::Latency;
 pub use lists::{List, alerts, attempts, discrepancies, of_order, reconciliations};
 pub use metrics::metrics;
 pub use prune::prune;
 pub use rates::{Rates, TARGET};
 pub use search::{Found, Listed, Place, Search, part, search};
+pub use told::Told;
 pub use verdict::{Level, Verdict, verdict};
 pub use watch::{Condition, KINDS as ALERT_KINDS, OBJECT as WATCH_OBJECT, Ticked, Watch, conditions};
 
