@@ -91,6 +91,9 @@ pub(super) fn sale_lines(case: &mut Case<'_>, key: &DocumentKey) -> Result<Vec<L
         lines.push(single(case, LineRole::Rounding, "cash_rounding", "Cash rounding", rounding)?);
     }
     let fitting = fitting(case, mode, &lines, doubtful)?;
+    for line in fitting.iter().filter(|line| line.role == LineRole::MarketplaceTax) {
+        note_marketplace(case, key, &line.source, line.unit_price);
+    }
     // Goods and delivery say so themselves.
     let parted = |line: &&Line| line.role == LineRole::Duties && !line.tax.amount.is_zero();
     if order.taxes_included && mode == TaxMode::Exclusive {
@@ -109,17 +112,21 @@ pub(super) fn sum(case: &Case<'_>, mode: TaxMode, lines: &[Line]) -> Decimal {
     lines.iter().map(|line| line.amount(case.currency) + on_top(line)).sum()
 }
 
+/// The most doubtful lines of which every set is tried: an order has a few. Further ones are read as they usually are.
+const MOST_DOUBTFUL: usize = 10;
+
 /// The doubtful lines under which everything comes to the order's total: the usual ones, else the set that fits.
 fn fitting(case: &Case<'_>, mode: TaxMode, lines: &[Line], doubtful: Vec<Doubtful>) -> Result<Vec<Line>, Hold> {
     let certain = sum(case, mode, lines);
-    let usual: u32 = doubtful.iter().enumerate().map(|(at, one)| u32::from(one.usual) << at).sum();
+    let tried = || doubtful.iter().take(MOST_DOUBTFUL).enumerate();
+    let usual: u32 = tried().map(|(at, one)| u32::from(one.usual) << at).sum();
     let taken = |set: u32| {
-        let chosen = doubtful.iter().enumerate().filter(move |(at, _)| set >> at & 1 == 1);
-        chosen.map(|(_, one)| one.line.clone()).collect::<Vec<_>>()
+        let chosen = tried().filter(|(at, _)| set >> at & 1 == 1).map(|(_, one)| one);
+        let others = doubtful.iter().skip(MOST_DOUBTFUL).filter(|one| one.usual);
+        chosen.chain(others).map(|one| one.line.clone()).collect::<Vec<_>>()
     };
     let difference = |set: u32| case.total - certain - sum(case, mode, &taken(set));
-    let sets = 1u32.checked_shl(u32::try_from(doubtful.len()).unwrap_or(32)).unwrap_or(1).min(1 << 10);
-    let all = || std::iter::once(usual).chain(0..sets);
+    let all = || std::iter::once(usual).chain(0..1 << doubtful.len().min(MOST_DOUBTFUL));
     let bound = conversion_bound(case);
     let fits = |set: &u32| difference(*set).abs() <= bound;
     // Converted one by one, what belongs to the total may miss it by some cents.

@@ -35,3 +35,44 @@ fn what_is_taken_out_of_an_orders_name_is_written_down() {
         assert!(found.iter().any(|(rule, _)| *rule == "number_from_id"), "{company:?}: {found:?}");
     }
 }
+
+#[test]
+fn what_a_marketplace_remits_of_duties_is_written_down() {
+    for company in Company::ALL {
+        let mut story = Story::read("duties_with_tax");
+        for (_, body) in story.deliveries.iter_mut().filter(|(topic, _)| topic.starts_with("orders/")) {
+            let lines = body["line_items"].as_array_mut().unwrap().iter_mut();
+            let duties = lines.flat_map(|line| line["duties"].as_array_mut().into_iter().flatten());
+            for tax in duties.flat_map(|duty| duty["tax_lines"].as_array_mut().into_iter().flatten()) {
+                tax["channel_liable"] = json!(true);
+            }
+        }
+        let bench = told(company, &story);
+        assert_eq!(bench.state(&story.order_id()).0, "synced");
+        let rows = bench.rows("SELECT field, after FROM adjustments WHERE rule = 'marketplace_tax'");
+        let found: Vec<(&str, &str)> = rows.iter().map(|row| (row["field"].as_str(), row["after"].as_str())).collect();
+        assert_eq!(found, [("marketplace_tax:duties", "3.80 USD")], "{company:?}");
+    }
+}
+
+/// Each of them may or may not be part of the total.
+#[test]
+fn any_number_of_deliveries_may_have_been_removed() {
+    for company in Company::ALL {
+        let mut story = Story::read("simple");
+        for (_, body) in story.deliveries.iter_mut().filter(|(topic, _)| topic.starts_with("orders/")) {
+            let lines = body["shipping_lines"].as_array_mut().unwrap();
+            let removed = |n: u64| {
+                let mut line = lines[0].clone();
+                (line["id"], line["is_removed"]) = (json!(n), json!(true));
+                line
+            };
+            let mut removed: Vec<_> = (1..=40).map(removed).collect();
+            lines.append(&mut removed);
+        }
+        let bench = told(company, &story);
+        assert_eq!(bench.state(&story.order_id()).0, "synced", "{:?}", bench.rows("SELECT detail FROM orders"));
+        let documents = bench.world.borrow().documents(company.id());
+        assert_eq!(documents[0].total.to_string(), "65.76", "{company:?}");
+    }
+}
