@@ -121,6 +121,11 @@ and again when the document is written with other values: the newest holds, and 
 takes it back. Once money has made a sale final, what an edit changes stands with the `adjustment:<n>` that the edit makes,
 as the whole order has it then. Names and addresses read `[personal data]`.
 
+Such an adjustment is an invoice for what an edit adds or makes dearer, a credit for what it takes off before it was paid for;
+what is too long for one document is several. What an edit takes off or makes cheaper after it was paid is no adjustment: the
+refund that gives the money back credits it, with its tax. Until then sale and tax stand as they were paid, and the order is in
+`needs_attention` as `not_refunded_yet`, with the amount.
+
 ";
 
 #[test]

@@ -121,6 +121,7 @@ mod tests {
                 rate: Decimal::new(20, 2),
                 rates: vec![Decimal::new(15, 2), Decimal::new(5, 2)],
                 code: "24".into(),
+                charged: None,
             },
         };
         let body = Itemised {

@@ -241,8 +241,9 @@ impl Document {
         }
     }
 
-    /// True if the two say the same of the money: total, currency, due date, and each line's figures. Texts, accounts and
-    /// tax codes do not count: settings that change later do not rewrite what was booked.
+    /// True if the two say the same of the money: total, currency, due date, each line's figures, and under which code its
+    /// tax is by what Shopify says of it. Texts, accounts, and codes that are others for the same tax do not count: settings
+    /// that change later do not rewrite what was booked.
     pub fn same_money(&self, other: &Document) -> bool {
         let figures = |document: &Document| {
             document.itemised().map(|body| {
@@ -256,6 +257,12 @@ impl Document {
             && self.total == other.total
             && self.currency == other.currency
             && figures(self) == figures(other)
+            && !self.taxes().zip(other.taxes()).any(|(one, other)| one.has_moved_from(other))
+    }
+
+    /// The tax of each of its lines.
+    fn taxes(&self) -> impl Iterator<Item = &LineTax> {
+        self.itemised().into_iter().flat_map(|body| &body.lines).map(|line| &line.tax)
     }
 
     /// The documents that must stand in the ledger before this one can be written.

@@ -75,12 +75,23 @@ pub struct LineTax {
     pub rates: Vec<Decimal>,
     /// The ledger's tax code from the settings; empty where the ledger works the tax out itself (QuickBooks US).
     pub code: String,
+    /// What the code was chosen for: the country that the order is for and Shopify's taxes (`FR: TVA 20 %`). Not known of a
+    /// line that bears none of an order's taxes, where the order names no country, and in older documents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charged: Option<String>,
 }
 
 impl LineTax {
     /// A line that bears no tax, with the ledger's code for that.
     pub fn none(code: &str) -> Self {
-        Self { amount: Decimal::ZERO, rate: Decimal::ZERO, rates: Vec::new(), code: code.to_owned() }
+        Self { amount: Decimal::ZERO, rate: Decimal::ZERO, rates: Vec::new(), code: code.to_owned(), charged: None }
+    }
+
+    /// True if the order changed so that the tax belongs under another code than `before`. Another code for the same taxes in
+    /// the same country is a setting that changed: that moves nothing.
+    pub fn has_moved_from(&self, before: &Self) -> bool {
+        let known = before.charged.is_some() && self.charged.is_some();
+        known && self.charged != before.charged && self.code != before.code
     }
 
     /// The rates that a ledger computes with; none for a line without tax.

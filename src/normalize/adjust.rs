@@ -1,10 +1,10 @@
 //! The difference between what a sale ought to be and what was booked of it, line by line: an added line in full, a line
-//! that grew by what it grew, a line that is gone as its own taking back. Only money counts: texts, accounts and tax
-//! codes of what was booked stay as they were.
+//! that grew by what it grew, a line that is gone as its own taking back. Only money counts: texts and accounts of what was
+//! booked stay as they were. So do tax codes, unless the order itself moved to another one.
 
 use rust_decimal::Decimal;
 
-use crate::books::document::{Itemised, Line, TaxMode};
+use crate::books::document::{Itemised, Line, LineTax, TaxMode};
 use crate::books::money::Currency;
 
 /// Sources of lines that only close a sum: they are no part of what was sold.
@@ -32,6 +32,11 @@ fn sums<'a>(bodies: &[(&'a Itemised, bool)], currency: Currency) -> Vec<(&'a str
                     sum.quantity += sign * units;
                     sum.amount += amount;
                     sum.tax += tax;
+                    // What it became is the latest of it.
+                    let is_another = line.tax.rate != sum.line.tax.rate || line.tax.has_moved_from(&sum.line.tax);
+                    if is_another && amount > Decimal::ZERO {
+                        sum.line = line;
+                    }
                 }
                 None => all.push((&line.source, Sum { quantity: sign * units, amount, tax, line })),
             }
@@ -55,6 +60,64 @@ pub(super) fn delta(wanted: &Itemised, booked: &[(&Itemised, bool)], currency: C
         lines.extend(part_of(old.line, -old.quantity, -old.amount, -old.tax));
     }
     lines
+}
+
+/// Lines by which tax moves to the code that the order calls for since: what stands under the old one goes, and comes under
+/// the new one, for the same money and tax. What `credited` took back under the old one does not move.
+pub(super) fn moved(
+    wanted: &Itemised,
+    booked: &[(&Itemised, bool)],
+    credited: &[&Itemised],
+    currency: Currency,
+) -> Vec<Line> {
+    let bodies: Vec<(&Itemised, bool)> =
+        booked.iter().copied().chain(credited.iter().map(|body| (*body, true))).collect();
+    let mut lines = Vec::new();
+    for (at, new) in wanted.lines.iter().enumerate() {
+        if wanted.lines[..at].iter().any(|line| line.source == new.source) {
+            continue;
+        }
+        // A difference may be under several codes at once: what is under one of them stays.
+        let namesakes = || wanted.lines.iter().filter(|line| line.source == new.source);
+        let has_left = |line: &&Line| line.source == new.source && namesakes().all(|now| is_moved(&line.tax, &now.tax));
+        let mut codes: Vec<&str> = Vec::new();
+        for old in bodies.iter().flat_map(|(body, _)| &body.lines).filter(has_left) {
+            if codes.contains(&old.tax.code.as_str()) {
+                continue;
+            }
+            codes.push(&old.tax.code);
+            let under = |line: &Line| line.source == old.source && line.tax.code == old.tax.code;
+            let (quantity, amount, tax) = under_a_code(&bodies, under, currency);
+            let come = Line { tax: LineTax { amount: old.tax.amount, ..new.tax.clone() }, ..old.clone() };
+            lines.extend(part_of(old, -quantity, -amount, -tax));
+            lines.extend(part_of(&come, quantity, amount, tax));
+        }
+    }
+    lines
+}
+
+/// True if the order's tax moved to another code. Where its rate is another one, its amount says so.
+fn is_moved(old: &LineTax, new: &LineTax) -> bool {
+    old.rate == new.rate && new.has_moved_from(old)
+}
+
+/// Units, amount and tax of some lines. A credit counts below zero.
+fn under_a_code(
+    bodies: &[(&Itemised, bool)],
+    under: impl Fn(&Line) -> bool,
+    currency: Currency,
+) -> (Decimal, Decimal, Decimal) {
+    let mut sum = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
+    for (body, is_credit) in bodies {
+        let sign = if *is_credit { -Decimal::ONE } else { Decimal::ONE };
+        for line in body.lines.iter().filter(|line| under(line)) {
+            let amount = line.amount(currency);
+            sum.0 += sign * if amount < Decimal::ZERO { -line.quantity } else { line.quantity };
+            sum.1 += sign * amount;
+            sum.2 += sign * line.tax.amount;
+        }
+    }
+    sum
 }
 
 /// What changed of one line.
@@ -87,7 +150,7 @@ fn part_of(line: &Line, quantity: Decimal, amount: Decimal, tax: Decimal) -> Opt
     if amount.is_zero() && tax.is_zero() {
         return None;
     }
-    let tax_part = crate::books::LineTax { amount: tax, ..line.tax.clone() };
+    let tax_part = LineTax { amount: tax, ..line.tax.clone() };
     let price = if amount < Decimal::ZERO { -line.unit_price.abs() } else { line.unit_price.abs() };
     let units = quantity.abs();
     if !units.is_zero() && units * price == amount {
@@ -119,7 +182,7 @@ pub(super) fn is_nothing(lines: &[Line], currency: Currency) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::books::document::{LineRole, LineTax};
+    use crate::books::document::LineRole;
     use chrono::NaiveDate;
 
     fn usd() -> Currency {
@@ -138,7 +201,7 @@ mod tests {
             unit_price: d(price),
             discount: d(discount),
             account: "200".into(),
-            tax: LineTax { amount: d(tax), rate: d(rate), rates: Vec::new(), code: rate.into() },
+            tax: LineTax { amount: d(tax), rate: d(rate), rates: Vec::new(), code: rate.into(), charged: None },
         }
     }
     fn body(lines: Vec<Line>) -> Itemised {
@@ -184,6 +247,59 @@ mod tests {
         let after = body(vec![line("a", "1", "10", "0", "0.50", "0.05")]);
         let lines = delta(&after, &[(&before, false)], usd());
         assert_eq!(show(&lines), ["a 1 x -10 - 0 tax -2", "a 1 x 10 - 0 tax 0.50"]);
+    }
+
+    #[test]
+    fn what_a_line_became_by_an_earlier_adjustment_is_what_it_changes_from() {
+        let sale = body(vec![line("a", "1", "10", "0", "2", "0.2")]);
+        let other_rate = body(vec![line("a", "1", "-10", "0", "-2", "0.2"), line("a", "1", "10", "0", "0.50", "0.05")]);
+        let after = body(vec![line("a", "1", "12", "0", "0.60", "0.05")]);
+        let lines = delta(&after, &[(&sale, false), (&other_rate, false)], usd());
+        assert_eq!(show(&lines), ["a 1 x 2 - 0 tax 0.10"]);
+    }
+
+    fn charged(line: Line, code: &str, charged: &str) -> Line {
+        let charged = (!charged.is_empty()).then(|| charged.to_owned());
+        Line { tax: LineTax { code: code.into(), charged, ..line.tax.clone() }, ..line }
+    }
+
+    #[test]
+    fn tax_moves_to_another_code_with_the_order_and_not_with_a_setting() {
+        let goods = || line("a", "2", "10", "0", "4", "0.2");
+        let in_france = body(vec![charged(goods(), "A", "FR: TVA 20 %")]);
+        let codes = |lines: &[Line]| -> Vec<(String, Decimal)> {
+            lines.iter().map(|line| (line.tax.code.clone(), line.tax.amount)).collect()
+        };
+        for (code, said, moves) in [
+            ("B", "AT: MwSt 20 %", true),
+            ("B", "FR: TVA 20 %", false),
+            ("A", "AT: MwSt 20 %", false),
+            ("B", "", false),
+        ] {
+            let wanted = body(vec![charged(goods(), code, said)]);
+            let lines = moved(&wanted, &[(&in_france, false)], &[], usd());
+            let expected = if moves { vec![("A".into(), d("-4")), ("B".into(), d("4"))] } else { Vec::new() };
+            assert_eq!(codes(&lines), expected, "{code} {said}");
+            // Once it moved it stays.
+            let adjustment = body(lines);
+            assert!(moved(&wanted, &[(&in_france, false), (&adjustment, false)], &[], usd()).is_empty());
+            // What came back before stays where it was taken back.
+            let credit = body(vec![charged(line("a", "1", "10", "0", "2", "0.2"), "A", "FR: TVA 20 %")]);
+            let lines = moved(&wanted, &[(&in_france, false)], &[&credit], usd());
+            let expected = if moves { vec![("A".into(), d("-2")), ("B".into(), d("2"))] } else { Vec::new() };
+            assert_eq!(codes(&lines), expected, "{code} {said}");
+        }
+    }
+
+    #[test]
+    fn what_is_under_several_codes_at_once_moves_only_out_of_codes_that_it_has_no_more() {
+        let part = |code| charged(line("a", "1", "10", "0", "2", "0.2"), code, &format!("FR: {code}"));
+        let both = body(vec![part("A"), part("B")]);
+        assert!(moved(&both, &[(&both, false)], &[], usd()).is_empty());
+        let before = body(vec![part("C")]);
+        let lines = moved(&both, &[(&before, false)], &[], usd());
+        let codes: Vec<&str> = lines.iter().map(|line| line.tax.code.as_str()).collect();
+        assert_eq!(codes, ["C", "A"]);
     }
 
     #[test]

@@ -2,26 +2,29 @@
 
 use rust_decimal::Decimal;
 
-use super::adjust::{delta, is_nothing};
+use super::adjust::{delta, is_nothing, moved};
 use super::currency::{booked_amount, buyers_amount, conversion_bound};
 use super::differences::beyond_the_total;
 use super::lines::sum;
+use super::notes::note_moved;
 use super::owed::LOWERED;
+use super::payments::state_buyers_amounts;
 use super::refunds::{is_whole, key_of};
 use super::returns::Returns;
 use super::rounding::close;
 use super::sale::Target;
-use super::{Case, document, number};
+use super::{Case, document, number, split};
 use crate::books::document::{Content, Document, DocumentKey, DocumentKind, Itemised, Line, LineRole};
-use crate::books::hold::Hold;
+use crate::books::hold::{Hold, HoldReason};
 use crate::books::rules::TaxModel;
 
 /// What follows from a sale that is no longer what was booked.
-pub(super) enum Adjustment {
-    None,
+#[derive(Default)]
+pub(super) struct Adjustment {
+    /// Documents that say the difference.
+    pub documents: Vec<Document>,
     /// The price fell after it was paid: these lines, of a credit, wait for the refund that pays them.
-    Waits(Vec<Line>),
-    Documents(Vec<Document>),
+    pub owed_back: Vec<Line>,
 }
 
 /// How much the sale has become more than what was booked of it; below zero: less.
@@ -44,17 +47,20 @@ pub(super) fn adjustment(
     let mut bodies: Vec<(&Itemised, bool)> =
         frozen.iter().filter_map(|one| Some((one.itemised()?, one.kind() == DocumentKind::CreditNote))).collect();
     bodies.extend(paid_back.iter().map(|body| (body, true)));
-    let lines = delta(wanted, &bodies, case.currency);
+    let credited: Vec<&Itemised> = case.input.booked.credits().filter_map(Document::itemised).collect();
+    let moved = moved(wanted, &bodies, &credited, case.currency);
+    let mut lines = delta(wanted, &bodies, case.currency);
     let (worth, buyers) = case.input.booked.worth();
     let buyers = buyers.filter(|_| !case.is_one_to_one()).map(|buyers| target.presentment - buyers);
     let change = Change { booked: target.booked - worth, buyers };
     if change.booked.is_zero() && (is_nothing(&lines, case.currency) || is_reconverted(case, change, &lines)) {
-        return Ok(Adjustment::None);
+        lines.clear();
     }
     let paid_before = paid_before(case, wanted, &lines, change).filter(|_| target.overpaid);
+    let mut owed_back = Vec::new();
     if change.booked.is_zero() && target.overpaid && paid_before.is_none() {
-        let reversed = lines.into_iter().filter(|line| line.role != LineRole::Overpayments);
-        return Ok(Adjustment::Waits(reversed.map(|line| line.reversed(case.currency)).collect()));
+        let lowered = std::mem::take(&mut lines).into_iter().filter(|line| line.role != LineRole::Overpayments);
+        owed_back = lowered.map(|line| line.reversed(case.currency)).collect();
     }
     let mut adjusting = Adjusting {
         wanted,
@@ -62,9 +68,15 @@ pub(super) fn adjustment(
         before: worth,
         next: case.input.booked.next_adjustment(),
     };
-    let changes = paid_before.or_else(|| in_two(case, wanted, &lines, change)).unwrap_or_else(|| vec![(lines, change)]);
-    let documents = changes.into_iter().map(|(lines, change)| adjusting.document(case, lines, change));
-    Ok(Adjustment::Documents(documents.collect::<Result<_, Hold>>()?))
+    let mut documents = adjusting.moved(case, moved)?;
+    if !lines.is_empty() {
+        let changes =
+            paid_before.or_else(|| in_two(case, wanted, &lines, change)).unwrap_or_else(|| vec![(lines, change)]);
+        for (lines, change) in changes {
+            documents.extend(adjusting.documents(case, lines, change)?);
+        }
+    }
+    Ok(Adjustment { documents, owed_back })
 }
 
 /// What refunds that stand paid back of a price that fell, as if the sale had been credited so much, and owed it to the
@@ -107,9 +119,14 @@ fn in_two(case: &Case<'_>, wanted: &Itemised, lines: &[Line], change: Change) ->
     if fits || case.input.rules.tax_model() == TaxModel::CodePerLine {
         return None;
     }
-    let goes = |line: &Line| sum(case, wanted.tax_mode, std::slice::from_ref(line)) < Decimal::ZERO;
-    let (gone, come): (Vec<Line>, Vec<Line>) = lines.iter().cloned().partition(goes);
+    let (gone, come) = parted(case, wanted, lines);
     Some(divided(case, wanted, come, gone, change))
+}
+
+/// What of the lines goes, and what comes.
+fn parted(case: &Case<'_>, wanted: &Itemised, lines: &[Line]) -> (Vec<Line>, Vec<Line>) {
+    let goes = |line: &Line| sum(case, wanted.tax_mode, std::slice::from_ref(line)) < Decimal::ZERO;
+    lines.iter().cloned().partition(goes)
 }
 
 /// A change as an invoice for what came, and a credit for what went.
@@ -138,26 +155,75 @@ struct Adjusting<'a> {
 }
 
 impl Adjusting<'_> {
-    /// One adjustment. Its day is that of the newest snapshot's last change, which is the edit's or a later one: an order's
-    /// body does not say when it was edited. Once booked it keeps its day.
-    fn document(&mut self, case: &mut Case<'_>, lines: Vec<Line>, change: Change) -> Result<Document, Hold> {
+    /// The adjustments that move tax to other codes: they come to nothing, and say what moved.
+    fn moved(&mut self, case: &mut Case<'_>, lines: Vec<Line>) -> Result<Vec<Document>, Hold> {
+        if lines.is_empty() {
+            return Ok(Vec::new());
+        }
+        let nothing = Change { booked: Decimal::ZERO, buyers: (!case.is_one_to_one()).then_some(Decimal::ZERO) };
+        let documents = self.documents(case, lines, nothing)?;
+        for one in &documents {
+            note_moved(case, one);
+        }
+        Ok(documents)
+    }
+
+    /// A change as adjustments; where it is too long for one, and what goes keeps its parts from being above zero, apart for
+    /// what comes and for what goes.
+    fn documents(&mut self, case: &mut Case<'_>, lines: Vec<Line>, change: Change) -> Result<Vec<Document>, Hold> {
+        let (gone, come) = parted(case, self.wanted, &lines);
+        match self.in_parts(case, lines, change) {
+            Err(hold) if hold.reason == HoldReason::TooManyLines && !gone.is_empty() && !come.is_empty() => {
+                let mut documents = Vec::new();
+                for (lines, change) in divided(case, self.wanted, come, gone, change) {
+                    documents.extend(self.in_parts(case, lines, change)?);
+                }
+                Ok(documents)
+            }
+            ending => ending,
+        }
+    }
+
+    /// A change as one adjustment, or as several where it is too long for one document: each is written by itself, and once
+    /// it stands, what is left of the change is the next one.
+    fn in_parts(&mut self, case: &mut Case<'_>, lines: Vec<Line>, change: Change) -> Result<Vec<Document>, Hold> {
         let credit = change.booked < Decimal::ZERO;
         let currency = case.currency;
         let lines = if credit { lines.into_iter().map(|line| line.reversed(currency)).collect() } else { lines };
+        let mut body = Itemised { lines, ..self.wanted.clone() };
+        body.tax_total = body.tax_of_lines();
+        let parts = split::parts(case, body)?;
+        let totals = split::totals(&parts, change.booked.abs(), currency);
+        let mut documents = Vec::new();
+        for (body, total) in parts.into_iter().zip(totals) {
+            documents.push(self.document(case, body, total, credit)?);
+        }
+        if let Some(buyers) = change.buyers {
+            state_buyers_amounts(case, buyers.abs(), &[], &mut documents);
+        }
+        Ok(documents)
+    }
+
+    /// One adjustment. Its day is that of the newest snapshot's last change, which is the edit's or a later one: an order's
+    /// body does not say when it was edited. Once booked it keeps its day.
+    fn document(
+        &mut self,
+        case: &mut Case<'_>,
+        mut body: Itemised,
+        total: Decimal,
+        credit: bool,
+    ) -> Result<Document, Hold> {
         let key = DocumentKey::adjustment(self.next);
         let date = case.order.updated_at.map_or(case.date, |at| case.day(at)).max(case.date);
-        let number = number::adjustment(self.sale_number, case.order.id.as_str(), self.next);
-        let mut body = Itemised { number, due_date: date, lines, ..self.wanted.clone() };
-        body.tax_total = body.tax_of_lines();
-        let total = change.booked.abs();
+        body.number = number::adjustment(self.sale_number, case.order.id.as_str(), self.next);
+        body.due_date = date;
         close(case, &key, &mut body, total)?;
+        let currency = case.currency;
         let show = |amount: Decimal| currency.show(amount);
-        let after = self.before + change.booked;
+        let after = self.before + if credit { -total } else { total };
         case.writer.note(&key, "total_price", "edited", &show(self.before), &show(after));
         (self.before, self.next) = (after, self.next + 1);
         let content = if credit { Content::CreditNote(body) } else { Content::Invoice(body) };
-        let mut one = document(case, key, date, total, content);
-        one.buyer_total = change.buyers.map(|change| change.abs());
-        Ok(one)
+        Ok(document(case, key, date, total, content))
     }
 }

@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 
 use super::currency::{buyers_cent, is_converted};
 use super::lines::{sum, tax_mode};
-use super::tax::{is_mapped, line_taxes, rate, sold_untaxed, zero_code};
+use super::tax::{is_mapped, line_taxes, rate, sold_untaxed, zero_rated};
 use super::{Case, missing};
 use crate::books::document::{Line, LineRole, LineTax};
 use crate::books::hold::Hold;
@@ -64,7 +64,7 @@ pub(super) fn bands(case: &Case<'_>, line: &Line, taxes: &[TaxLine]) -> Result<O
     match bands.iter_mut().find(takes_rest) {
         Some((base, _)) if left <= slack.max(cent) => *base += left,
         _ if left > cent => {
-            let zero_rated = taxes.iter().find_map(|tax| zero_code(case, tax)).map(LineTax::none);
+            let zero_rated = taxes.iter().find_map(|tax| zero_rated(case, tax));
             bands.push((left, zero_rated.unwrap_or_else(|| sold_untaxed(case, LineRole::Shipping))));
         }
         _ => bands.last_mut().into_iter().for_each(|(base, _)| *base += left),

@@ -69,6 +69,11 @@ impl Booked {
         sales
     }
 
+    /// What refunds took back of it.
+    pub fn credits(&self) -> impl Iterator<Item = &Document> {
+        self.standing().filter(|one| one.itemised().is_some() && one.key.as_str().starts_with("credit:"))
+    }
+
     /// What the sale and its adjustments come to, as booked and in the buyer's currency; `None` for the latter where a
     /// document does not say.
     pub fn worth(&self) -> (Decimal, Option<Decimal>) {

@@ -6,7 +6,7 @@ use super::Case;
 use super::owed::Goods;
 use super::returns::{Reading, Returned, taken};
 use crate::books::computation::percent;
-use crate::books::document::{DocumentKey, Line, LineTax};
+use crate::books::document::{Document, DocumentKey, Line, LineTax};
 use crate::books::hold::Hold;
 use crate::shopify::money::Side;
 
@@ -87,6 +87,14 @@ pub const RULES: &[(&str, &str)] = &[
         "refund_of_the_rest",
         "All that was received has gone back: the last refund takes back all that is left of the sale, with its tax.",
     ),
+    (
+        "refund_of_several_exchanges",
+        "A refund settles a part of what several exchanges of different taxes had left in the sale, and nobody says of which: it was taken off each in its proportion, and the tax may be off by cents.",
+    ),
+    (
+        "tax_moved",
+        "The order moved to another country, or to another tax of the same rate, after money had made its sale final: what stood under the old tax code went to the new one.",
+    ),
     ("edited", "The order changed after money had made its sale final: what it came to before, and now."),
     (
         "applied_to_older_invoice",
@@ -120,6 +128,27 @@ pub(super) fn note_included(case: &mut Case<'_>, key: &DocumentKey, field: &str,
 pub(super) fn note_taken_out(case: &mut Case<'_>, key: &DocumentKey, with_tax: Decimal, line: &Line) {
     let (before, after) = (case.currency.show(with_tax), shown(case, std::slice::from_ref(line)));
     case.writer.note(key, &line.source, "tax_taken_out", &before, &after);
+}
+
+/// Tax that moved to other codes: in the document a line that goes is followed by the one that comes in its place.
+pub(super) fn note_moved(case: &mut Case<'_>, document: &Document) {
+    let lines = document.itemised().map_or(&[][..], |body| &body.lines);
+    let mut moves: Vec<([String; 2], Decimal, Decimal)> = Vec::new();
+    for pair in lines.chunks_exact(2).filter(|pair| pair[0].source == pair[1].source) {
+        let [before, after] = [&pair[0].tax, &pair[1].tax];
+        let name = |tax: &LineTax| format!("{} ({})", tax.code, tax.charged.as_deref().unwrap_or_default());
+        let names = [name(before), name(after)];
+        let (amount, tax) = (pair[1].amount(case.currency), after.amount);
+        match moves.iter_mut().find(|(known, ..)| *known == names) {
+            Some(known) => (known.1, known.2) = (known.1 + amount, known.2 + tax),
+            None => moves.push((names, amount, tax)),
+        }
+    }
+    for (names, amount, tax) in moves {
+        let show = |amount| case.currency.show(amount);
+        let [before, after] = names.map(|name| format!("{}, tax {} under {name}", show(amount), show(tax)));
+        case.writer.note(&document.key, "tax_lines", "tax_moved", &before, &after);
+    }
 }
 
 /// Tax that went to the marketplace's account.

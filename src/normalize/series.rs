@@ -69,17 +69,10 @@ pub(super) fn series(
     let frozen: Vec<Document> = booked.sales().into_iter().cloned().collect();
     let (mut credits, mut sales): (Vec<Document>, Vec<Document>) =
         frozen.iter().cloned().partition(|one| one.kind() == DocumentKind::CreditNote);
-    let mut owed_back = Vec::new();
-    match adjustment(case, &wanted, target, &frozen, returns)? {
-        Adjustment::None => {}
-        Adjustment::Waits(lines) => owed_back = lines,
-        Adjustment::Documents(all) => {
-            let (taken_off, added) =
-                all.into_iter().partition::<Vec<_>, _>(|one| one.kind() == DocumentKind::CreditNote);
-            credits.extend(taken_off);
-            sales.extend(added);
-        }
-    }
+    let Adjustment { documents, owed_back } = adjustment(case, &wanted, target, &frozen, returns)?;
+    let (taken_off, added) = documents.into_iter().partition::<Vec<_>, _>(|one| one.kind() == DocumentKind::CreditNote);
+    credits.extend(taken_off);
+    sales.extend(added);
     let open = open_amounts(&sales);
     let mut series = Series { sales, open, credits, owed_back };
     let paid = booked.standing().filter(|one| one.kind() == DocumentKind::Payment);

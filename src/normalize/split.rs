@@ -55,7 +55,10 @@ fn split(
     }
     let worths: Vec<(Decimal, Decimal)> =
         whole.lines.iter().map(|line| (worth(line, whole.tax_mode, currency), line.tax.amount)).collect();
-    let ends = ends(&worths, &rows, most).ok_or_else(|| {
+    // What goes and what comes in its place stay together.
+    let comes_next = |at: usize| whole.lines.get(at + 1).is_some_and(|next| next.source == whole.lines[at].source);
+    let may_end = |at: usize| worths[at].0 >= Decimal::ZERO || !comes_next(at);
+    let ends = ends(&worths, &rows, most, may_end).ok_or_else(|| {
         let text = format!("{count} lines, which cannot be split into documents of at most {most} above zero");
         Hold::new(HoldReason::TooManyLines, text)
     })?;
@@ -78,8 +81,13 @@ fn worth(line: &Line, mode: TaxMode, currency: Currency) -> Decimal {
 }
 
 /// Where each part ends. From the back, for every line: the longest part that may begin there and leaves a rest that can
-/// be split too. Of each line: what it comes to, and its tax.
-fn ends(worths: &[(Decimal, Decimal)], rows: &[usize], most: usize) -> Option<Vec<usize>> {
+/// be split too, and ends with a line that it `may_end` with. Of each line: what it comes to, and its tax.
+fn ends(
+    worths: &[(Decimal, Decimal)],
+    rows: &[usize],
+    most: usize,
+    may_end: impl Fn(usize) -> bool,
+) -> Option<Vec<usize>> {
     let count = worths.len();
     let mut next: Vec<Option<usize>> = vec![None; count + 1];
     next[count] = Some(count);
@@ -92,7 +100,7 @@ fn ends(worths: &[(Decimal, Decimal)], rows: &[usize], most: usize) -> Option<Ve
             if used > most {
                 break;
             }
-            if sum >= Decimal::ZERO && tax >= Decimal::ZERO && next[at + 1].is_some() {
+            if sum >= Decimal::ZERO && tax >= Decimal::ZERO && may_end(at) && next[at + 1].is_some() {
                 next[from] = Some(at + 1);
             }
         }

@@ -89,8 +89,8 @@ pub(super) fn line_taxes(case: &Case<'_>, role: LineRole, lines: &[TaxLine]) -> 
     let borne: Vec<&TaxLine> = own.iter().filter(|(_, amount)| !amount.is_zero()).map(|(line, _)| *line).collect();
     let charged = charged(case, &own);
     let own = if borne.is_empty() {
-        match lines.iter().find_map(|line| zero_code(case, line)) {
-            Some(zero_rated) => LineTax::none(zero_rated),
+        match lines.iter().find_map(|line| zero_rated(case, line)) {
+            Some(zero_rated) => zero_rated,
             // A tax that is listed and not charged: the sale is exempt from it.
             None if marketplace.is_zero() => sold_untaxed(case, role),
             None => untaxed(case),
@@ -106,7 +106,8 @@ pub(super) fn line_taxes(case: &Case<'_>, role: LineRole, lines: &[TaxLine]) -> 
         let code = code.ok_or_else(|| unmapped(case, &taxes))?;
         let rates: Vec<Decimal> = taxes.iter().map(|line| rate(line)).collect();
         let (rate, several) = (rates.iter().sum(), rates.len() > 1);
-        LineTax { amount, rate, rates: if several { rates } else { Vec::new() }, code: code.to_owned() }
+        let (rates, charged) = (if several { rates } else { Vec::new() }, charged_as(case, &taxes));
+        LineTax { amount, rate, rates, code: code.to_owned(), charged }
     };
     Ok(LineTaxes { own, marketplace })
 }
@@ -131,7 +132,17 @@ pub(super) fn untaxed(case: &Case<'_>) -> LineTax {
 pub(super) fn sold_untaxed(case: &Case<'_>, role: LineRole) -> LineTax {
     let is_sold = matches!(role, LineRole::Sales | LineRole::Shipping) && codes(case);
     let code = case.input.settings.untaxed_code(country(case)).filter(|_| is_sold);
-    LineTax::none(code.unwrap_or_else(|| no_tax(case)))
+    let charged = charged_as(case, &[]).filter(|_| is_sold);
+    LineTax { charged, ..LineTax::none(code.unwrap_or_else(|| no_tax(case))) }
+}
+
+/// What a code is chosen for, as the order says it: its country and its taxes. An order that names no country does not say
+/// it: an address may also have been erased.
+fn charged_as(case: &Case<'_>, taxes: &[&TaxLine]) -> Option<String> {
+    let country = case.order.country().filter(|_| codes(case))?;
+    let one = |tax: &&TaxLine| format!("{} {}", short(&tax.title), percent(rate(tax)));
+    let named = taxes.iter().map(one).collect::<Vec<_>>().join(" + ");
+    Some(format!("{country}: {}", if named.is_empty() { "no tax" } else { &named }))
 }
 
 /// The tax in a price for which Shopify lists none, where the settings say what such prices contain. Only where the order
@@ -148,7 +159,7 @@ pub(super) fn assumed(case: &Case<'_>, role: LineRole, with_tax: Decimal) -> Opt
         true => assumed.code.as_str(),
         false => no_tax(case),
     };
-    (!amount.is_zero()).then(|| LineTax { amount, rate, rates: Vec::new(), code: code.to_owned() })
+    (!amount.is_zero()).then(|| LineTax { amount, rate, rates: Vec::new(), code: code.to_owned(), charged: None })
 }
 
 /// True if lines carry tax codes.
@@ -186,12 +197,13 @@ pub(super) fn is_mapped(case: &Case<'_>, taxes: &[TaxLine]) -> bool {
     charged.len() < 2 || code(case, &charged).is_some()
 }
 
-/// The code of a tax of 0 %, where the settings name one for it: to a tax return, zero-rated is not untaxed.
-pub(super) fn zero_code<'a>(case: &Case<'a>, line: &TaxLine) -> Option<&'a str> {
+/// A tax of 0 %, where the settings name a code for it: to a tax return, zero-rated is not untaxed.
+pub(super) fn zero_rated(case: &Case<'_>, line: &TaxLine) -> Option<LineTax> {
     if !codes(case) || !rate(line).is_zero() || line.channel_liable == Some(true) {
         return None;
     }
-    case.input.settings.zero_tax_code(country(case), &line.title)
+    let code = case.input.settings.zero_tax_code(country(case), &line.title)?;
+    Some(LineTax { charged: charged_as(case, &[line]), ..LineTax::none(code) })
 }
 
 fn unmapped(case: &Case<'_>, taxes: &[&TaxLine]) -> Hold {

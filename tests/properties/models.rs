@@ -54,6 +54,7 @@ fn taxes(company: Company) -> Vec<LineTax> {
             rate,
             rates: if rates.len() > 1 { rates } else { Vec::new() },
             code: code.into(),
+            charged: None,
         }
     };
     match company {

@@ -34,6 +34,7 @@ fn line(cents: i64, discount: i64, tax: i64, more: usize) -> Line {
             rate: Decimal::new(2, 1),
             rates: Vec::new(),
             code: "OUTPUT2".into(),
+            charged: None,
         },
     }
 }
@@ -152,4 +153,16 @@ proptest! {
         let parts = split(body.clone(), most, usd(), &rows_of).unwrap();
         prop_assert_eq!(parts.len(), body.lines.len().div_ceil(most));
     }
+}
+
+#[test]
+fn what_goes_and_what_comes_in_its_place_stay_in_one_part() {
+    let pair = |n: i64| {
+        let (gone, come) = (line(-1_000, 0, 0, 0), line(1_000, 0, 200, 0));
+        let source = format!("line:{n}");
+        [Line { source: source.clone(), ..gone }, Line { source, ..come }]
+    };
+    let whole = document((0..3).flat_map(pair).collect(), TaxMode::Exclusive);
+    let parts = split(whole, 3, usd(), &|_| 1).unwrap();
+    assert_eq!(parts.iter().map(|part| part.lines.len()).collect::<Vec<_>>(), [2, 2, 2]);
 }

@@ -177,6 +177,7 @@ pub fn xero_tax_rates(tenant: &str) -> &'static [(&'static str, &'static str, &'
         _ => &[
             ("OUTPUT2", "20% (VAT on Income)", "20", true),
             ("RROUTPUT", "5% (VAT on Income)", "5", true),
+            ("OSSOUTPUT", "20% (One Stop Shop)", "20", true),
             ("ZERORATEDOUTPUT", "Zero Rated Income", "0", true),
             ("EXEMPTOUTPUT", "Exempt Income", "0", true),
             ("ECZROUTPUT", "Zero Rated EC Goods Income", "0", true),

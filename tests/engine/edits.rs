@@ -1,0 +1,177 @@
+//! Edits of a sale that money made final, where what they change is too long for one document; and orders of any lines to
+//! edit.
+
+use serde_json::{Value, json};
+
+use crate::support::{Bench, Company, Story};
+
+/// A line of the order: its amount in cents, and whether it bears 20 %.
+#[derive(Clone, Copy)]
+pub struct Goods {
+    pub cents: u64,
+    pub taxed: bool,
+    /// Units that are left of it: 1, or 0 once it was removed.
+    pub left: u64,
+}
+
+pub const TAXED: Goods = Goods { cents: 10_00, taxed: true, left: 1 };
+pub const UNTAXED: Goods = Goods { taxed: false, ..TAXED };
+
+fn amount(cents: u64) -> Value {
+    json!(format!("{}.{:02}", cents / 100, cents % 100))
+}
+
+fn set(cents: u64) -> Value {
+    let money = json!({"amount": amount(cents), "currency_code": "USD"});
+    json!({"shop_money": money, "presentment_money": money})
+}
+
+fn total(goods: &[Goods]) -> u64 {
+    goods.iter().map(|one| if one.taxed { one.cents + one.cents / 5 } else { one.cents }).sum()
+}
+
+/// The order of `simple` with these goods and no delivery, as it is on a day of November.
+pub fn order(goods: &[Goods], day: u32, country: &str) -> Value {
+    let mut body = Story::read("simple").deliveries[0].1.clone();
+    let model = body["line_items"][0].clone();
+    let line = |(at, one): (usize, &Goods)| {
+        let mut line = model.clone();
+        line["id"] = json!(57_000_000_000_000u64 + at as u64);
+        (line["price"], line["price_set"]) = (amount(one.cents), set(one.cents));
+        (line["quantity"], line["current_quantity"]) = (json!(1), json!(one.left));
+        line["tax_lines"] = json!([]);
+        if one.taxed {
+            let tax = one.cents / 5;
+            line["tax_lines"] = json!([{"title": "VAT", "rate": 0.2, "price": amount(tax), "price_set": set(tax),
+                "channel_liable": false}]);
+        }
+        line
+    };
+    body["line_items"] = goods.iter().enumerate().map(line).collect();
+    body["shipping_lines"] = json!([]);
+    body["updated_at"] = json!(format!("2026-11-{day:02}T10:15:30-05:00"));
+    for address in ["shipping_address", "billing_address"] {
+        body[address]["country_code"] = json!(country);
+    }
+    (body["financial_status"], body["total_outstanding"]) = (json!("pending"), Value::Null);
+    let left: Vec<Goods> = goods.iter().filter(|one| one.left > 0).copied().collect();
+    for (field, cents) in [("total_price", total(goods)), ("current_total_price", total(&left))] {
+        (body[field], body[format!("{field}_set")]) = (amount(cents), set(cents));
+    }
+    body
+}
+
+/// Money that came in for it.
+pub fn money(id: u64, cents: u64, day: u32) -> Value {
+    let mut body = Story::read("simple").deliveries[1].1.clone();
+    let at = json!(format!("2026-11-{day:02}T10:15:30-05:00"));
+    (body["id"], body["amount"]) = (json!(id), amount(cents));
+    (body["created_at"], body["processed_at"]) = (at.clone(), at);
+    body
+}
+
+pub fn tell(bench: &Bench, topic: &str, body: &Value) {
+    bench.deliver(topic, body);
+    bench.run();
+    let (state, reason) = bench.state("5600000001001");
+    assert_eq!(state, "synced", "{reason}: {:?}", bench.rows("SELECT detail FROM orders"));
+}
+
+/// Key and total of every document whose key begins so.
+fn documents(bench: &Bench, beginning: &str) -> Vec<(String, String)> {
+    let rows = bench.journal("SELECT * FROM documents ORDER BY seq");
+    assert!(rows.iter().all(|row| row["proof"] == "exact"), "{rows:?}");
+    let ours = rows.iter().filter(|row| row["document_key"].starts_with(beginning));
+    ours.map(|row| (row["document_key"].clone(), row["ledger_total"].clone())).collect()
+}
+
+fn shape(keys_and_totals: &[(&str, &str)]) -> Vec<(String, String)> {
+    keys_and_totals.iter().map(|(key, total)| ((*key).to_owned(), (*total).to_owned())).collect()
+}
+
+/// What is open of all invoices of the order.
+fn open(bench: &Bench, company: Company) -> String {
+    let documents = bench.world.borrow().documents(company.id());
+    let invoices = documents.iter().filter(|one| one.kind == "Invoice");
+    format!("{:.2}", invoices.map(|one| one.balance).sum::<rust_decimal::Decimal>())
+}
+
+#[test]
+fn a_tax_that_came_to_hundreds_of_lines_is_several_adjustments_and_its_money_is_spread_over_them() {
+    let company = Company::QuickBooksUk;
+    let bench = Bench::new(company);
+    tell(&bench, "orders/create", &order(&[UNTAXED; 400], 2, "GB"));
+    tell(&bench, "order_transactions/create", &money(1, 4_000_00, 2));
+    tell(&bench, "orders/updated", &order(&[TAXED; 400], 3, "GB"));
+    // Each line goes and comes: 800 rows. 749 are taken, one is kept for rounding; a pair is not torn apart.
+    let parts = shape(&[("adjustment:1", "748.00"), ("adjustment:2", "52.00")]);
+    assert_eq!(documents(&bench, "adjustment"), parts);
+    assert_eq!(open(&bench, company), "800.00");
+    tell(&bench, "order_transactions/create", &money(2, 800_00, 4));
+    assert_eq!(documents(&bench, "payment:2"), shape(&[("payment:2", "748.00"), ("payment:2/2", "52.00")]));
+    assert_eq!(open(&bench, company), "0.00");
+    tell(&bench, "orders/updated", &order(&[TAXED; 400], 5, "GB"));
+    assert_eq!(documents(&bench, "adjustment"), parts, "and no further ones");
+}
+
+#[test]
+fn what_is_added_to_a_paid_order_is_as_many_documents_as_the_settings_want() {
+    for company in Company::ALL {
+        let mut settings = company.settings();
+        settings["most_lines"] = json!(10);
+        let bench = Bench::with(company, settings);
+        tell(&bench, "orders/create", &order(&[TAXED; 2], 2, "GB"));
+        tell(&bench, "order_transactions/create", &money(1, 24_00, 2));
+        tell(&bench, "orders/updated", &order(&[TAXED; 14], 3, "GB"));
+        let parts = shape(&[("adjustment:1", "108.00"), ("adjustment:2", "36.00")]);
+        assert_eq!(documents(&bench, "adjustment"), parts, "{company:?}");
+        let numbers = bench.journal("SELECT number FROM documents WHERE document_key LIKE 'adjustment%' ORDER BY seq");
+        let numbers: Vec<&str> = numbers.iter().map(|row| row["number"].as_str()).collect();
+        assert_eq!(numbers, ["S-1001-A1", "S-1001-A2"], "{company:?}");
+        let edits = bench.rows("SELECT before, after FROM adjustments WHERE rule = 'edited' ORDER BY document_key");
+        let edits: Vec<(&str, &str)> = edits.iter().map(|row| (&*row["before"], &*row["after"])).collect();
+        assert_eq!(edits, [("24.00 USD", "132.00 USD"), ("132.00 USD", "168.00 USD")], "{company:?}");
+        tell(&bench, "order_transactions/create", &money(2, 144_00, 4));
+        assert_eq!(open(&bench, company), "0.00", "{company:?}");
+        // One more: the next one, with a number of its own.
+        tell(&bench, "orders/updated", &order(&[TAXED; 15], 5, "GB"));
+        assert_eq!(documents(&bench, "adjustment:3"), shape(&[("adjustment:3", "12.00")]), "{company:?}");
+    }
+}
+
+#[test]
+fn what_is_taken_off_a_partly_paid_order_is_credited_in_parts_that_are_applied() {
+    let removed = Goods { left: 0, ..TAXED };
+    for company in Company::ALL {
+        let mut settings = company.settings();
+        settings["most_lines"] = json!(5);
+        let bench = Bench::with(company, settings);
+        tell(&bench, "orders/create", &order(&[TAXED; 12], 2, "GB"));
+        tell(&bench, "order_transactions/create", &money(1, 10_00, 2));
+        let goods = [[TAXED; 6], [removed; 6]].concat();
+        tell(&bench, "orders/updated", &order(&goods, 3, "GB"));
+        let parts = shape(&[("adjustment:1", "48.00"), ("adjustment:2", "24.00")]);
+        assert_eq!(documents(&bench, "adjustment"), parts, "{company:?}");
+        assert_eq!(open(&bench, company), "62.00", "{company:?}");
+        tell(&bench, "order_transactions/create", &money(2, 62_00, 4));
+        assert_eq!(open(&bench, company), "0.00", "{company:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_cut_into_parts_above_zero_is_an_invoice_for_what_came_and_a_credit_for_what_went() {
+    let (dear, gone) = (Goods { cents: 100_00, ..TAXED }, Goods { left: 0, ..TAXED });
+    for company in Company::ALL {
+        let mut settings = company.settings();
+        settings["most_lines"] = json!(5);
+        let bench = Bench::with(company, settings);
+        tell(&bench, "orders/create", &order(&[TAXED; 8], 2, "GB"));
+        tell(&bench, "order_transactions/create", &money(1, 10_00, 2));
+        // One dear thing comes, and eight small ones go: no four of those are above zero by themselves.
+        let goods = [vec![gone; 8], vec![dear]].concat();
+        tell(&bench, "orders/updated", &order(&goods, 3, "GB"));
+        assert_eq!(open(&bench, company), "110.00", "{company:?}");
+        tell(&bench, "order_transactions/create", &money(2, 110_00, 4));
+        assert_eq!(open(&bench, company), "0.00", "{company:?}");
+    }
+}
