@@ -64,6 +64,8 @@ pub enum HoldReason {
     Disputed,
     /// The order was cancelled, and what was paid was not refunded.
     CancelledNotRefunded,
+    /// Something was taken off the order, or its price fell, after it was paid, and no refund gave it back yet.
+    NotRefundedYet,
     /// Shopify deleted an order whose documents stand in the books.
     DeletedAfterPosting,
     /// Somebody voided or deleted a posted document in the ledger.
@@ -74,7 +76,7 @@ pub enum HoldReason {
 
 impl HoldReason {
     /// Every reason, for catalogues and tests.
-    pub const ALL: [HoldReason; 32] = [
+    pub const ALL: [HoldReason; 33] = [
         HoldReason::Unreadable,
         HoldReason::TopicMismatch,
         HoldReason::OrderInconsistent,
@@ -104,6 +106,7 @@ impl HoldReason {
         HoldReason::PreflightFailed,
         HoldReason::Disputed,
         HoldReason::CancelledNotRefunded,
+        HoldReason::NotRefundedYet,
         HoldReason::DeletedAfterPosting,
         HoldReason::RemovedInLedger,
         HoldReason::ChangedInLedger,
@@ -111,8 +114,8 @@ impl HoldReason {
 
     /// True if something waits because of it; else a person is told, and the books are as they ought to be.
     pub fn waits(self) -> bool {
-        use HoldReason::{CancelledNotRefunded, DeletedAfterPosting, Disputed};
-        !matches!(self, Disputed | CancelledNotRefunded | DeletedAfterPosting)
+        use HoldReason::{CancelledNotRefunded, DeletedAfterPosting, Disputed, NotRefundedYet};
+        !matches!(self, Disputed | CancelledNotRefunded | NotRefundedYet | DeletedAfterPosting)
     }
 
     /// The code in tables and addresses.
@@ -277,6 +280,11 @@ impl HoldReason {
                 "cancelled_not_refunded",
                 "The order was cancelled, and what was paid was not refunded. The books keep sale and payment: the money is here.",
                 "Refund the order in Shopify: the credit then follows by itself. If the money is kept on purpose, release the order, and this goes.",
+            ),
+            HoldReason::NotRefundedYet => (
+                "not_refunded_yet",
+                "Something was taken off the order, or its price fell, after it was paid, and no refund has given the money back. The books follow with that refund: until then sale and tax stand in them as they were paid.",
+                "Refund what is named here in Shopify: the credit then follows by itself, with its tax. If it went back in another way, enter that in the ledger; if it is kept on purpose, correct the tax there where it is due. Then release the order, and this goes.",
             ),
             HoldReason::DeletedAfterPosting => (
                 "deleted_after_posting",

@@ -51,8 +51,10 @@ pub(super) fn lines_of(
     let exchanged = owed.exchanged(case, mode, difference);
     difference -= super::lines::sum(case, mode, &exchanged);
     if !exchanged.is_empty() {
+        let is_guess = exchanged.len() > 1 && owed.has_exchanged();
+        let rule = if is_guess { "refund_of_several_exchanges" } else { "refund_of_exchange" };
         let after = shown(case, &exchanged);
-        case.writer.note(&key, "transactions", "refund_of_exchange", "", &after);
+        case.writer.note(&key, "transactions", rule, "", &after);
     }
     lines.extend(exchanged);
     if names_nothing {
@@ -119,7 +121,11 @@ fn returned_line(
     let tax = own_part(case, entry.taxes, all_tax)?;
     let remitted = if sold.marketplace.is_zero() { Decimal::ZERO } else { all_tax - tax };
     // What was sold without tax comes back under the same code.
-    let bare = if sold.own.amount.is_zero() { LineTax::none(&sold.own.code) } else { untaxed(case) };
+    let bare = if sold.own.amount.is_zero() {
+        LineTax { charged: sold.own.charged.clone(), ..LineTax::none(&sold.own.code) }
+    } else {
+        untaxed(case)
+    };
     let listed = if tax.is_zero() { None } else { Some(LineTax { amount: tax, ..sold.own }) };
     let assumed = if entry.taxes.is_empty() { assumed(case, entry.role, with_tax) } else { None };
     if let Some(tax) = assumed.as_ref().filter(|_| listed.is_none()) {

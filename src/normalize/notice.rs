@@ -3,8 +3,11 @@
 
 use rust_decimal::Decimal;
 
+use super::currency::conversion_bound;
+use super::owed::Owed;
 use super::returns::Returns;
 use super::{Case, Input};
+use crate::books::document::TaxMode;
 use crate::books::hold::{Hold, HoldReason};
 use crate::shopify::money::Side;
 
@@ -34,4 +37,17 @@ pub(super) fn not_refunded(case: &Case<'_>, received: Decimal, returns: &Returns
         let text = format!("{} was paid, {} of it was not refunded", show(received), show(left));
         Hold::new(HoldReason::CancelledNotRefunded, text)
     }))
+}
+
+/// What was taken off an order after it was paid, by an edit or a lower price, and waits in the books for the refund that
+/// pays it back. A cancelled order is told of by itself.
+pub(super) fn not_refunded_yet(case: &Case<'_>, mode: TaxMode, owed: &mut Owed<'_, '_>) -> Option<Hold> {
+    let (amount, tax) = owed.unpaid(case, mode);
+    if case.order.cancelled_at.is_some() || amount <= conversion_bound(case) {
+        return None;
+    }
+    let show = |amount| case.currency.show(amount);
+    let of_it = if tax.is_zero() { String::new() } else { format!(" ({} of it tax)", show(tax)) };
+    let text = format!("{}{of_it} was taken off the order after it was paid, and was not refunded", show(amount));
+    Some(Hold::new(HoldReason::NotRefundedYet, text))
 }

@@ -9,6 +9,7 @@ use rust_decimal::Decimal;
 use super::Case;
 use super::credit_lines::again;
 use super::currency::{booked_amount, buyers_amount, conversion_bound, is_converted};
+use super::inferred::outstanding;
 use super::lines::{sum, tax_mode};
 use super::returns::{Returned, Returns, Taken, taken};
 use super::rounding::bound;
@@ -158,6 +159,23 @@ impl<'a, 'b> Owed<'a, 'b> {
         (paid, left)
     }
 
+    /// What no refund paid of the goods, of a fallen price and of an exchange: all of it and the tax in it, as booked. Of an
+    /// exchange only where Shopify says that the buyer has money to get back: it may be kept on purpose. Afterwards nothing of
+    /// the goods is owed any more.
+    pub fn unpaid(&mut self, case: &Case<'_>, mode: TaxMode) -> (Decimal, Decimal) {
+        let is_kept_back = |goods: &Goods<'_, '_>| goods.returned.is_some_and(|one| one.unpaid().is_zero());
+        let left =
+            self.goods.iter_mut().filter(|goods| !is_kept_back(goods)).map(|goods| goods.pay(case, goods.left()));
+        let taken: Vec<Taken<'_>> = left.flat_map(|goods| goods.taken).collect();
+        let with_tax = taken.iter().map(|one| booked_amount(case, one.with_tax)).sum::<Decimal>();
+        let tax = taken.iter().map(|one| booked_amount(case, one.tax)).sum::<Decimal>();
+        let is_owed = outstanding(case.order) < Decimal::ZERO && sum(case, mode, &self.exchanged) > Decimal::ZERO;
+        let exchanged = self.exchanged.iter().filter(|_| is_owed);
+        let lines: Vec<Line> = self.lowered.iter().chain(exchanged).cloned().collect();
+        let tax_of_lines: Decimal = lines.iter().map(|line| line.tax.amount).sum();
+        (with_tax + sum(case, mode, &lines), tax + tax_of_lines)
+    }
+
     /// What of a fallen price `difference` pays back, as lines.
     pub fn lowered(&mut self, case: &Case<'_>, mode: TaxMode, difference: Decimal) -> Vec<Line> {
         let whole = sum(case, mode, &self.lowered);
@@ -177,6 +195,11 @@ impl<'a, 'b> Owed<'a, 'b> {
         let paid = again(case, mode, &all, difference, part);
         self.lowered = again(case, mode, &all, whole - difference, tax - part);
         paid
+    }
+
+    /// True if anything of an exchange is not settled yet.
+    pub fn has_exchanged(&self) -> bool {
+        !self.exchanged.is_empty()
     }
 
     /// What of an exchange `difference` settles, as lines with the tax that they have in the sale.

@@ -14,7 +14,7 @@ use super::returns::{Returned, Returns};
 use super::rounding::close;
 use super::sale::Target;
 use super::tax::as_lines;
-use super::{Case, document, number, split};
+use super::{Case, document, notice, number, split};
 use crate::books::document::{
     Cash, Content, Document, DocumentKey, DocumentKind, Itemised, Line, LineRole, Settlement,
 };
@@ -72,6 +72,9 @@ pub(super) fn refunds(
         }
         credited.push(body.clone());
         documents.extend(one_refund(case, sale, one, body, amount)?);
+    }
+    if case.notice.is_none() && !documents_of_it.is_empty() {
+        case.notice = notice::not_refunded_yet(case, sale.tax_mode, &mut owed);
     }
     Ok(documents)
 }

@@ -109,3 +109,24 @@ fn what_is_not_true_of_a_document_any_more_goes_when_it_is_written_anew() {
         assert_eq!(of_texts(&last), [("sale", "line_items[0].name", "")], "{company:?}");
     }
 }
+
+/// Its tax is a guess then, which somebody may want to look at.
+#[test]
+fn that_a_refund_may_be_for_one_of_several_exchanges_is_written_down() {
+    let mut story = Story::read("exchanged_twice_at_different_rates");
+    // Of the two refunds that give back what was cheaper only the second one comes.
+    let (topic, mut last) = story.deliveries.pop().unwrap();
+    last["refunds"].as_array_mut().unwrap().retain(|refund| refund["transactions"][0]["amount"] != "30.00");
+    last["total_outstanding"] = json!("-30.00");
+    story.deliveries.truncate(2);
+    story.deliveries.push((topic, last));
+    for company in [Company::QuickBooksUk, Company::XeroUk] {
+        let bench = slowly(company, &story);
+        assert_eq!(bench.state(&story.order_id()).0, "synced", "{:?}", bench.rows("SELECT detail FROM orders"));
+        let rows = bench.rows("SELECT rule, after FROM adjustments WHERE field = 'transactions'");
+        let found: Vec<(&str, &str)> = rows.iter().map(|row| (row["rule"].as_str(), row["after"].as_str())).collect();
+        let [(rule, after)] = found[..] else { panic!("{company:?}: {found:?}") };
+        assert_eq!(rule, "refund_of_several_exchanges", "{company:?}");
+        assert!(after.contains("at 20 %") && after.contains("at 5 %"), "{company:?}: {after}");
+    }
+}

@@ -147,3 +147,50 @@ fn a_dispute_is_no_order_and_no_transaction() {
         only(&bench, "held", "topic_mismatch");
     }
 }
+
+/// A price that falls after it was paid follows with the refund; until then a person sees what the books have too much.
+#[test]
+fn a_price_that_fell_after_it_was_paid_is_told_until_its_refund_comes() {
+    let story = Story::read("lower_price_refunded_in_instalments");
+    for company in Company::ALL {
+        let bench = Bench::new(company);
+        let mut said = Vec::new();
+        for (topic, body) in &story.deliveries {
+            bench.deliver(topic, body);
+            bench.run();
+            said.push(
+                listed(&bench)
+                    .into_iter()
+                    .map(|(state, reason, remedy)| {
+                        assert_eq!((&*state, &*reason), ("synced", "not_refunded_yet"), "{company:?}");
+                        remedy
+                    })
+                    .collect::<Vec<_>>()
+                    .join("\n"),
+            );
+        }
+        let told = ["", "", "12.00 USD (2.00 USD of it tax)", "7.00 USD (1.17 USD of it tax)", ""];
+        for (said, told) in said.iter().zip(told) {
+            assert!(said.starts_with(told) && said.is_empty() == told.is_empty(), "{company:?}: {said}, not {told}");
+        }
+    }
+}
+
+#[test]
+fn what_was_taken_off_after_it_was_paid_is_told_until_its_refund_comes() {
+    let story = Story::read("delivery_removed_after_payment_and_refunded");
+    for company in Company::ALL {
+        let bench = Bench::new(company);
+        for (at, (topic, body)) in story.deliveries.iter().enumerate() {
+            bench.deliver(topic, body);
+            bench.run();
+            match at {
+                2 => {
+                    let remedy = only(&bench, "synced", "not_refunded_yet");
+                    assert!(remedy.starts_with("6.00 USD (1.00 USD of it tax)"), "{company:?}: {remedy}");
+                }
+                _ => assert!(listed(&bench).is_empty(), "{company:?}: {:?}", listed(&bench)),
+            }
+        }
+    }
+}

@@ -154,6 +154,7 @@ pub fn verdict(plan: &Plan, company: Company, one_by_one: bool, manner: &str) ->
     let rows = bench.rows("SELECT document FROM documents WHERE state NOT IN ('voided', 'deleted')");
     let booked: Vec<Document> = rows.iter().map(|row| serde_json::from_str(&row["document"]).unwrap()).collect();
     taxes(&life, booked.iter(), in_the_buyers)?;
+    is_told(&life, !reason.is_empty(), booked.iter())?;
     // The same news again, in another delivery, changes nothing.
     let before = (bench.ledger(company), bench.rows("SELECT * FROM writes").len());
     let last: &(String, Value) = life.deliveries().filter(|(topic, _)| topic != "orders/edited").last().unwrap();
@@ -167,6 +168,10 @@ pub fn verdict(plan: &Plan, company: Company, one_by_one: bool, manner: &str) ->
 
 /// The invariant (design, rulings): what is open is what Shopify says is outstanding, as booked; and money that moved is
 /// money that moved. Where the shop's currency is not the buyer's, each document may be a minor unit off the exact share.
+///
+/// Below zero the buyer has money to get back: no document is open because of it. What was paid beyond the total stands on an
+/// account of its own; what was taken off after it was paid, or is left of an exchange, stays in the sale until its refund
+/// comes, and that is told: see [`is_told`].
 pub fn balances(life: &Life, found: &Standing, in_the_buyers: bool) -> Result<(), String> {
     let expected = &life.expected;
     let (shop, presentment) = if in_the_buyers { (Decimal::ONE, Decimal::ONE) } else { rate(life) };
@@ -197,6 +202,22 @@ pub fn balances(life: &Life, found: &Standing, in_the_buyers: bool) -> Result<()
         }
     }
     Ok(())
+}
+
+/// Money that the buyer has to get back is on the account of overpayments, or a notice names it: it is never just in the sale.
+/// Unless a refund of goodwill went out, which nobody can tell from it.
+pub fn is_told<'a>(life: &Life, notice: bool, mut booked: impl Iterator<Item = &'a Document>) -> Result<(), String> {
+    let expected = &life.expected;
+    let nothing_due = expected.outstanding >= 0 || expected.received <= expected.refunded;
+    let explains = |one: &Document| {
+        let has = |role| one.itemised().is_some_and(|body| body.lines.iter().any(|line| line.role == role));
+        let is_refund = one.key.as_str().starts_with("credit:");
+        has(LineRole::Overpayments) || is_refund && has(LineRole::RefundDifferences)
+    };
+    if nothing_due || notice || booked.any(explains) {
+        return Ok(());
+    }
+    Err(format!("silence: {} is the buyer's, and nothing says so", life.decimal(-expected.outstanding)))
 }
 
 /// True if the till's amounts are booked as they are: in no other currency, and with all decimals.

@@ -14,7 +14,7 @@ use tillproof::normalize::{self, Booked, BookedDocument, Cutover, Desired, Docum
 use tillproof::shopify::OrderState;
 use tillproof::shopify::delivery::{self, News};
 
-use crate::books::{COMPANIES, MANNERS, Standing, balances, settings, taxes};
+use crate::books::{COMPANIES, MANNERS, Standing, balances, is_told, settings, taxes};
 use crate::orders::plan::Rates;
 use crate::orders::{Life, Plan};
 use crate::support::{Company, SHOP};
@@ -46,6 +46,7 @@ impl Desks {
             state: OrderState::default(),
             stamp: None,
             booked: Booked::default(),
+            notice: false,
         };
         for act in &life.acts {
             act.iter().for_each(|(topic, body)| paper.hear(topic, body.to_string().as_bytes()));
@@ -61,7 +62,8 @@ impl Desks {
         let in_the_buyers = MANNERS[manner].contains("presentment");
         let shown = |text: String| format!("{text}\n{}", paper.shown());
         balances(&life, &paper.standing(), in_the_buyers).map_err(shown)?;
-        taxes(&life, paper.booked.standing(), in_the_buyers).map_err(shown)
+        taxes(&life, paper.booked.standing(), in_the_buyers).map_err(shown)?;
+        is_told(&life, paper.notice, paper.booked.standing()).map_err(shown)
     }
 }
 
@@ -71,6 +73,8 @@ struct Paper<'a> {
     state: OrderState,
     stamp: Option<Stamp>,
     booked: Booked,
+    /// True if a person is told something of it.
+    notice: bool,
 }
 
 impl Paper<'_> {
@@ -125,6 +129,7 @@ impl Paper<'_> {
     /// Writes what is missing as the plan would; whether anything was.
     fn write(&mut self, desired: Documents) -> Result<bool, String> {
         self.stamp = Some(desired.stamp);
+        self.notice = desired.notice.is_some();
         let mut written = false;
         let gone: Vec<_> = self.booked.standing().map(|one| one.key.clone()).collect();
         for key in gone.into_iter().filter(|key| !desired.documents.iter().any(|one| one.key == *key)) {
