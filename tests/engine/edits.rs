@@ -14,7 +14,7 @@ pub struct Goods {
     pub left: u64,
 }
 
-pub const TAXED: Goods = Goods { cents: 10_00, taxed: true, left: 1 };
+pub const TAXED: Goods = Goods { cents: 1_000, taxed: true, left: 1 };
 pub const UNTAXED: Goods = Goods { taxed: false, ..TAXED };
 
 fn amount(cents: u64) -> Value {
@@ -101,13 +101,13 @@ fn a_tax_that_came_to_hundreds_of_lines_is_several_adjustments_and_its_money_is_
     let company = Company::QuickBooksUk;
     let bench = Bench::new(company);
     tell(&bench, "orders/create", &order(&[UNTAXED; 400], 2, "GB"));
-    tell(&bench, "order_transactions/create", &money(1, 4_000_00, 2));
+    tell(&bench, "order_transactions/create", &money(1, 400_000, 2));
     tell(&bench, "orders/updated", &order(&[TAXED; 400], 3, "GB"));
     // Each line goes and comes: 800 rows. 749 are taken, one is kept for rounding; a pair is not torn apart.
     let parts = shape(&[("adjustment:1", "748.00"), ("adjustment:2", "52.00")]);
     assert_eq!(documents(&bench, "adjustment"), parts);
     assert_eq!(open(&bench, company), "800.00");
-    tell(&bench, "order_transactions/create", &money(2, 800_00, 4));
+    tell(&bench, "order_transactions/create", &money(2, 80_000, 4));
     assert_eq!(documents(&bench, "payment:2"), shape(&[("payment:2", "748.00"), ("payment:2/2", "52.00")]));
     assert_eq!(open(&bench, company), "0.00");
     tell(&bench, "orders/updated", &order(&[TAXED; 400], 5, "GB"));
@@ -121,7 +121,7 @@ fn what_is_added_to_a_paid_order_is_as_many_documents_as_the_settings_want() {
         settings["most_lines"] = json!(10);
         let bench = Bench::with(company, settings);
         tell(&bench, "orders/create", &order(&[TAXED; 2], 2, "GB"));
-        tell(&bench, "order_transactions/create", &money(1, 24_00, 2));
+        tell(&bench, "order_transactions/create", &money(1, 2_400, 2));
         tell(&bench, "orders/updated", &order(&[TAXED; 14], 3, "GB"));
         let parts = shape(&[("adjustment:1", "108.00"), ("adjustment:2", "36.00")]);
         assert_eq!(documents(&bench, "adjustment"), parts, "{company:?}");
@@ -131,7 +131,7 @@ fn what_is_added_to_a_paid_order_is_as_many_documents_as_the_settings_want() {
         let edits = bench.rows("SELECT before, after FROM adjustments WHERE rule = 'edited' ORDER BY document_key");
         let edits: Vec<(&str, &str)> = edits.iter().map(|row| (&*row["before"], &*row["after"])).collect();
         assert_eq!(edits, [("24.00 USD", "132.00 USD"), ("132.00 USD", "168.00 USD")], "{company:?}");
-        tell(&bench, "order_transactions/create", &money(2, 144_00, 4));
+        tell(&bench, "order_transactions/create", &money(2, 14_400, 4));
         assert_eq!(open(&bench, company), "0.00", "{company:?}");
         // One more: the next one, with a number of its own.
         tell(&bench, "orders/updated", &order(&[TAXED; 15], 5, "GB"));
@@ -147,31 +147,31 @@ fn what_is_taken_off_a_partly_paid_order_is_credited_in_parts_that_are_applied()
         settings["most_lines"] = json!(5);
         let bench = Bench::with(company, settings);
         tell(&bench, "orders/create", &order(&[TAXED; 12], 2, "GB"));
-        tell(&bench, "order_transactions/create", &money(1, 10_00, 2));
+        tell(&bench, "order_transactions/create", &money(1, 1_000, 2));
         let goods = [[TAXED; 6], [removed; 6]].concat();
         tell(&bench, "orders/updated", &order(&goods, 3, "GB"));
         let parts = shape(&[("adjustment:1", "48.00"), ("adjustment:2", "24.00")]);
         assert_eq!(documents(&bench, "adjustment"), parts, "{company:?}");
         assert_eq!(open(&bench, company), "62.00", "{company:?}");
-        tell(&bench, "order_transactions/create", &money(2, 62_00, 4));
+        tell(&bench, "order_transactions/create", &money(2, 6_200, 4));
         assert_eq!(open(&bench, company), "0.00", "{company:?}");
     }
 }
 
 #[test]
 fn what_cannot_be_cut_into_parts_above_zero_is_an_invoice_for_what_came_and_a_credit_for_what_went() {
-    let (dear, gone) = (Goods { cents: 100_00, ..TAXED }, Goods { left: 0, ..TAXED });
+    let (dear, gone) = (Goods { cents: 10_000, ..TAXED }, Goods { left: 0, ..TAXED });
     for company in Company::ALL {
         let mut settings = company.settings();
         settings["most_lines"] = json!(5);
         let bench = Bench::with(company, settings);
         tell(&bench, "orders/create", &order(&[TAXED; 8], 2, "GB"));
-        tell(&bench, "order_transactions/create", &money(1, 10_00, 2));
+        tell(&bench, "order_transactions/create", &money(1, 1_000, 2));
         // One dear thing comes, and eight small ones go: no four of those are above zero by themselves.
         let goods = [vec![gone; 8], vec![dear]].concat();
         tell(&bench, "orders/updated", &order(&goods, 3, "GB"));
         assert_eq!(open(&bench, company), "110.00", "{company:?}");
-        tell(&bench, "order_transactions/create", &money(2, 110_00, 4));
+        tell(&bench, "order_transactions/create", &money(2, 11_000, 4));
         assert_eq!(open(&bench, company), "0.00", "{company:?}");
     }
 }

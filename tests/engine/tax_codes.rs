@@ -77,7 +77,7 @@ fn a_paid_order_that_moves_to_another_country_and_back_is_adjusted_by_what_moved
     for (company, codes) in COMPANIES {
         let bench = two_countries(company, codes);
         tell(&bench, "orders/create", &order(&[TAXED; 2], 2, "FR"));
-        tell(&bench, "order_transactions/create", &money(1, 24_00, 2));
+        tell(&bench, "order_transactions/create", &money(1, 2_400, 2));
         tell(&bench, "orders/updated", &order(&[TAXED; 2], 3, "AT"));
         assert_eq!(by_code(&bench), [tax(codes[1], "4.00")], "{company:?}");
         let rows = bench.journal("SELECT document_key, ledger_total, proof FROM documents ORDER BY seq DESC LIMIT 1");
@@ -94,7 +94,7 @@ fn a_paid_order_that_moves_to_another_country_and_back_is_adjusted_by_what_moved
         assert_eq!(by_code(&bench), [tax(codes[1], "6.00")], "{company:?}");
         tell(&bench, "orders/updated", &order(&[TAXED; 3], 6, "FR"));
         assert_eq!(by_code(&bench), [tax(codes[0], "6.00")], "{company:?}");
-        tell(&bench, "order_transactions/create", &money(2, 12_00, 7));
+        tell(&bench, "order_transactions/create", &money(2, 1_200, 7));
         let open = bench.world.borrow().documents(company.id());
         assert!(open.iter().all(|one| one.balance.is_zero()), "{company:?}: {:?}", bench.ledger(company));
     }
@@ -105,7 +105,7 @@ fn what_was_refunded_under_one_code_does_not_move_to_the_other() {
     for (company, codes) in COMPANIES {
         let bench = two_countries(company, codes);
         tell(&bench, "orders/create", &order(&[TAXED; 2], 2, "FR"));
-        tell(&bench, "order_transactions/create", &money(1, 24_00, 2));
+        tell(&bench, "order_transactions/create", &money(1, 2_400, 2));
         let refund = json!({
             "id": 9200000001001u64, "order_id": 5600000001001u64, "created_at": "2026-11-03T09:00:00-05:00",
             "processed_at": "2026-11-03T09:00:00-05:00", "order_adjustments": [],
@@ -133,7 +133,7 @@ fn a_setting_that_changes_rewrites_nothing() {
             let mut bench = two_countries(company, codes);
             tell(&bench, "orders/create", &order(&[TAXED; 2], 2, "FR"));
             if paid {
-                tell(&bench, "order_transactions/create", &money(1, 24_00, 2));
+                tell(&bench, "order_transactions/create", &money(1, 2_400, 2));
             }
             let before = writes(&bench);
             bench.variables.get_mut("CONNECTION_MAIN").unwrap()["taxes"] = json!([{"rate": "0.2", "code": codes[1]}]);
