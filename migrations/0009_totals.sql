@@ -11,7 +11,7 @@ CREATE INDEX orders_by_change ON orders (updated_at, order_id, connection);
 DROP VIEW fx_drift;
 CREATE VIEW fx_drift AS
 SELECT connection, order_id, document_key, "before" AS booked, "after" AS moved, at
-FROM adjustments AS a WHERE rule = 'fx_drift' AND NOT EXISTS (
+FROM adjustments AS a WHERE rule = 'fx_drift' AND NOT ("before" = '' AND "after" = '') AND NOT EXISTS (
     SELECT 1 FROM adjustments AS later WHERE later.connection = a.connection AND later.order_id = a.order_id
         AND later.document_key = a.document_key AND later.field = a.field AND later.rule = 'fx_drift'
         AND later.rowid > a.rowid);

@@ -146,7 +146,8 @@ fn card(one: &OfConnection, is_drawn: bool, now: DateTime<Utc>) -> Card {
         spans: spans.into_iter().map(|(name, rates)| span(name, rates)).collect(),
         waiting: match (&one.oldest_waiting, one.waiting) {
             (Some(at), count) => format!("{count}; the longest wait began {}", distance(at, now)),
-            (None, _) => "none".into(),
+            (None, 0) => "none".into(),
+            (None, count) => format!("{count}, behind the live ones"),
         },
         charts: if is_drawn {
             let all = [Some(success(&one.trend, now)), Some(latency(&one.trend, now)), comparisons(&one.drift)];

@@ -28,12 +28,14 @@ pub fn orders(all: &[Found], with_names: bool) -> String {
 /// Rows of the journal under the names of their columns.
 pub fn rows(columns: &[&str], all: &[Row]) -> String {
     let names = columns.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    let cell = |value: &Value| match value {
-        Value::Text(text) => text.clone(),
-        Value::Int(number) => number.to_string(),
-        Value::Null | Value::Blob(_) => String::new(),
+    // By name: D1 gives a row's columns in an order of its own.
+    let cell = |row: &Row, column: &str| match row.0.iter().find(|(name, _)| name == column) {
+        Some((_, Value::Text(text))) => text.clone(),
+        Some((_, Value::Int(number))) => number.to_string(),
+        _ => String::new(),
     };
-    written(std::iter::once(names).chain(all.iter().map(|row| row.0.iter().map(|(_, value)| cell(value)).collect())))
+    let row = |row: &Row| columns.iter().map(|column| cell(row, column)).collect();
+    written(std::iter::once(names).chain(all.iter().map(row)))
 }
 
 fn written(rows: impl Iterator<Item = Vec<String>>) -> String {
@@ -60,7 +62,9 @@ mod tests {
         let row = |cells: [&str; 3]| {
             Row(["a", "b", "c"].into_iter().zip(cells).map(|(name, cell)| (name.to_owned(), cell.into())).collect())
         };
-        let all = [row(["=HYPERLINK(\"x\")", "a,b", "-1.50"]), row(["@sum", "two\nlines", "-x"])];
+        let mut all = [row(["=HYPERLINK(\"x\")", "a,b", "-1.50"]), row(["@sum", "two\nlines", "-x"])];
+        // In whatever order they come.
+        all[1].0.reverse();
         assert_eq!(
             rows(&["a", "b", "c"], &all),
             "a,b,c\r\n\"'=HYPERLINK(\"\"x\"\")\",\"a,b\",-1.50\r\n'@sum,\"two\nlines\",'-x\r\n"

@@ -73,7 +73,7 @@ fn of_the_whole(figures: &Figures, findings: &mut Vec<(Level, String)>) {
 
 /// What people are alerted of and is not said in other words below or above; the particulars stand with the alerts.
 fn alerted(figures: &Figures, now: DateTime<Utc>, findings: &mut Vec<(Level, String)>) {
-    for one in conditions(figures, now) {
+    for one in conditions(figures, now).into_iter().filter(|one| !one.lingers) {
         let is_said = if one.of_books {
             matches!(one.kind.as_str(), "reconnect" | "settings_fault") || left_differences(figures, &one)
         } else {

@@ -43,10 +43,8 @@ pub fn keep(
             first.after = [first.after.as_str(), &note.after].join("; ");
         }
     }
-    for (id, note) in &placed {
-        if known.get(id) != Some(&(note.before.clone(), note.after.clone())) {
-            add(sql, at, now, note)?;
-        }
+    for note in placed.values() {
+        add(sql, at, now, note)?;
     }
     let is_over = |(key, _, rule): &Id| {
         let is_rewritten = |step: &Step<'_>| matches!(step, Step::Update(document) if document.key.as_str() == key);
@@ -103,14 +101,15 @@ fn written<'a>(steps: &'a [Step<'_>]) -> impl Iterator<Item = &'a Document> {
     })
 }
 
-/// Writes a note down, in place of what was written of its document, field and rule.
+/// Writes a note down, in place of what was written of its document, field and rule; nothing, if it says the same.
 pub fn add(sql: &dyn Sql, order: &OrderRef, now: DateTime<Utc>, note: &Adjustment) -> Result<(), SqlError> {
     let [connection, order_id] = order.params();
     let at = iso(now);
-    sql.exec(
+    let written = sql.exec(
         "INSERT INTO adjustments (connection, order_id, document_key, field, rule, before, after, personal, at)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET before = excluded.before, after = excluded.after,
-             personal = excluded.personal, at = excluded.at",
+             personal = excluded.personal, at = excluded.at
+         WHERE before <> excluded.before OR after <> excluded.after RETURNING rule",
         &[
             connection,
             order_id,
@@ -123,6 +122,9 @@ pub fn add(sql: &dyn Sql, order: &OrderRef, now: DateTime<Utc>, note: &Adjustmen
             at.as_str().into(),
         ],
     )?;
+    if written.is_empty() {
+        return Ok(());
+    }
     let shown = |text: &str| if note.personal { PERSONAL.to_owned() } else { text.to_owned() };
     let id = (note.document_key.to_string(), note.field.clone(), note.rule.to_owned());
     tell(sql, order, &id, [shown(&note.before), shown(&note.after)], at)

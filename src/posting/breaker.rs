@@ -65,6 +65,12 @@ pub fn is_up(sql: &dyn Sql) -> Result<(), SqlError> {
     clear_meta(sql, DOWN_SINCE)
 }
 
+/// Nothing is known of the ledger.
+pub fn forget(sql: &dyn Sql) -> Result<(), SqlError> {
+    [TROUBLE, WAITS, DOWN_SINCE].into_iter().try_for_each(|key| clear_meta(sql, key))?;
+    resume(sql)
+}
+
 /// Ends a pause, whatever it was for.
 pub fn resume(sql: &dyn Sql) -> Result<(), SqlError> {
     [PAUSE_UNTIL, PAUSE_WHY].into_iter().try_for_each(|key| clear_meta(sql, key))

@@ -39,8 +39,6 @@ pub struct Obstacle {
     pub probes: i64,
     /// The order that goes ahead.
     pub probe: Option<OrderRef>,
-    /// Another one that its probe met: as long as that stands, a probe says nothing of this one.
-    pub behind: Option<String>,
 }
 
 /// What there is to say of one.
@@ -186,7 +184,6 @@ fn read(row: &Row) -> Result<Obstacle, SqlError> {
         probe_at: instant("probe_at")?,
         probes: row.int("probes")?,
         probe: probe.map(|(connection, order_id)| OrderRef { connection, order_id }),
-        behind: row.text_or_null("behind")?,
     })
 }
 
@@ -285,17 +282,23 @@ pub fn ended(
     now: DateTime<Utc>,
 ) -> Result<(), SqlError> {
     let all = all(sql)?;
-    let is_behind = |other: &str, one: &str| all.iter().any(|it| it.key == other && it.behind.as_deref() == Some(one));
     for one in all.iter().filter(|one| one.probe.as_ref() == Some(order)) {
         match ending {
             Ending::Synced(..) if wrote => remove(sql, one, now)?,
             Ending::Later(_) | Ending::Retry(_) => {}
+            // It met another one first, which says nothing of this one, unless this one stops everything. One order tells of
+            // the other; the rest stay here.
             Ending::Obstructed(_, other) if *other != one.key => {
                 set_probe(sql, &one.key, None)?;
-                // Whatever stood in the way of that one is out of its way.
-                if !is_behind(other, &one.key) {
-                    let statement = "UPDATE obstacles SET behind = ? WHERE key = ?";
-                    sql.exec(statement, &[other.as_str().into(), one.key.as_str().into()])?;
+                let is_particular = |it: &Obstacle| it.key == *other && it.concerns != Concerns::Everything;
+                if one.concerns == Concerns::Everything && all.iter().any(is_particular) {
+                    remove(sql, one, now)?;
+                    continue;
+                }
+                if held_by(sql, other)?.iter().any(|held| held != order) {
+                    let [connection, order_id] = order.params();
+                    let statement = "UPDATE orders SET obstacle = ? WHERE connection = ? AND order_id = ?";
+                    sql.exec(statement, &[one.key.as_str().into(), connection, order_id])?;
                 }
             }
             Ending::Synced(..) | Ending::Ignored(..) | Ending::Held(_) | Ending::Obstructed(..) => {
@@ -344,16 +347,16 @@ fn is_tried_anyway(sql: &dyn Sql, key: &str) -> Result<bool, SqlError> {
 /// Lets the probes go ahead that are due; an obstacle that holds nobody any more is over.
 pub fn send_probes(sql: &dyn Sql, now: DateTime<Utc>) -> Result<(), SqlError> {
     let all = all(sql)?;
-    let stands = |key: &Option<String>| all.iter().any(|one| Some(&one.key) == key.as_ref());
     for one in all.iter().filter(|one| one.probe_at <= now) {
-        if stands(&one.behind) {
+        let is_general = |one: &Obstacle| one.concerns == Concerns::Everything;
+        // Whatever is sent meets that one.
+        if !is_general(one) && all.iter().any(is_general) {
             postpone(sql, one, now)?;
             continue;
         }
-        // Where nobody knows what it is about it may be several things, and of a closed period a part may be opened again:
+        // It may be several things, a part of a closed period may be opened again, and an order may meet another one first:
         // each time another order is tried.
-        let turn = if one.subject.is_empty() || one.concerns == Concerns::Date { one.probes } else { 0 };
-        let held = held_by(sql, &one.key)?;
+        let (turn, held) = (one.probes, held_by(sql, &one.key)?);
         match usize::try_from(turn).ok().and_then(|turn| held.get(turn % held.len().max(1))) {
             Some(order) => probe_with(sql, one, order, now)?,
             // A probe that is still under way has not said anything yet.
@@ -388,7 +391,7 @@ pub fn probe_now(sql: &dyn Sql, order: &OrderRef) -> Result<(), SqlError> {
 
 /// The settings changed: every obstacle is tried at once.
 pub fn probe_all(sql: &dyn Sql, now: DateTime<Utc>) -> Result<(), SqlError> {
-    sql.exec("UPDATE obstacles SET probe_at = ?, probes = 0, behind = NULL", &[iso(now).into()]).map(drop)
+    sql.exec("UPDATE obstacles SET probe_at = ?, probes = 0", &[iso(now).into()]).map(drop)
 }
 
 /// What there is to say of them.

@@ -58,12 +58,11 @@ CREATE TABLE IF NOT EXISTS privacy_requests (
     bodies INTEGER NOT NULL DEFAULT 0, documents INTEGER NOT NULL DEFAULT 0, cursor INTEGER NOT NULL DEFAULT 0
 );
 
--- Faults of the settings that hold many orders under one reason; `probe_*` is the order that goes ahead, `behind` the other
--- one that a probe met.
+-- Faults of the settings that hold many orders under one reason; `probe_*` is the order that goes ahead.
 CREATE TABLE IF NOT EXISTS obstacles (
     key TEXT PRIMARY KEY, reason TEXT NOT NULL, detail TEXT NOT NULL, concerns TEXT NOT NULL, subject TEXT NOT NULL,
     connection TEXT NOT NULL, since TEXT NOT NULL, probe_at TEXT NOT NULL, probes INTEGER NOT NULL,
-    probe_connection TEXT, probe_order TEXT, behind TEXT
+    probe_connection TEXT, probe_order TEXT
 );
 
 -- The documents that stand in the ledger, with their proof.

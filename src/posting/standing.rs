@@ -154,6 +154,10 @@ impl Books<'_> {
 impl Books<'_> {
     /// Why a person has to see to the connection with the ledger, if so.
     pub(super) fn why_reconnect(&self) -> Result<Option<String>, SqlError> {
+        // Of books that no connection has any more nobody needs the ledger.
+        if self.connections.is_empty() {
+            return Ok(None);
+        }
         for connection in &self.connections {
             let Ok(settings) = &connection.settings else { continue };
             if grant::is_disconnected(self, settings.ledger, &connection.id)? {

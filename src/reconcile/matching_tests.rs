@@ -95,6 +95,21 @@ fn a_number_says_nothing_where_the_note_names_another_order() {
 }
 
 #[test]
+fn a_note_that_says_other_things_names_an_order_only_with_its_money() {
+    let order = [wanted("5600000000001", "#1005", "2026-11-02", "60")];
+    let by = |note: &str, total: &str| assigned(&order, &[document("1", "INV-7", note, "2026-11-20", total)]);
+    let own = document("2", "1005", "", "2026-11-02", "60");
+    for note in ["PO 1005", "PO #1005", "Purchase order #1005", "Rent 1005", "Retainer 1005"] {
+        let beside = assigned(&order, &[document("1", "INV-7", note, "2026-11-20", "500"), own.clone()]);
+        assert_eq!(beside, ["5600000000001 sale: 2 0.97"], "{note}");
+        assert_eq!(by(note, "60"), ["5600000000001 sale: 1 0.97"], "{note}");
+    }
+    for note in ["#1005", "1005", "Order 1005", "Shopify Order #1005", "Bestellung 1005"] {
+        assert_eq!(by(note, "500"), ["5600000000001 sale: 1 0.97"], "{note}");
+    }
+}
+
+#[test]
 fn numbers_count_where_most_have_their_orders_money_however_late_they_are_dated() {
     let orders: Vec<Wanted> = (0..9)
         .map(|at| wanted(&format!("560{at}"), &format!("#100{at}"), &format!("2026-11-{:02}", 1 + at), "26"))

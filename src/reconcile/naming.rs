@@ -41,7 +41,8 @@ pub struct Ways {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Edge {
     is_dead: bool,
-    /// 0: by an id, 1: by the name in its note, 2: by the name as its number, 3: by the name and something behind it.
+    /// 0: by an id, 1: by the name in its note, 2: by the name as its number, 3: by the name and something behind it, 4: by
+    /// the same digits in a note that says nothing of an order.
     pub tier: u8,
     /// An id that stands for this document alone says more than the order's.
     is_general: bool,
@@ -59,7 +60,8 @@ impl Edge {
             _ if self.is_dead => Naming::Rest,
             0 => Naming::Id,
             1 => Naming::Name,
-            _ => Naming::Number,
+            2 | 3 => Naming::Number,
+            _ => Naming::Rest,
         }
     }
 
@@ -102,7 +104,7 @@ pub(super) fn edges(wanted: &[&Wanted], documents: &[&Listed]) -> Vec<Edge> {
         let Some(last) = name.last() else { continue };
         let noted = by_word.get(last).into_iter().flatten().filter(|at| quotes(&documents[**at].note, core));
         let whole = by_note.get(&name).into_iter().flatten().filter(|at| says(&documents[**at].note, core));
-        edges.extend(noted.chain(whole).filter_map(|document| names.edge(at, *document, 1, true)));
+        edges.extend(noted.chain(whole).filter_map(|document| names.noted(at, *document)));
         let numbered = by_number.get(&name).into_iter().flatten();
         edges.extend(numbered.filter_map(|(document, tier)| names.numbered(at, *document, *tier)));
     }
@@ -132,6 +134,13 @@ impl Names<'_> {
         is_alike(one.kind, listed.kind).then_some(edge)
     }
 
+    /// A document whose note says the name. `PO 1005` and `Rent 2026` say other things: then the money has to be the order's.
+    fn noted(&self, wanted: usize, document: usize) -> Option<Edge> {
+        let edge = self.edge(wanted, document, 1, true)?;
+        let is_of_an_order = is_of_an_order(&self.documents.get(document)?.note);
+        Some(if is_of_an_order || edge.fits() { edge } else { Edge { tier: 4, ..edge } })
+    }
+
     /// A document whose number is the order's name, or begins with it. Its note must not name another one.
     fn numbered(&self, wanted: usize, document: usize, tier: u8) -> Option<Edge> {
         let (one, listed) = (self.wanted.get(wanted)?, self.documents.get(document)?);
@@ -151,6 +160,23 @@ fn says(text: &str, core: &str) -> bool {
     !text.is_empty() && (text.contains(&core) || core.contains(&text))
 }
 
+/// Words by which programs say that they mean an order.
+const ORDER: [&str; 9] =
+    ["order", "orders", "shopify", "bestellung", "auftrag", "commande", "pedido", "ordine", "bestelling"];
+/// Words of a buyer's own order.
+const PURCHASE: [&str; 4] = ["po", "p", "purchase", "pos"];
+
+/// True if a note is about an order of the shop, or says nothing beside a name.
+fn is_of_an_order(note: &str) -> bool {
+    let words: Vec<String> = note
+        .split(|letter: char| !letter.is_alphabetic())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
+    words.is_empty() || (has(&ORDER) && !has(&PURCHASE))
+}
+
 /// True if a note says `#` and the name.
 fn quotes(note: &str, core: &str) -> bool {
     let quoted = format!("#{core}");
@@ -166,7 +192,8 @@ fn quotes_another(note: &str, one: &Wanted) -> bool {
         rest[..end.unwrap_or(rest.len())].trim_end_matches(['-', '_', '.', '/'])
     });
     let is_another = |name: &str| name != own && looks_like(name, own);
-    !names_id(note, one) && !quotes(note, own) && quoted.into_iter().any(is_another)
+    let bare = is_of_an_order(note) && is_about_as_long(note, own) && !digits(note).eq(digits(own));
+    !names_id(note, one) && !quotes(note, own) && (bare || quoted.into_iter().any(is_another))
 }
 
 fn names_id(text: &str, one: &Wanted) -> bool {
@@ -195,10 +222,16 @@ pub fn names_another(listed: &Listed, one: &Wanted, ways: Ways) -> bool {
         return false;
     }
     let is_id = |word: &str| word.len() == one.order_id.len();
-    let number: Vec<&str> = digits(&listed.number).collect();
-    (ways.names && quotes_another(&listed.note, one))
-        || (ways.ids && texts.iter().any(|text| digits(text).any(is_id)))
-        || (ways.numbers && is_about_as_long(&listed.number, own) && number != digits(own).collect::<Vec<_>>())
+    (ways.names && quotes_another(&listed.note, one)) || (ways.ids && texts.iter().any(|text| digits(text).any(is_id)))
+}
+
+/// True in books whose numbers are names, if a document is dated so many days before the order, and its number is an earlier
+/// one of the same kind: it is that order's, which need not be in the run.
+pub fn is_an_earlier_ones(listed: &Listed, one: &Wanted, days: i64, ways: Ways) -> bool {
+    let (number, own) = (core(&listed.number), core(&one.name));
+    let last = |text: &str| digits(text).last().and_then(|word| word.parse::<u64>().ok());
+    let is_dated = listed.date.is_some_and(|date| (one.date - date).num_days() > days);
+    ways.numbers && is_dated && looks_like(number, own) && last(number) < last(own)
 }
 
 /// True if a document says the order's name, or its id, in whatever way.

@@ -233,6 +233,28 @@ fn two_faults_at_once_are_each_told_once_and_cost_few_calls() {
     }
 }
 
+/// The order that is tried first has a customer that is archived, too: it waits for that alone.
+#[test]
+fn a_fault_that_is_put_right_is_over_although_the_order_that_was_tried_meets_another_one() {
+    let company = Company::XeroUk;
+    let bench = Bench::new(company);
+    let edited = Story::read("edited_while_unpaid");
+    bench.deliver(&edited.deliveries[0].0, &edited.deliveries[0].1);
+    bench.run();
+    bench.set(company, "archive_account", json!("200"));
+    edited.deliveries[1..3].iter().for_each(|(topic, body)| bench.deliver(topic, body));
+    bench.run();
+    backlog(&bench, 1..7, 3);
+    bench.run();
+    assert_eq!(held(&bench, "settings_refused"), 7, "{:?}", bench.rows("SELECT order_id, reason FROM orders"));
+    let party = "SELECT json_extract(posted, '$.party_id') AS id FROM documents";
+    bench.set(company, "archive_contact", json!(bench.rows(party)[0]["id"]));
+    bench.set(company, "activate_account", json!("200"));
+    bench.run_for(Duration::hours(6));
+    let states = bench.rows("SELECT state, reason FROM orders WHERE state <> 'synced'");
+    assert!(states.len() <= 1, "{states:?}");
+}
+
 #[test]
 fn a_person_who_releases_one_order_after_the_repair_releases_all_that_wait_with_it() {
     for company in Company::ALL {

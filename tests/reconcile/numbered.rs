@@ -99,7 +99,11 @@ fn what_may_be_a_document_that_does_not_say_so_is_not_posted() {
         (Some(late(5)), &named as &dyn Fn(&Sale) -> String, Some("invoice T-9 of")),
         (Some(late(-20)), &named, Some("invoice T-9 of")),
         (with("status", "VOIDED", late(5)), &named, None),
-        (with("reference", "Order #1900", invoice(sale, "1900", "", 5)), &named, None),
+        // Entered by hand under the ledger's next number.
+        (Some(invoice(sale, "INV-0912", "", 5)), &named, Some("invoice INV-0912 of")),
+        (Some(invoice(sale, "1912", "", 5)), &named, Some("invoice 1912 of")),
+        // An earlier order's, of the same amount.
+        (Some(invoice(sale, "0912", "", -20)), &named, None),
         (None, &named, None),
         // Books that name nothing: another amount may be its, too.
         (with("total", "1.17", invoice(sale, "F-77777", "", 0)), &unnamed, Some("invoice F-77777 of")),

@@ -45,4 +45,17 @@ fn every_question_of_the_documentation_is_answered_by_a_real_journal() {
     assert!(answers[3].is_empty(), "nothing differs: {:?}", answers[3]);
     assert!(answers[5].iter().all(|row| row["proof"] == "exact"), "{:?}", answers[5]);
     assert_eq!(answers[14][0]["kind"], "bad_signature");
+    // Lists to take along have each value under its name, in whatever order D1 gives them.
+    let asked = "SELECT connection, order_id, document_key, number FROM documents WHERE kind = 'invoice' LIMIT 1";
+    let row = &stage.d1_all(&[asked]).unwrap()[0][0];
+    let cell = |name: &str| row[name].as_str().unwrap().to_owned();
+    let path = format!("/orders/{}/{}/documents.csv", cell("connection"), cell("order_id"));
+    let list = stage.get_as(&path, "text/csv").unwrap();
+    assert_eq!(list.status, 200, "{}", list.body);
+    let lines: Vec<Vec<&str>> = list.body.lines().map(|line| line.split(',').collect()).collect();
+    let place = |name: &str| lines[0].iter().position(|one| *one == name).unwrap();
+    let invoice = lines.iter().find(|line| line[place("document_key")] == cell("document_key")).unwrap();
+    for name in ["connection", "order_id", "number"] {
+        assert_eq!(invoice[place(name)], cell(name), "{}", list.body);
+    }
 }

@@ -59,6 +59,8 @@ const JOURNAL: &str = "journal";
 /// Events without which a rate says nothing: below a hundred a single order would break a target of 99 %, and a single order
 /// that is held is told anyway.
 const EVENTS: i64 = 100;
+/// How far above the target the rate is before it is said to be well again, in ten-thousandths.
+const ABOVE: i64 = 20;
 /// How long an order may wait: two hours, for an order of which only a part came waits an hour by rule, and the ledgers'
 /// usual maintenance is over by then.
 const LONGEST_WAIT: i64 = 7_200;
@@ -97,6 +99,8 @@ pub struct Condition {
     pub sample: String,
     /// True if the books tell the journal of it themselves.
     pub of_books: bool,
+    /// True if it is not bad enough to begin, and not good enough to be over: what is open stays so.
+    pub lingers: bool,
 }
 
 impl Condition {
@@ -113,6 +117,7 @@ impl Condition {
             after: Duration::zero(),
             sample: String::new(),
             of_books: false,
+            lingers: false,
         }
     }
 
@@ -331,13 +336,26 @@ fn waiting(one: &OfConnection, ledger: Option<&Ledger>, now: DateTime<Utc>) -> O
     Some(Condition { count, since, ..Condition::new(WAITING, &one.id, &of(&one.books), title, text) })
 }
 
+/// Of the last day where that says something, else of the last week. It is over once the rate is clearly above the target:
+/// a shop that has about as many events as are needed would hear of it several times a day.
 fn success(one: &OfConnection) -> Option<Condition> {
-    let spans: [(&str, &Rates); 2] = [("24 hours", &one.last_day), ("7 days", &one.last_week)];
-    let (name, rates) = spans.into_iter().find(|(_, rates)| rates.events - rates.on_their_way >= EVENTS)?;
-    let percent = rates.percent().filter(|_| rates.success().is_some_and(|success| success < TARGET))?;
+    let of = |name, rates| success_within(one, name, rates);
+    let day = of("24 hours", &one.last_day);
+    if one.last_day.events - one.last_day.on_their_way >= EVENTS {
+        return day;
+    }
+    let week = of("7 days", &one.last_week).filter(|_| one.last_week.events - one.last_week.on_their_way >= EVENTS);
+    let is_half = one.last_day.events - one.last_day.on_their_way >= EVENTS / 2;
+    week.or_else(|| day.filter(|_| is_half).map(|day| Condition { lingers: true, ..day }))
+}
+
+fn success_within(one: &OfConnection, name: &str, rates: &Rates) -> Option<Condition> {
+    let success = rates.success().filter(|success| *success < TARGET + ABOVE)?;
+    let percent = rates.percent()?;
     let title = format!("{percent} % of the events of {} reached the ledger within the last {name}", one.id);
     let text = format!("{} did not; the target is 99 %. See / for what waits and what is held", rates.missing());
-    Some(Condition { count: rates.missing(), ..Condition::new(SUCCESS, &one.id, JOURNAL, title, text) })
+    let lingers = success >= TARGET;
+    Some(Condition { count: rates.missing(), lingers, ..Condition::new(SUCCESS, &one.id, JOURNAL, title, text) })
 }
 
 fn drift(one: &OfConnection) -> Option<Condition> {

@@ -82,7 +82,12 @@ pub fn take(
                 lines.extend(close(sql, now, &row)?);
                 begin(sql, now, one)?
             }
+            Some(row) if row.opened_at.is_none() && one.lingers => {
+                lines.extend(close(sql, now, &row)?);
+                continue;
+            }
             Some(row) => row,
+            None if one.lingers => continue,
             None => begin(sql, now, one)?,
         };
         refresh(sql, row.id, one)?;

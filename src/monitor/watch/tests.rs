@@ -67,6 +67,22 @@ fn every_alert_of_the_figures_opens_once_and_closes_once_and_stands_in_the_journ
 }
 
 #[test]
+fn a_rate_about_the_events_that_are_needed_is_told_once() {
+    let stage = Stage::new();
+    stage.events(1_000, 110, "unchanged");
+    stage.events(2_000, 5, "held");
+    assert_eq!(stage.hear(QUARTER), ["opened success_rate main"]);
+    // Less than a hundred are left of the day; of the week all are well but those.
+    stage.exec("DELETE FROM events WHERE rowid <= 20", &[]);
+    let week = "UPDATE events SET received_at = strftime('%Y-%m-%dT%H:%M:%fZ', received_at, '-3 days')";
+    stage.events(3_000, 800, "unchanged");
+    stage.exec(&format!("{week} WHERE webhook_id >= 3000 AND webhook_id < 4000"), &[]);
+    assert_eq!(stage.hear(QUARTER), [""; 0], "it neither ends nor begins anew");
+    stage.exec("UPDATE events SET outcome = 'posted' WHERE outcome = 'held'", &[]);
+    assert_eq!(stage.hear(QUARTER), ["closed success_rate main"]);
+}
+
+#[test]
 fn what_the_books_say_is_told_once_per_kind_and_stays_theirs_in_the_journal() {
     let kinds = [
         "reconnect",

@@ -16,6 +16,7 @@ use crate::platform::{Row, Sql, SqlError, Value, transaction};
 use crate::posting::{Books, Called, OrderRef, PostedState};
 use crate::reconcile::expectation::{Calls, Expectation, Expected};
 use crate::reconcile::features::Features;
+use crate::reconcile::finding::PERSONAL;
 use crate::reconcile::{Case, Finding, Written, compare as differences};
 use crate::shopify::OrderState;
 
@@ -129,7 +130,8 @@ impl Open {
     /// What is found of it, but for what a person let stand.
     fn findings(&self) -> Vec<Finding> {
         let mut findings = self.differences();
-        findings.retain(|one| !self.accepted.contains(&one.by_hand()));
+        // Who a customer is, is not written down: another one would look the same.
+        findings.retain(|one| one.ledger_value == PERSONAL || !self.accepted.contains(&one.by_hand()));
         findings
     }
 

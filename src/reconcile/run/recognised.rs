@@ -96,8 +96,9 @@ fn candidates(sql: &dyn Sql, run: &Run, wanted: &[Wanted], all: bool) -> Result<
     let rows = sql.exec(
         &format!(
             "SELECT listed FROM run_documents WHERE {whose} AND rowid IN (
-                 SELECT of.rowid FROM json_each(?2) AS one JOIN run_words ON run_words.run = ?1 AND run_words.word = one.value
-                     JOIN run_documents AS of ON of.run = ?1 AND of.kind = run_words.kind AND of.ledger_id = run_words.ledger_id
+                 SELECT of.rowid FROM json_each(?2) AS one
+                     CROSS JOIN run_words ON run_words.run = ?1 AND run_words.word = one.value
+                     CROSS JOIN run_documents AS of ON of.run = ?1 AND of.kind = run_words.kind AND of.ledger_id = run_words.ledger_id
                  WHERE (SELECT COUNT(*) FROM (SELECT 1 FROM run_words WHERE run = ?1 AND word = one.value LIMIT ?4)) < ?4
                  UNION SELECT rowid FROM run_documents
                      WHERE run = ?1 AND number IN (SELECT value FROM json_each(?3)))"
@@ -253,15 +254,30 @@ pub fn rival(sql: &dyn Sql, run: &Run, one: &Wanted, ways: Ways) -> Result<Optio
     }
     let free = |days: i64, is_of_the_amount: bool| -> Result<Option<Box<Listed>>, SqlError> {
         let found = nearest(sql, run, one, days, is_of_the_amount)?;
-        Ok(found.into_iter().find(|listed| !naming::names_another(listed, one, ways)).map(Box::new))
+        let is_not = |listed: &Listed| {
+            naming::names_another(listed, one, ways) || naming::is_an_earlier_ones(listed, one, SPAN, ways)
+        };
+        Ok(found.into_iter().find(|listed| !is_not(listed)).map(Box::new))
     };
     if let Some(listed) = free(FAR, true)? {
         return Ok(Some(Rival::Free(listed)));
     }
-    if ways != Ways::default() {
-        return Ok(None);
-    }
-    Ok(free(SPAN, false)?.map(Rival::Near))
+    let Some(near) = free(SPAN, false)? else { return Ok(None) };
+    // Beside documents that name their orders, one of another amount may be it if it looks like those that name none.
+    let is_alike = ways == Ways::default() || looks_unnamed(sql, run, &near)?;
+    Ok(is_alike.then_some(Rival::Near(near)))
+}
+
+/// True if documents of its looks were recognised by their amount.
+fn looks_unnamed(sql: &dyn Sql, run: &Run, listed: &Listed) -> Result<bool, SqlError> {
+    let rows = sql.exec(
+        &format!(
+            "SELECT 1 AS found FROM run_documents AS d JOIN run_documents AS m ON m.run = d.run AND m.shape = d.shape
+             WHERE d.run = ? AND d.kind = ? AND d.ledger_id = ? AND m.order_id > '' AND m.{TAKEN} LIMIT 1"
+        ),
+        &[run.id.as_str().into(), listed.kind.as_str().into(), listed.ledger_id.as_str().into()],
+    )?;
+    Ok(!rows.is_empty())
 }
 
 fn kinds(one: &Wanted) -> Result<String, SqlError> {

@@ -40,6 +40,7 @@ const TABLES: &[&str] = &[
     "CREATE INDEX IF NOT EXISTS run_documents_by_id ON run_documents (run, ledger_id)",
     "CREATE INDEX IF NOT EXISTS run_documents_by_order ON run_documents (run, order_id)",
     "CREATE INDEX IF NOT EXISTS run_documents_by_total ON run_documents (run, total, date)",
+    "CREATE INDEX IF NOT EXISTS run_documents_by_date ON run_documents (run, date)",
     "CREATE INDEX IF NOT EXISTS run_documents_by_shape ON run_documents (run, shape, order_id)",
     // The numbers in the text of a document: one of them may be an order's id, or its name.
     "CREATE TABLE IF NOT EXISTS run_words (
