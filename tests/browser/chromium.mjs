@@ -1,7 +1,7 @@
 // A headless Chromium: the one that CHROMIUM names, else one that is installed, else the one that npm brought along.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import puppeteer from "puppeteer-core";
 
 function installed() {
@@ -20,7 +20,12 @@ async function brought(folder) {
   process.env.TMPDIR = folder;
   process.env.AWS_LAMBDA_JS_RUNTIME = "nodejs22.x";
   const { default: chromium } = await import("@sparticuz/chromium");
-  return chromium.executablePath();
+  const path = await chromium.executablePath();
+  // What it brings along looks for its letters in other places. A browser without any shows no text, or crashes.
+  const dirs = [`${folder}/fonts`, "/usr/share/fonts"].map((dir) => `<dir>${dir}</dir>`).join("");
+  const text = `<?xml version="1.0"?><fontconfig>${dirs}<cachedir>${folder}/fonts-cache</cachedir></fontconfig>`;
+  writeFileSync(`${folder}/fonts/fonts.conf`, text);
+  return path;
 }
 
 /** Where it is, unpacked into the folder if need be. Two at once would unpack over each other: run this script alone first. */
