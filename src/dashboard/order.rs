@@ -9,6 +9,7 @@ use super::words::{ROWS, When, Zone, beyond, clipped, duration, state};
 use crate::books::hold::HoldReason;
 use crate::books::rules::LedgerName;
 use crate::ledgers::link;
+use crate::monitor::CALLS;
 use crate::platform::{Row, Value as Cell};
 use crate::posting::{LONGEST_REASON, OrderView};
 
@@ -44,6 +45,8 @@ pub struct OrderPage {
     documents: Vec<Document>,
     more_documents: Option<String>,
     calls: Vec<Call>,
+    /// So many are asked for.
+    most_calls: usize,
     /// Why the calls cannot be had.
     problem: Option<String>,
 }
@@ -170,6 +173,7 @@ impl OrderPage {
             documents: view.documents.iter().take(ROWS).map(|one| document(one, ledger, zone)).collect(),
             more_documents: beyond("first", view.documents.len()),
             calls,
+            most_calls: CALLS,
             problem,
             order_id,
         }

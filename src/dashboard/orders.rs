@@ -3,7 +3,7 @@
 use askama::Template;
 use chrono::{DateTime, Utc};
 
-use super::words::{When, clipped, state};
+use super::words::{When, cut, state};
 use crate::books::hold::HoldReason;
 use crate::monitor::{Listed, Search};
 
@@ -47,6 +47,8 @@ struct Held {
     meaning: &'static str,
 }
 
+/// How much of what is to be done the list shows; the order's page has it whole.
+const REMEDY: usize = 400;
 const STATES: [&str; 5] = ["held", "retrying", "pending", "synced", "ignored"];
 
 impl OrdersPage {
@@ -90,7 +92,7 @@ fn line(one: crate::monitor::Found, now: DateTime<Utc>) -> Line {
         mark,
         state: text,
         reason: one.reason.unwrap_or_default(),
-        remedy: one.remedy.map(|text| clipped(&text)).unwrap_or_default(),
+        remedy: one.remedy.map(|text| cut(&text, REMEDY)).unwrap_or_default(),
         total: one.total.unwrap_or_default(),
     }
 }

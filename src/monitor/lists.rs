@@ -4,7 +4,7 @@ use crate::journal::TABLES;
 use crate::platform::{Statement, Value};
 
 /// Calls that the page of an order shows: the newest.
-const CALLS: i64 = 50;
+pub const CALLS: usize = 50;
 /// Rows of a list to take along: more than a comparison of the largest window finds.
 const ROWS: i64 = 100_000;
 

@@ -18,7 +18,7 @@ mod watch;
 pub use days::keep_days;
 pub use figures::{Alert, Drift, Figures, Ledger, OfConnection, OfDay, Refused, gather};
 pub use latency::Latency;
-pub use lists::{List, alerts, attempts, discrepancies, of_order, reconciliations};
+pub use lists::{CALLS, List, alerts, attempts, discrepancies, of_order, reconciliations};
 pub use metrics::metrics;
 pub use prune::prune;
 pub use rates::{Rates, TARGET};

@@ -88,6 +88,10 @@ pub(super) fn moved(
             codes.push(&old.tax.code);
             let under = |line: &Line| line.source == old.source && line.tax.code == old.tax.code;
             let (quantity, amount, tax) = under_a_code(&bodies, under, currency);
+            // Cents of tax that conversions left on nothing are no tax of anything: they would move for ever.
+            if amount.abs() <= tax.abs() {
+                continue;
+            }
             let come = Line { tax: LineTax { amount: old.tax.amount, ..new.tax.clone() }, ..old.clone() };
             lines.extend(part_of(old, -quantity, -amount, -tax));
             lines.extend(part_of(&come, quantity, amount, tax));
@@ -289,6 +293,14 @@ mod tests {
             let expected = if moves { vec![("A".into(), d("-2")), ("B".into(), d("2"))] } else { Vec::new() };
             assert_eq!(codes(&lines), expected, "{code} {said}");
         }
+    }
+
+    #[test]
+    fn a_cent_of_tax_that_a_conversion_left_on_nothing_does_not_move() {
+        let sale = body(vec![charged(line("a", "1", "10", "0", "1.67", "0.2"), "A", "FR: TVA 20 %")]);
+        let credit = body(vec![charged(line("a", "1", "10", "0", "1.66", "0.2"), "A", "FR: TVA 20 %")]);
+        let wanted = body(vec![charged(line("a", "1", "10", "0", "1.67", "0.2"), "B", "AT: MwSt 20 %")]);
+        assert!(moved(&wanted, &[(&sale, false)], &[&credit], usd()).is_empty());
     }
 
     #[test]

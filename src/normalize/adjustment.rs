@@ -161,7 +161,8 @@ impl Adjusting<'_> {
             return Ok(Vec::new());
         }
         let nothing = Change { booked: Decimal::ZERO, buyers: (!case.is_one_to_one()).then_some(Decimal::ZERO) };
-        let documents = self.documents(case, lines, nothing)?;
+        // What goes and what comes in its place stay together: one without the other would be asked for again.
+        let documents = self.in_parts(case, lines, nothing)?;
         for one in &documents {
             note_moved(case, one);
         }
@@ -172,8 +173,12 @@ impl Adjusting<'_> {
     /// what comes and for what goes.
     fn documents(&mut self, case: &mut Case<'_>, lines: Vec<Line>, change: Change) -> Result<Vec<Document>, Hold> {
         let (gone, come) = parted(case, self.wanted, &lines);
+        // A line that is another one now, such as one of another rate, must not be taken apart.
+        let is_apart = !gone.iter().any(|line| come.iter().any(|other| other.source == line.source));
         match self.in_parts(case, lines, change) {
-            Err(hold) if hold.reason == HoldReason::TooManyLines && !gone.is_empty() && !come.is_empty() => {
+            Err(hold)
+                if hold.reason == HoldReason::TooManyLines && is_apart && !gone.is_empty() && !come.is_empty() =>
+            {
                 let mut documents = Vec::new();
                 for (lines, change) in divided(case, self.wanted, come, gone, change) {
                     documents.extend(self.in_parts(case, lines, change)?);

@@ -100,6 +100,23 @@ fn a_paid_order_that_moves_to_another_country_and_back_is_adjusted_by_what_moved
     }
 }
 
+/// One goes and the other comes: where the two have no room in one document nothing is written, rather than one of them.
+#[test]
+fn a_move_that_has_no_room_in_a_document_waits_for_a_person() {
+    for (company, codes) in COMPANIES {
+        let mut bench = two_countries(company, codes);
+        bench.variables.get_mut("CONNECTION_MAIN").unwrap()["most_lines"] = json!(2);
+        tell(&bench, "orders/create", &order(&[TAXED; 1], 2, "FR"));
+        tell(&bench, "order_transactions/create", &money(1, 1_200, 2));
+        let before = writes(&bench);
+        bench.deliver("orders/updated", &order(&[TAXED; 1], 3, "AT"));
+        bench.run();
+        let id = bench.rows("SELECT order_id FROM orders")[0]["order_id"].clone();
+        assert_eq!(bench.state(&id), ("held".to_owned(), "too_many_lines".to_owned()), "{company:?}");
+        assert_eq!(writes(&bench), before, "{company:?}: {:?}", bench.ledger(company));
+    }
+}
+
 #[test]
 fn what_was_refunded_under_one_code_does_not_move_to_the_other() {
     for (company, codes) in COMPANIES {
