@@ -31,6 +31,10 @@ pub fn keep(
     posted: &PostedDocuments,
     steps: &[Step<'_>],
 ) -> Result<(), SqlError> {
+    // Nothing to say, and nothing to take back.
+    if notes.is_empty() && !steps.iter().any(|step| matches!(step, Step::Update(_))) {
+        return Ok(());
+    }
     let known = known(sql, at)?;
     let mut placed: BTreeMap<Id, Adjustment> = BTreeMap::new();
     for note in notes {
