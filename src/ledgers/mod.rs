@@ -25,7 +25,7 @@ pub mod preflight;
 pub mod quickbooks;
 mod recovery;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 pub mod survey;
 pub mod xero;
 

@@ -67,11 +67,11 @@ pub(super) fn delta(wanted: &Itemised, booked: &[(&Itemised, bool)], currency: C
 pub(super) fn moved(
     wanted: &Itemised,
     booked: &[(&Itemised, bool)],
-    credited: &[&Itemised],
+    credited: &[Itemised],
     currency: Currency,
 ) -> Vec<Line> {
     let bodies: Vec<(&Itemised, bool)> =
-        booked.iter().copied().chain(credited.iter().map(|body| (*body, true))).collect();
+        booked.iter().copied().chain(credited.iter().map(|body| (body, true))).collect();
     let mut lines = Vec::new();
     for (at, new) in wanted.lines.iter().enumerate() {
         if wanted.lines[..at].iter().any(|line| line.source == new.source) {
@@ -289,7 +289,7 @@ mod tests {
             assert!(moved(&wanted, &[(&in_france, false), (&adjustment, false)], &[], usd()).is_empty());
             // What came back before stays where it was taken back.
             let credit = body(vec![charged(line("a", "1", "10", "0", "2", "0.2"), "A", "FR: TVA 20 %")]);
-            let lines = moved(&wanted, &[(&in_france, false)], &[&credit], usd());
+            let lines = moved(&wanted, &[(&in_france, false)], &[credit], usd());
             let expected = if moves { vec![("A".into(), d("-2")), ("B".into(), d("2"))] } else { Vec::new() };
             assert_eq!(codes(&lines), expected, "{code} {said}");
         }
@@ -300,7 +300,7 @@ mod tests {
         let sale = body(vec![charged(line("a", "1", "10", "0", "1.67", "0.2"), "A", "FR: TVA 20 %")]);
         let credit = body(vec![charged(line("a", "1", "10", "0", "1.66", "0.2"), "A", "FR: TVA 20 %")]);
         let wanted = body(vec![charged(line("a", "1", "10", "0", "1.67", "0.2"), "B", "AT: MwSt 20 %")]);
-        assert!(moved(&wanted, &[(&sale, false)], &[&credit], usd()).is_empty());
+        assert!(moved(&wanted, &[(&sale, false)], &[credit], usd()).is_empty());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::currency::{booked_amount, buyers_amount, conversion_bound};
 use super::differences::beyond_the_total;
 use super::lines::sum;
 use super::notes::note_moved;
-use super::owed::LOWERED;
+use super::owed::{LOWERED, as_sold};
 use super::payments::state_buyers_amounts;
 use super::refunds::{is_whole, key_of};
 use super::returns::Returns;
@@ -47,7 +47,7 @@ pub(super) fn adjustment(
     let mut bodies: Vec<(&Itemised, bool)> =
         frozen.iter().filter_map(|one| Some((one.itemised()?, one.kind() == DocumentKind::CreditNote))).collect();
     bodies.extend(paid_back.iter().map(|body| (body, true)));
-    let credited: Vec<&Itemised> = case.input.booked.credits().filter_map(Document::itemised).collect();
+    let credited: Vec<Itemised> = case.input.booked.credits().filter_map(Document::itemised).map(taken_back).collect();
     let moved = moved(wanted, &bodies, &credited, case.currency);
     let mut lines = delta(wanted, &bodies, case.currency);
     let (worth, buyers) = case.input.booked.worth();
@@ -94,6 +94,12 @@ fn paid_back(case: &Case<'_>, wanted: &Itemised, returns: &Returns<'_>) -> Resul
     let owed = sum(case, wanted.tax_mode, &lines);
     lines.push(beyond_the_total(case, -owed)?);
     Ok(Some(Itemised { lines, ..wanted.clone() }))
+}
+
+/// What a credit took back of the sale, by the sale's names; what it paid back of a price that fell is told by [`paid_back`].
+fn taken_back(credit: &Itemised) -> Itemised {
+    let lines = credit.lines.iter().filter(|line| !line.source.starts_with(LOWERED)).cloned().collect();
+    as_sold(&Itemised { lines, ..credit.clone() })
 }
 
 /// True if to the buyer nothing changed, and the lines move no more than converting them once again may.

@@ -21,7 +21,7 @@ use crate::config::TaxBooking;
 use crate::shopify::money::Side;
 
 /// The source of a credit's line that settles what an exchange left in the sale, before the colon.
-pub(super) const EXCHANGED: &str = "exchanged";
+const EXCHANGED: &str = "exchanged";
 
 /// The beginning of the source of a credit's line that pays back what the price fell, and of that of its tax.
 pub(super) const LOWERED: &str = "lowered:";
@@ -305,6 +305,17 @@ impl<'a, 'b> Owed<'a, 'b> {
         self.overpaid(overpaid);
         Ok(())
     }
+}
+
+/// A credit with the lines named as the sale has them: what settles a difference, or pays back of a price that fell.
+pub(super) fn as_sold(credit: &Itemised) -> Itemised {
+    let named = |line: &Line| match (line.source.strip_prefix(EXCHANGED), line.source.strip_prefix(LOWERED)) {
+        (Some(rate), _) => format!("{}{rate}", LineRole::RefundDifferences.setting()),
+        (_, Some(source)) => source.to_owned(),
+        _ => line.source.clone(),
+    };
+    let lines = credit.lines.iter().map(|line| Line { source: named(line), ..line.clone() }).collect();
+    Itemised { lines, ..credit.clone() }
 }
 
 /// The source of the line that settles a difference in the sale.

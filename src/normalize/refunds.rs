@@ -8,7 +8,7 @@ use super::adjust::delta;
 use super::credit_lines::lines_of;
 use super::currency::{conversion_bound, share};
 use super::lines::sum;
-use super::owed::{EXCHANGED, LOWERED, Owed};
+use super::owed::{Owed, as_sold};
 use super::payments::{note_drift, presentment_amount, state_buyers_amounts};
 use super::returns::{Returned, Returns};
 use super::rounding::close;
@@ -88,14 +88,7 @@ fn rest(
     body: &Itemised,
     amount: Decimal,
 ) -> Option<Itemised> {
-    let named = |line: &Line| match (line.source.strip_prefix(EXCHANGED), line.source.strip_prefix(LOWERED)) {
-        (Some(rate), _) => format!("{}{rate}", LineRole::RefundDifferences.setting()),
-        (_, Some(source)) => source.to_owned(),
-        _ => line.source.clone(),
-    };
-    let as_sold = |line: &Line| Line { source: named(line), ..line.clone() };
-    let before: Vec<Itemised> =
-        credited.iter().map(|one| Itemised { lines: one.lines.iter().map(as_sold).collect(), ..one.clone() }).collect();
+    let before: Vec<Itemised> = credited.iter().map(as_sold).collect();
     let before: Vec<(&Itemised, bool)> = before.iter().map(|one| (one, false)).collect();
     let mut rest = Itemised { lines: delta(whole, &before, case.currency), ..body.clone() };
     rest.tax_total = rest.tax_of_lines();

@@ -3,6 +3,7 @@
 //! came to a final sale since belongs to the adjustment that an edit makes.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use chrono::{DateTime, Utc};
 
@@ -36,17 +37,12 @@ pub fn keep(
         return Ok(());
     }
     let known = known(sql, at)?;
-    let mut placed: BTreeMap<Id, Adjustment> = BTreeMap::new();
-    for note in notes {
-        let Some(key) = place(note, &known, posted, steps) else { continue };
-        let id = (key.to_string(), note.field.clone(), note.rule.to_owned());
-        // Several that say something of one field are one.
-        let first = placed.entry(id).or_insert_with(|| Adjustment { document_key: key.clone(), ..note.clone() });
-        if (&first.before, &first.after) != (&note.before, &note.after) {
-            first.before = [first.before.as_str(), &note.before].join("; ");
-            first.after = [first.after.as_str(), &note.after].join("; ");
-        }
-    }
+    let said = joined(notes.iter().cloned());
+    let place = |note: &Adjustment| {
+        let document_key = place(note, &known, posted, steps)?.clone();
+        Some(Adjustment { document_key, ..note.clone() })
+    };
+    let placed = joined(said.values().filter_map(place));
     for note in placed.values() {
         add(sql, at, now, note)?;
     }
@@ -55,6 +51,27 @@ pub fn keep(
         rule != COMPUTED && steps.iter().any(is_rewritten)
     };
     known.keys().filter(|id| !placed.contains_key(*id) && is_over(id)).try_for_each(|id| take_back(sql, at, now, id))
+}
+
+/// Several notes that say something of one field are one.
+fn joined(notes: impl Iterator<Item = Adjustment>) -> BTreeMap<Id, Adjustment> {
+    let mut all: BTreeMap<Id, Adjustment> = BTreeMap::new();
+    for note in notes {
+        let id = (note.document_key.to_string(), note.field.clone(), note.rule.to_owned());
+        match all.entry(id) {
+            Entry::Vacant(place) => {
+                place.insert(note);
+            }
+            Entry::Occupied(mut place) => {
+                let first = place.get_mut();
+                if (&first.before, &first.after) != (&note.before, &note.after) {
+                    first.before = [first.before.as_str(), &note.before].join("; ");
+                    first.after = [first.after.as_str(), &note.after].join("; ");
+                }
+            }
+        }
+    }
+    all
 }
 
 fn known(sql: &dyn Sql, at: &OrderRef) -> Result<BTreeMap<Id, Values>, SqlError> {
@@ -150,4 +167,82 @@ fn tell(sql: &dyn Sql, order: &OrderRef, id: &Id, [before, after]: [String; 2], 
     let (document_key, field, rule) = id.clone();
     let record = AdjustmentRecord { connection, order_id, document_key, field, rule, before, after, at };
     journal::append(sql, &journal::Record::Adjustment(record))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::books::document::TaxMode;
+    use crate::ledgers::samples::{invoice, line, posted};
+    use crate::platform::native::Sqlite;
+    use crate::posting::documents::{PostedState, Record};
+
+    fn order() -> OrderRef {
+        OrderRef { connection: "main".into(), order_id: "1".into() }
+    }
+
+    fn note(field: &str, after: &str) -> Adjustment {
+        Adjustment {
+            document_key: DocumentKey::sale(),
+            field: field.into(),
+            rule: "control_characters",
+            before: "x".into(),
+            after: after.into(),
+            personal: false,
+        }
+    }
+
+    /// The sale or a part of it.
+    fn sale(part: u32) -> Document {
+        let sale = invoice(vec![line("1", "10", "0", "2", "0.2")], TaxMode::Exclusive);
+        Document { key: DocumentKey::sale().part(part), ..sale }
+    }
+
+    fn record(document: &Document, state: PostedState) -> Record {
+        Record {
+            state,
+            currency: "USD".into(),
+            expected_total: document.total,
+            ledger_total: document.total,
+            exact: true,
+            doubted: false,
+            document: document.clone(),
+            generation: 0,
+            updates: 0,
+            posted: posted("1"),
+        }
+    }
+
+    /// An object's database, and what it has of an order after it was told these notes while these steps were ahead.
+    struct Told(Sqlite);
+
+    impl Told {
+        fn new() -> Self {
+            let sql = Sqlite::in_memory().unwrap();
+            super::super::schema::create(&sql).unwrap();
+            Self(sql)
+        }
+
+        fn keep(&self, notes: &[Adjustment], posted: &PostedDocuments, steps: &[Step<'_>]) -> Vec<String> {
+            keep(&self.0, &order(), DateTime::<Utc>::MIN_UTC, notes, posted, steps).unwrap();
+            known(&self.0, &order())
+                .unwrap()
+                .into_iter()
+                .map(|(id, (_, after))| format!("{} {} {after}", id.0, id.1))
+                .collect()
+        }
+    }
+
+    fn standing(documents: &[&Document]) -> PostedDocuments {
+        documents.iter().map(|one| (one.key.clone(), record(one, PostedState::Posted))).collect()
+    }
+
+    #[test]
+    fn what_several_notes_say_of_one_field_is_known_afterwards_and_not_filed_with_an_adjustment() {
+        let (told, whole) = (Told::new(), sale(1));
+        let notes = [note("name", "a"), note("name", "b")];
+        assert_eq!(told.keep(&notes, &PostedDocuments::new(), &[Step::Create(&whole)]), ["sale name a; b"]);
+        let adjustment = Document { key: DocumentKey::adjustment(1), ..sale(1) };
+        assert_eq!(told.keep(&notes, &standing(&[&whole]), &[Step::Create(&adjustment)]), ["sale name a; b"]);
+    }
 }

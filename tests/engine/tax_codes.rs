@@ -4,7 +4,7 @@
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::edits::{Goods, TAXED, money, order, tell};
+use super::edits::{Goods, TAXED, UNTAXED, money, order, tell};
 use crate::support::{Bench, Company, Story};
 
 const COMPANIES: [(Company, [&str; 2]); 2] =
@@ -102,18 +102,20 @@ fn a_paid_order_that_moves_to_another_country_and_back_is_adjusted_by_what_moved
 
 /// One goes and the other comes: where the two have no room in one document nothing is written, rather than one of them.
 #[test]
-fn a_move_that_has_no_room_in_a_document_waits_for_a_person() {
+fn a_move_or_another_rate_that_has_no_room_in_a_document_waits_for_a_person() {
     for (company, codes) in COMPANIES {
-        let mut bench = two_countries(company, codes);
-        bench.variables.get_mut("CONNECTION_MAIN").unwrap()["most_lines"] = json!(2);
-        tell(&bench, "orders/create", &order(&[TAXED; 1], 2, "FR"));
-        tell(&bench, "order_transactions/create", &money(1, 1_200, 2));
-        let before = writes(&bench);
-        bench.deliver("orders/updated", &order(&[TAXED; 1], 3, "AT"));
-        bench.run();
-        let id = bench.rows("SELECT order_id FROM orders")[0]["order_id"].clone();
-        assert_eq!(bench.state(&id), ("held".to_owned(), "too_many_lines".to_owned()), "{company:?}");
-        assert_eq!(writes(&bench), before, "{company:?}: {:?}", bench.ledger(company));
+        for (before, country) in [(TAXED, "AT"), (UNTAXED, "FR")] {
+            let mut bench = two_countries(company, codes);
+            bench.variables.get_mut("CONNECTION_MAIN").unwrap()["most_lines"] = json!(2);
+            tell(&bench, "orders/create", &order(&[before], 2, "FR"));
+            tell(&bench, "order_transactions/create", &money(1, if before.taxed { 1_200 } else { 1_000 }, 2));
+            let written = writes(&bench);
+            bench.deliver("orders/updated", &order(&[TAXED], 3, country));
+            bench.run();
+            let id = bench.rows("SELECT order_id FROM orders")[0]["order_id"].clone();
+            assert_eq!(bench.state(&id), ("held".to_owned(), "too_many_lines".to_owned()), "{company:?} {country}");
+            assert_eq!(writes(&bench), written, "{company:?} {country}: {:?}", bench.ledger(company));
+        }
     }
 }
 
@@ -140,6 +142,27 @@ fn what_was_refunded_under_one_code_does_not_move_to_the_other() {
         moved["refunds"] = json!([refund]);
         tell(&bench, "orders/updated", &moved);
         assert_eq!(by_code(&bench), [tax(codes[1], "2.00")], "{company:?}");
+    }
+}
+
+#[test]
+fn what_a_refund_settled_of_an_exchange_does_not_move_to_the_other() {
+    let mut story = Story::read("edited_to_something_cheaper_and_refunded_later");
+    for (_, body) in story.deliveries.iter_mut().filter(|(topic, _)| topic.starts_with("orders/")) {
+        body["shipping_address"]["country_code"] = json!("FR");
+    }
+    let (topic, mut moved) = story.deliveries.last().cloned().unwrap();
+    moved["updated_at"] = json!("2026-11-06T09:00:00-05:00");
+    moved["shipping_address"]["country_code"] = json!("AT");
+    for (company, codes) in COMPANIES {
+        let bench = two_countries(company, codes);
+        bench.tell(&story);
+        bench.run();
+        assert_eq!(by_code(&bench), [tax(codes[0], "10.00")], "{company:?}");
+        bench.deliver(&topic, &moved);
+        bench.run();
+        assert_eq!(bench.state(&story.order_id()).0, "synced", "{:?}", bench.rows("SELECT detail FROM orders"));
+        assert_eq!(by_code(&bench), [tax(codes[1], "10.00")], "{company:?}");
     }
 }
 
