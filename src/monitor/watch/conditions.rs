@@ -340,13 +340,14 @@ fn waiting(one: &OfConnection, ledger: Option<&Ledger>, now: DateTime<Utc>) -> O
 /// a shop that has about as many events as are needed would hear of it several times a day.
 fn success(one: &OfConnection) -> Option<Condition> {
     let of = |name, rates| success_within(one, name, rates);
-    let day = of("24 hours", &one.last_day);
-    if one.last_day.events - one.last_day.on_their_way >= EVENTS {
-        return day;
+    let counted = |rates: &Rates| rates.events - rates.on_their_way;
+    let lingers = |condition: Condition| Condition { lingers: true, ..condition };
+    let (day, today) = (of("24 hours", &one.last_day), counted(&one.last_day));
+    let week = of("7 days", &one.last_week).filter(|_| counted(&one.last_week) >= EVENTS);
+    if today >= EVENTS {
+        return day.or_else(|| week.filter(|_| today < 2 * EVENTS).map(lingers));
     }
-    let week = of("7 days", &one.last_week).filter(|_| one.last_week.events - one.last_week.on_their_way >= EVENTS);
-    let is_half = one.last_day.events - one.last_day.on_their_way >= EVENTS / 2;
-    week.or_else(|| day.filter(|_| is_half).map(|day| Condition { lingers: true, ..day }))
+    week.or_else(|| day.filter(|_| today >= EVENTS / 2).map(lingers))
 }
 
 fn success_within(one: &OfConnection, name: &str, rates: &Rates) -> Option<Condition> {

@@ -166,7 +166,8 @@ impl Watch<'_> {
         }
         let failures = note(sql, FAILURES)?.and_then(|text| text.parse().ok()).unwrap_or(0_i32);
         let asked = answer.as_ref().ok().and_then(|response| response.header("retry-after")?.trim().parse().ok());
-        let wait = (RETRY * 2_i32.pow(failures.clamp(0, 10).unsigned_abs())).max(Duration::seconds(asked.unwrap_or(0)));
+        let wait = (RETRY * 2_i32.pow(failures.clamp(0, 10).unsigned_abs()))
+            .max(Duration::seconds(asked.map_or(0, |seconds: i64| seconds.clamp(0, 3_600))));
         set_note(sql, FAILURES, &(failures + 1).to_string())?;
         set_note(sql, NEXT_TRY, &iso(now + wait.min(LONGEST_RETRY) - EARLY))
     }

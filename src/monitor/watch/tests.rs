@@ -83,6 +83,23 @@ fn a_rate_about_the_events_that_are_needed_is_told_once() {
 }
 
 #[test]
+fn a_bad_week_is_told_once_while_a_good_day_has_about_the_events_that_are_needed() {
+    let stage = Stage::new();
+    stage.events(1_000, 95, "unchanged");
+    stage.events(2_000, 300, "unchanged");
+    stage.events(3_000, 9, "held");
+    let days_ago = "UPDATE events SET received_at = strftime('%Y-%m-%dT%H:%M:%fZ', received_at, '-3 days')";
+    stage.exec(&format!("{days_ago} WHERE webhook_id >= 2000"), &[]);
+    assert_eq!(stage.hear(QUARTER), ["opened success_rate main"]);
+    stage.events(4_000, 10, "unchanged");
+    assert_eq!(stage.hear(QUARTER), [""; 0], "a hundred events and five of a good day do not end it");
+    stage.exec("DELETE FROM events WHERE webhook_id >= 4000", &[]);
+    assert_eq!(stage.hear(QUARTER), [""; 0], "and less of them do not begin it anew");
+    stage.events(5_000, 105, "unchanged");
+    assert_eq!(stage.hear(QUARTER), ["closed success_rate main"], "a good day that says enough by itself does");
+}
+
+#[test]
 fn what_the_books_say_is_told_once_per_kind_and_stays_theirs_in_the_journal() {
     let kinds = [
         "reconnect",
