@@ -20,8 +20,12 @@ type Id = (String, String, String);
 /// Before and after.
 type Values = (String, String);
 
-/// What only the ledger's answer tells: it is no matter of what the order calls for.
-const COMPUTED: &str = "ledger_computed";
+/// True if a note is told once and stays true while its document stands, whatever that says later: what only the ledger's
+/// answer tells, the day that was moved out of a closed period, and the buyer, who is kept as they were booked. Of credits
+/// and adjustments, which are not derived anew once they stand, that is so of every note.
+fn is_told_once(key: &DocumentKey, field: &str, rule: &str) -> bool {
+    !key.is_sale() || matches!(rule, "ledger_computed" | "closed_period") || field.starts_with("customer.")
+}
 
 /// Writes down what is not written down yet; `steps` are the writes that follow.
 pub fn keep(
@@ -46,9 +50,9 @@ pub fn keep(
     for note in placed.values() {
         add(sql, at, now, note)?;
     }
-    let is_over = |(key, _, rule): &Id| {
+    let is_over = |(key, field, rule): &Id| {
         let is_rewritten = |step: &Step<'_>| matches!(step, Step::Update(document) if document.key.as_str() == key);
-        rule != COMPUTED && steps.iter().any(is_rewritten)
+        !is_told_once(&DocumentKey::stored(key.clone()), field, rule) && steps.iter().any(is_rewritten)
     };
     known.keys().filter(|id| !placed.contains_key(*id) && is_over(id)).try_for_each(|id| take_back(sql, at, now, id))
 }

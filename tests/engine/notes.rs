@@ -130,3 +130,24 @@ fn that_a_refund_may_be_for_one_of_several_exchanges_is_written_down() {
         assert!(after.contains("at 20 %") && after.contains("at 5 %"), "{company:?}: {after}");
     }
 }
+
+/// The buyer stays as they were booked, and so does what was changed of their name.
+#[test]
+fn what_was_changed_of_a_buyers_name_stays_noted_when_their_invoice_is_written_anew() {
+    let mut story = Story::read("edited_while_unpaid");
+    for (_, body) in &mut story.deliveries {
+        for owner in ["customer", "billing_address", "shipping_address"] {
+            if body[owner].is_object() {
+                body[owner]["first_name"] = json!("Ja\u{7}ne");
+            }
+        }
+    }
+    for company in Company::ALL {
+        let bench = slowly(company, &story);
+        assert!(bench.rows("SELECT 1 AS n FROM writes WHERE operation = 'update'").len() > 1, "{company:?}");
+        let rows = bench.rows("SELECT field FROM adjustments WHERE field LIKE 'customer.%'");
+        assert!(!rows.is_empty(), "{company:?}");
+        let taken_back = bench.journal("SELECT field FROM adjustments WHERE field LIKE 'customer.%' AND after = ''");
+        assert_eq!(taken_back, [], "{company:?}");
+    }
+}
