@@ -165,9 +165,9 @@ impl Watch<'_> {
             standing::refused(sql, id)?;
         }
         let failures = note(sql, FAILURES)?.and_then(|text| text.parse().ok()).unwrap_or(0_i32);
-        let asked = answer.as_ref().ok().and_then(|response| response.header("retry-after")?.trim().parse().ok());
-        let wait = (RETRY * 2_i32.pow(failures.clamp(0, 10).unsigned_abs()))
-            .max(Duration::seconds(asked.map_or(0, |seconds: i64| seconds.clamp(0, 3_600))));
+        let seconds = answer.as_ref().ok().and_then(|response| response.header("retry-after")?.trim().parse().ok());
+        let asked = seconds.and_then(Duration::try_seconds).unwrap_or_default();
+        let wait = (RETRY * 2_i32.pow(failures.clamp(0, 10).unsigned_abs())).max(asked);
         set_note(sql, FAILURES, &(failures + 1).to_string())?;
         set_note(sql, NEXT_TRY, &iso(now + wait.min(LONGEST_RETRY) - EARLY))
     }
