@@ -249,6 +249,9 @@ fn what_does_not_arrive_is_tried_again_ever_more_rarely_and_arrives_in_order() {
     stage.chat.retry_after.set(1_800);
     stage.hold(&[]);
     assert_eq!(stage.hear(Duration::minutes(25)).len(), 1);
+    // What is no span of time stops nothing.
+    stage.chat.retry_after.set(i64::MAX);
+    assert!(stage.hear(Duration::hours(3)).len() > 1);
     let log = stage.log.0.borrow().join("\n");
     assert!(log.contains("\"outcome\":\"opened_no_answer\"") && !log.contains("s3cret"), "{log}");
 }

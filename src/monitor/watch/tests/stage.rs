@@ -27,7 +27,7 @@ pub const HEARTBEAT: &str = "https://heart.example/s3cret";
 pub struct Chat {
     /// What it answers with; 0: nothing, -1: never.
     pub status: Cell<i32>,
-    pub retry_after: Cell<i32>,
+    pub retry_after: Cell<i64>,
     pub heard: RefCell<Vec<Json>>,
     pub beats: Cell<usize>,
 }
