@@ -76,7 +76,8 @@ pub struct LineTax {
     /// The ledger's tax code from the settings; empty where the ledger works the tax out itself (QuickBooks US).
     pub code: String,
     /// What the code was chosen for: the country that the order is for and Shopify's taxes (`FR: TVA 20 %`). Not known of a
-    /// line that bears none of an order's taxes, where the order names no country, and in older documents.
+    /// line that bears none of an order's taxes, where the order names no country, and in older documents. Where taxes are
+    /// lines of their own: the rates that this one's are (`20 %`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charged: Option<String>,
 }

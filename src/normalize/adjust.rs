@@ -4,7 +4,7 @@
 
 use rust_decimal::Decimal;
 
-use crate::books::document::{Itemised, Line, LineTax, TaxMode};
+use crate::books::document::{Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::money::Currency;
 
 /// Sources of lines that only close a sum: they are no part of what was sold.
@@ -19,26 +19,29 @@ struct Sum<'a> {
     line: &'a Line,
 }
 
-/// Sums by source, in the order of first appearance. A credit note counts below zero.
-fn sums<'a>(bodies: &[(&'a Itemised, bool)], currency: Currency) -> Vec<(&'a str, Sum<'a>)> {
-    let mut all: Vec<(&str, Sum<'_>)> = Vec::new();
+/// A line at a rate: its source, and the rate.
+type AtRate<'a> = (&'a str, Decimal);
+
+/// Sums by source and rate, in the order of first appearance. A credit note counts below zero.
+fn sums<'a>(bodies: &[(&'a Itemised, bool)], currency: Currency) -> Vec<(AtRate<'a>, Sum<'a>)> {
+    let mut all: Vec<(AtRate<'_>, Sum<'_>)> = Vec::new();
     for (body, is_credit) in bodies {
         let sign = if *is_credit { -Decimal::ONE } else { Decimal::ONE };
         for line in body.lines.iter().filter(|line| line.source != CLOSING) {
             let units = if line.amount(currency) < Decimal::ZERO { -line.quantity } else { line.quantity };
             let (amount, tax) = (sign * line.amount(currency), sign * line.tax.amount);
-            match all.iter_mut().find(|(source, _)| *source == line.source) {
+            let at: AtRate<'_> = (&line.source, line.tax.rate);
+            match all.iter_mut().find(|(known, _)| *known == at) {
                 Some((_, sum)) => {
                     sum.quantity += sign * units;
                     sum.amount += amount;
                     sum.tax += tax;
                     // What it became is the latest of it.
-                    let is_another = line.tax.rate != sum.line.tax.rate || line.tax.has_moved_from(&sum.line.tax);
-                    if is_another && amount > Decimal::ZERO {
+                    if line.tax.has_moved_from(&sum.line.tax) && amount > Decimal::ZERO {
                         sum.line = line;
                     }
                 }
-                None => all.push((&line.source, Sum { quantity: sign * units, amount, tax, line })),
+                None => all.push((at, Sum { quantity: sign * units, amount, tax, line })),
             }
         }
     }
@@ -50,15 +53,22 @@ pub(super) fn delta(wanted: &Itemised, booked: &[(&Itemised, bool)], currency: C
     let now = sums(&[(wanted, false)], currency);
     let before = sums(booked, currency);
     let mut lines = Vec::new();
-    for (source, new) in &now {
-        match before.iter().find(|(known, _)| known == source) {
+    let gone = |(at, old): &(AtRate<'_>, Sum<'_>)| {
+        let is_gone = !now.iter().any(|(known, _)| known == at);
+        is_gone.then(|| part_of(old.line, -old.quantity, -old.amount, -old.tax)).flatten()
+    };
+    for (index, (at, new)) in now.iter().enumerate() {
+        // Another rate: the old line goes and the new one comes right after it, each with its own tax.
+        if !now[..index].iter().any(|((source, _), _)| *source == at.0) {
+            lines.extend(before.iter().filter(|((source, _), _)| *source == at.0).filter_map(gone));
+        }
+        match before.iter().find(|(known, _)| known == at) {
             Some((_, old)) => lines.extend(change(old, new, wanted.tax_mode, currency)),
-            None => lines.extend(wanted.lines.iter().filter(|line| line.source == *source).cloned()),
+            None => lines.extend(wanted.lines.iter().filter(|line| (&*line.source, line.tax.rate) == *at).cloned()),
         }
     }
-    for (_, old) in before.iter().filter(|(source, _)| !now.iter().any(|(known, _)| known == source)) {
-        lines.extend(part_of(old.line, -old.quantity, -old.amount, -old.tax));
-    }
+    let is_in = |source: &str| now.iter().any(|((known, _), _)| *known == source);
+    lines.extend(before.iter().filter(|((source, _), _)| !is_in(source)).filter_map(gone));
     lines
 }
 
@@ -73,36 +83,37 @@ pub(super) fn moved(
     let bodies: Vec<(&Itemised, bool)> =
         booked.iter().copied().chain(credited.iter().map(|body| (body, true))).collect();
     let mut lines = Vec::new();
-    for (at, new) in wanted.lines.iter().enumerate() {
-        if wanted.lines[..at].iter().any(|line| line.source == new.source) {
+    let mut known: Vec<(&str, &str)> = Vec::new();
+    for old in bodies.iter().flat_map(|(body, _)| &body.lines) {
+        let under = (&*old.source, &*old.tax.code);
+        if known.contains(&under) {
             continue;
         }
-        // A difference may be under several codes at once: what is under one of them stays.
-        let namesakes = || wanted.lines.iter().filter(|line| line.source == new.source);
-        let has_left = |line: &&Line| line.source == new.source && namesakes().all(|now| is_moved(&line.tax, &now.tax));
-        let mut codes: Vec<&str> = Vec::new();
-        for old in bodies.iter().flat_map(|(body, _)| &body.lines).filter(has_left) {
-            if codes.contains(&old.tax.code.as_str()) {
-                continue;
-            }
-            codes.push(&old.tax.code);
-            let under = |line: &Line| line.source == old.source && line.tax.code == old.tax.code;
-            let (quantity, amount, tax) = under_a_code(&bodies, under, currency);
-            // Cents of tax that conversions left on nothing are no tax of anything: they would move for ever.
-            if amount.abs() <= tax.abs() {
-                continue;
-            }
-            let come = Line { tax: LineTax { amount: old.tax.amount, ..new.tax.clone() }, ..old.clone() };
-            lines.extend(part_of(old, -quantity, -amount, -tax));
-            lines.extend(part_of(&come, quantity, amount, tax));
+        known.push(under);
+        let Some(tax_now) = tax_now(wanted, old) else { continue };
+        let is_under = |line: &Line| (&*line.source, &*line.tax.code) == under;
+        let (quantity, amount, tax) = under_a_code(&bodies, is_under, currency);
+        // Cents of tax that conversions left on nothing are no tax of anything: they would move for ever.
+        if amount.abs() <= tax.abs() {
+            continue;
         }
+        let come = Line { tax: LineTax { amount: old.tax.amount, ..tax_now.clone() }, ..old.clone() };
+        lines.extend(part_of(old, -quantity, -amount, -tax));
+        lines.extend(part_of(&come, quantity, amount, tax));
     }
     lines
 }
 
-/// True if the order's tax moved to another code. Where its rate is another one, its amount says so.
-fn is_moved(old: &LineTax, new: &LineTax) -> bool {
-    old.rate == new.rate && new.has_moved_from(old)
+/// The tax that a line bears now, where the order moved to another code. Where its rate is another one, its amount says so.
+/// Money beyond the goods, or kept back of them, moves with all that was sold at its rate.
+fn tax_now<'a>(wanted: &'a Itemised, old: &Line) -> Option<&'a LineTax> {
+    let is_same = |line: &&Line| line.source == old.source;
+    let is_of_goods = old.role == LineRole::RefundDifferences && !wanted.lines.iter().any(|line| is_same(&line));
+    let of_it = wanted.lines.iter().filter(|line| is_of_goods || is_same(line));
+    // A line may be under several codes at once: what is under one of them stays.
+    let mut at_its_rate = of_it.filter(|line| line.tax.rate == old.tax.rate).map(|line| &line.tax).peekable();
+    let first = at_its_rate.peek().copied();
+    first.filter(|_| at_its_rate.all(|now| now.has_moved_from(&old.tax)))
 }
 
 /// Units, amount and tax of some lines. A credit counts below zero.
@@ -130,10 +141,12 @@ fn change(old: &Sum<'_>, new: &Sum<'_>, mode: TaxMode, currency: Currency) -> Ve
     if amount.is_zero() && tax.is_zero() {
         return Vec::new();
     }
-    if fits(new.line, amount, tax, mode, currency) && old.line.tax.rate == new.line.tax.rate {
-        return part_of(new.line, quantity, amount, tax).into_iter().collect();
+    if fits(new.line, amount, tax, mode, currency) {
+        // What goes is of what was booked, and under its code.
+        let line = if amount < Decimal::ZERO { old.line } else { new.line };
+        return part_of(line, quantity, amount, tax).into_iter().collect();
     }
-    // Another rate, or another tax on the same amount: the old line goes and the new one comes, each with its own tax.
+    // Another tax on the same amount: the old line goes and the new one comes, each with its own tax.
     let gone = part_of(old.line, -old.quantity, -old.amount, -old.tax);
     let come = part_of(new.line, new.quantity, new.amount, new.tax);
     gone.into_iter().chain(come).collect()
@@ -186,7 +199,6 @@ pub(super) fn is_nothing(lines: &[Line], currency: Currency) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::books::document::LineRole;
     use chrono::NaiveDate;
 
     fn usd() -> Currency {

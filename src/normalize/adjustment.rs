@@ -97,7 +97,7 @@ fn paid_back(case: &Case<'_>, wanted: &Itemised, returns: &Returns<'_>) -> Resul
 }
 
 /// What a credit took back of the sale, by the sale's names; what it paid back of a price that fell is told by [`paid_back`].
-fn taken_back(credit: &Itemised) -> Itemised {
+pub(super) fn taken_back(credit: &Itemised) -> Itemised {
     let lines = credit.lines.iter().filter(|line| !line.source.starts_with(LOWERED)).cloned().collect();
     as_sold(&Itemised { lines, ..credit.clone() })
 }

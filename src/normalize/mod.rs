@@ -24,6 +24,7 @@ mod currency;
 pub mod cutover;
 mod differences;
 mod duties;
+mod earlier;
 mod inferred;
 mod lines;
 mod notes;
@@ -206,7 +207,6 @@ pub fn desired(input: &Input<'_>) -> Result<Desired, Hold> {
     let paid = if receipts.awaits_transactions { receipts.total.max(receipts.said) } else { receipts.total };
     let target = sale::target(&case, paid, &returns)?;
     case.notice = notice::not_refunded(&case, receipts.total, &returns)?;
-    case.overpaid = if target.overpaid { target.booked - case.total } else { Decimal::ZERO };
     let nothing_left = target.booked.is_zero()
         && (order.cancelled_at.is_some() || target.reduced || input.settings.zero_total == ZeroTotal::Ignore);
     if nothing_left && input.booked.is_empty() {
@@ -220,8 +220,8 @@ pub fn desired(input: &Input<'_>) -> Result<Desired, Hold> {
         // Whether one tender paid everything at once is not known yet.
         return Ok(case.into_documents(Vec::new(), awaits));
     }
-    let sold = sale::body(&mut case, &target, &returns)?;
-    let mut wanted = sold.clone();
+    let (sold, earlier) = sale::body(&mut case, &target, &returns)?;
+    let mut wanted = earlier::with(&sold, &earlier);
     tax::as_lines(&mut case, &DocumentKey::sale(), &mut wanted)?;
     let mut series = series::series(&mut case, wanted, &target, &receipts, &returns)?;
     let payments = payments::payments(&mut case, &target, &receipts, &mut series)?;
@@ -297,8 +297,6 @@ pub(crate) struct Case<'a> {
     presentment_total: Decimal,
     party: crate::books::Party,
     order_name: String,
-    /// What was paid beyond the order's total, as booked.
-    overpaid: Decimal,
     /// What a person should know of it although nothing waits.
     notice: Option<Hold>,
 }
@@ -334,7 +332,6 @@ impl<'a> Case<'a> {
             let text = format!("the order's total is below zero: {}", currency.show(total));
             return Err(Hold::new(HoldReason::OrderInconsistent, text));
         }
-        let overpaid = Decimal::ZERO;
         Ok(Self {
             input,
             order,
@@ -349,7 +346,6 @@ impl<'a> Case<'a> {
             presentment_total,
             party,
             order_name,
-            overpaid,
             notice: None,
         })
     }

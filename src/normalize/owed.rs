@@ -121,7 +121,9 @@ impl<'a, 'b> Owed<'a, 'b> {
         goods.retain(|one| one.value > Decimal::ZERO);
         let exchanged = sale.lines.iter().filter(|line| line.role == LineRole::RefundDifferences);
         let exchanged = exchanged.map(|line| Line { source: exchanged_source(line), ..line.clone() }).collect();
-        let overpaid = if case.input.booked.has_overpayment() { case.overpaid } else { Decimal::ZERO };
+        let beyond = sale.lines.iter().filter(|line| line.role == LineRole::Overpayments);
+        let beyond = beyond.filter(|_| case.input.booked.has_overpayment());
+        let overpaid = beyond.map(|line| line.amount(case.currency)).sum();
         let rates = sale.lines.iter().map(|line| (percent(line.tax.rate), line.tax.rate)).collect();
         Ok(Self { goods, lowered, exchanged, overpaid, rates })
     }

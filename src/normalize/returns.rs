@@ -69,21 +69,22 @@ pub(super) struct Returns<'a> {
 
 impl<'a> Returns<'a> {
     /// What the order comes to once everything that was taken off without being paid back is off it, buyer's currency.
-    /// Shopify's own figure, where its snapshot knows of all refunds; else worked out from them. It is above the order's
-    /// total only where more is outstanding than that leaves: refunds gave back what was `received` beyond it, and an edit
-    /// came after them.
+    /// Shopify's own figure, less what refunds that its snapshot does not know of took without paying it back; without that
+    /// figure worked out from all refunds. It is above the order's total only where more is outstanding than that leaves:
+    /// refunds gave back what was `received` beyond it, and an edit came after them.
     pub fn left(&self, case: &Case<'a>, received: Decimal) -> Result<Decimal, Hold> {
         let whole = case.presentment_total;
-        let mut all = self.paid.iter().chain(&self.unpaid);
-        let known = |one: &Returned<'_>| case.input.state.snapshot_refunds.contains(&one.refund.id);
-        if let Some(current) = case.order.current_total(Side::Presentment).filter(|_| all.all(known)) {
-            let refunded: Decimal = self.paid.iter().map(|one| one.money).sum();
-            let now = current + case.order.cash_rounding(Side::Presentment);
-            let (owed, inexact) = (received + outstanding(case.order), inexact(case));
-            let most = if owed > whole + inexact { owed + inexact } else { whole };
-            return Ok((now + refunded).min(most));
-        }
-        Ok((whole - self.unpaid_value(case)?).max(Decimal::ZERO))
+        let Some(current) = case.order.current_total(Side::Presentment) else {
+            return Ok((whole - self.unpaid_value(case)?).max(Decimal::ZERO));
+        };
+        let is_known = |one: &&Returned<'_>| case.input.state.snapshot_refunds.contains(&one.refund.id);
+        let (known, news): (Vec<_>, Vec<_>) = self.paid.iter().chain(&self.unpaid).partition(is_known);
+        let refunded: Decimal = known.iter().map(|one| one.money).sum();
+        let taken: Decimal = news.iter().map(|one| one.unpaid()).sum();
+        let now = current + case.order.cash_rounding(Side::Presentment);
+        let (owed, inexact) = (received + outstanding(case.order), inexact(case));
+        let most = if owed > whole + inexact { owed + inexact } else { whole };
+        Ok(((now + refunded).min(most) - taken).max(Decimal::ZERO))
     }
 
     /// What refunds kept back on purpose, as Shopify says (a restocking fee), buyer's currency.

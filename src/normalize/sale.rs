@@ -9,6 +9,7 @@ use rust_decimal::Decimal;
 use super::credit_lines::again;
 use super::currency::{booked_amount, conversion_bound, is_converted, share};
 use super::differences::of_sale;
+use super::earlier::at_another_rate;
 use super::lines::{sale_lines, sum, tax_mode};
 use super::notes::note_reading;
 use super::returns::{Returns, Taken, taken};
@@ -63,7 +64,8 @@ fn as_booked(case: &Case<'_>, presentment: Decimal, whole: Decimal) -> Decimal {
 }
 
 /// The sale as it ought to be now, as if nothing had been booked yet; the tax of its lines on them, whatever the settings say.
-pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) -> Result<Itemised, Hold> {
+/// What came back of it at another rate than it has now is not in it, and comes second.
+pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) -> Result<(Itemised, Vec<Line>), Hold> {
     let key = DocumentKey::sale();
     let mode = tax_mode(case);
     let mut lines = sale_lines(case, &key)?;
@@ -77,7 +79,8 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
         }
         lines.retain(|line| line.role != LineRole::MarketplaceTax || !line.unit_price.is_zero());
     }
-    let difference = target.booked - sum(case, mode, &lines);
+    let earlier = at_another_rate(case, &mut lines);
+    let difference = target.booked - sum(case, mode, &lines) - sum(case, mode, &earlier);
     // What is smaller is rounding, unless nothing else is left or the buyer's own figures say that it is none.
     let is_more = difference.abs() > conversion_bound(case) || lines.is_empty() || is_stated(case, target, returns)?;
     if is_more && !difference.is_zero() {
@@ -86,7 +89,7 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
         let all = of_sale(case, target, difference, &basis)?;
         lines.extend(all);
     }
-    if lines.is_empty() {
+    if lines.is_empty() && earlier.is_empty() {
         return Err(Hold::new(HoldReason::OrderInconsistent, "the order has no lines with a quantity"));
     }
     let tax_total = lines.iter().map(|line| line.tax.amount).sum();
@@ -94,7 +97,7 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
     if !number::is_named(&number, &case.stamp.number_prefix, &case.order.name) {
         case.writer.note(&key, "name", "number_from_id", &case.order.name, &number);
     }
-    Ok(Itemised { number, due_date: due_date(case), tax_mode: mode, lines, tax_total, cash: None })
+    Ok((Itemised { number, due_date: due_date(case), tax_mode: mode, lines, tax_total, cash: None }, earlier))
 }
 
 /// True if what was received, or is left, misses the lines in the buyer's currency too, in which nothing was rounded.

@@ -230,7 +230,7 @@ pub(super) fn as_lines(case: &mut Case<'_>, key: &DocumentKey, body: &mut Itemis
     debug_assert_eq!(body.tax_mode, TaxMode::Exclusive);
     let mut taxes: Vec<(String, &str, Decimal)> = Vec::new();
     for line in body.lines.iter().filter(|line| !line.tax.amount.is_zero()) {
-        let name = line.tax.components().into_iter().map(percent).collect::<Vec<_>>().join(" + ");
+        let name = name(&line.tax);
         let mark = if line.source.starts_with(LOWERED) { LOWERED } else { "" };
         match taxes.iter_mut().find(|(known, of, _)| *known == name && *of == mark) {
             Some((.., amount)) => *amount += line.tax.amount,
@@ -238,9 +238,12 @@ pub(super) fn as_lines(case: &mut Case<'_>, key: &DocumentKey, body: &mut Itemis
         }
     }
     // Also a line on which the tax comes to nothing: the ledger would find some by its rate.
-    body.lines.iter_mut().for_each(|line| line.tax = untaxed(case));
+    for line in &mut body.lines {
+        let bears = Some(name(&line.tax)).filter(|name| !name.is_empty() && !line.tax.amount.is_zero());
+        line.tax = LineTax { charged: bears, ..untaxed(case) };
+    }
     for (name, mark, amount) in taxes.into_iter().filter(|(.., amount)| !amount.is_zero()) {
-        let source = format!("{mark}tax:{name}");
+        let source = format!("{mark}{TAX}{name}");
         let after = case.currency.show(amount);
         case.writer.note(key, &source, "tax_as_line", "", &after);
         body.lines.push(Line {
@@ -257,4 +260,44 @@ pub(super) fn as_lines(case: &mut Case<'_>, key: &DocumentKey, body: &mut Itemis
     }
     body.tax_total = Decimal::ZERO;
     Ok(())
+}
+
+/// How the sources of lines that are taxes begin; the names of their rates follow.
+const TAX: &str = "tax:";
+
+/// The names of a tax's rates.
+fn name(tax: &LineTax) -> String {
+    tax.components().into_iter().map(percent).collect::<Vec<_>>().join(" + ")
+}
+
+/// The rates that a booked line bears, on itself or on a line of their own.
+pub(super) fn rates_of(booked: &Line) -> Vec<Decimal> {
+    let on_itself = booked.tax.components();
+    if !on_itself.is_empty() {
+        return on_itself;
+    }
+    let one = |name: &str| Some(name.strip_suffix(" %")?.parse::<Decimal>().ok()? / Decimal::ONE_HUNDRED);
+    let named = booked.tax.charged.as_deref().unwrap_or_default().split(" + ").map(one);
+    named.collect::<Option<Vec<Decimal>>>().unwrap_or_default()
+}
+
+/// The lines of a document that were of something, with the tax that is on lines of its own back on them.
+pub(super) fn on_lines(case: &Case<'_>, body: &Itemised) -> Vec<Line> {
+    let (taxes, mut lines): (Vec<Line>, Vec<Line>) =
+        body.lines.iter().cloned().partition(|line| line.role == LineRole::Tax);
+    for line in lines.iter_mut().filter(|line| line.tax.rate.is_zero()) {
+        let rates = rates_of(line);
+        let rate = rates.iter().sum();
+        let amount = case.round(line.amount(case.currency) * rate);
+        let rates = if rates.len() > 1 { rates } else { Vec::new() };
+        line.tax = LineTax { amount, rate, rates, ..line.tax.clone() };
+    }
+    // Together they are what was booked: the first takes what rounding left.
+    for tax in taxes {
+        let mut of_it: Vec<&mut Line> =
+            lines.iter_mut().filter(|line| tax.source.strip_prefix(TAX) == Some(&name(&line.tax))).collect();
+        let left = tax.unit_price - of_it.iter().map(|line| line.tax.amount).sum::<Decimal>();
+        of_it.first_mut().into_iter().for_each(|line| line.tax.amount += left);
+    }
+    lines
 }

@@ -17,11 +17,12 @@ pub struct Goods {
 pub const TAXED: Goods = Goods { cents: 1_000, taxed: true, left: 1 };
 pub const UNTAXED: Goods = Goods { taxed: false, ..TAXED };
 
-fn amount(cents: u64) -> Value {
-    json!(format!("{}.{:02}", cents / 100, cents % 100))
+pub fn amount(cents: impl Into<i128>) -> Value {
+    let cents: i128 = cents.into();
+    json!(format!("{}{}.{:02}", if cents < 0 { "-" } else { "" }, cents.abs() / 100, cents.abs() % 100))
 }
 
-fn set(cents: u64) -> Value {
+pub fn set(cents: u64) -> Value {
     let money = json!({"amount": amount(cents), "currency_code": "USD"});
     json!({"shop_money": money, "presentment_money": money})
 }
@@ -68,6 +69,19 @@ pub fn money(id: u64, cents: u64, day: u32) -> Value {
     (body["id"], body["amount"]) = (json!(id), amount(cents));
     (body["created_at"], body["processed_at"]) = (at.clone(), at);
     body
+}
+
+/// Money that went back for it, for these lines.
+pub fn refund(id: u64, cents: impl Into<i128>, day: u32, lines: &Value) -> Value {
+    let at = format!("2026-11-{day:02}T09:00:00-05:00");
+    json!({
+        "id": id, "order_id": 5600000001001u64, "created_at": at, "processed_at": at, "order_adjustments": [],
+        "refund_line_items": lines,
+        "transactions": [{
+            "id": id + 1, "order_id": 5600000001001u64, "kind": "refund", "status": "success", "amount": amount(cents),
+            "currency": "USD", "gateway": "shopify_payments", "created_at": at, "processed_at": at,
+        }],
+    })
 }
 
 pub fn tell(bench: &Bench, topic: &str, body: &Value) {

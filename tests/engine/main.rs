@@ -41,6 +41,7 @@ mod shopify;
 mod siblings;
 mod stories;
 mod tax_codes;
+mod tax_rates;
 mod tokens;
 mod unverified;
 mod verdict;

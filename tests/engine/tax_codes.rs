@@ -4,7 +4,7 @@
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::edits::{Goods, TAXED, UNTAXED, money, order, tell};
+use super::edits::{Goods, TAXED, UNTAXED, money, order, refund, tell};
 use crate::support::{Bench, Company, Story};
 
 const COMPANIES: [(Company, [&str; 2]); 2] =
@@ -25,8 +25,18 @@ fn two_countries(company: Company, codes: [&str; 2]) -> Bench {
     bench
 }
 
-/// By code, what stands in all documents that were written, as the lines of the last write of each say: net and tax.
-fn by_code(bench: &Bench) -> Vec<(String, String)> {
+/// By code, the tax that stands in all documents that were written, as the lines of the last write of each say.
+pub fn by_code(bench: &Bench) -> Vec<(String, String)> {
+    sums(bench, |line| (&line["tax"]["code"], &line["tax"]["amount"]))
+}
+
+/// The same where taxes are lines of their own: by the line's source, what stands on such lines.
+pub fn by_source(bench: &Bench) -> Vec<(String, String)> {
+    sums(bench, |line| (&line["source"], &line["unit_price"]))
+}
+
+/// The sums of lines, each by a name and an amount that it has; none of 0.00.
+fn sums(bench: &Bench, of: impl Fn(&Value) -> (&Value, &Value)) -> Vec<(String, String)> {
     let rows = bench.rows("SELECT document FROM documents WHERE state NOT IN ('voided', 'deleted')");
     let mut sums: std::collections::BTreeMap<String, Decimal> = Default::default();
     for row in rows {
@@ -34,13 +44,15 @@ fn by_code(bench: &Bench) -> Vec<(String, String)> {
         let content = &document["content"];
         for (kind, sign) in [("invoice", 1), ("credit_note", -1), ("refund_receipt", -1)] {
             for line in content[kind]["lines"].as_array().into_iter().flatten() {
-                let code = line["tax"]["code"].as_str().unwrap().to_owned();
-                let tax: Decimal = line["tax"]["amount"].as_str().unwrap().parse().unwrap();
-                *sums.entry(code).or_default() += tax * Decimal::from(sign);
+                let (name, amount) = of(line);
+                let amount: Decimal = amount.as_str().unwrap().parse().unwrap();
+                // What pays back a price that fell is marked so, and is of the same line.
+                let name = name.as_str().unwrap().trim_start_matches("lowered:").to_owned();
+                *sums.entry(name).or_default() += amount * Decimal::from(sign);
             }
         }
     }
-    sums.into_iter().filter(|(_, sum)| !sum.is_zero()).map(|(code, sum)| (code, sum.to_string())).collect()
+    sums.into_iter().filter(|(_, sum)| !sum.is_zero()).map(|(name, sum)| (name, format!("{sum:.2}"))).collect()
 }
 
 fn tax(code: &str, amount: &str) -> (String, String) {
@@ -125,23 +137,38 @@ fn what_was_refunded_under_one_code_does_not_move_to_the_other() {
         let bench = two_countries(company, codes);
         tell(&bench, "orders/create", &order(&[TAXED; 2], 2, "FR"));
         tell(&bench, "order_transactions/create", &money(1, 2_400, 2));
-        let refund = json!({
-            "id": 9200000001001u64, "order_id": 5600000001001u64, "created_at": "2026-11-03T09:00:00-05:00",
-            "processed_at": "2026-11-03T09:00:00-05:00", "order_adjustments": [],
-            "refund_line_items": [{"id": 1, "line_item_id": 57_000_000_000_000u64, "quantity": 1, "subtotal": "10.00",
-                "total_tax": "2.00", "restock_type": "return"}],
-            "transactions": [{
-                "id": 9, "order_id": 5600000001001u64, "kind": "refund", "status": "success", "amount": "12.00",
-                "currency": "USD", "gateway": "shopify_payments", "created_at": "2026-11-03T09:00:00-05:00",
-                "processed_at": "2026-11-03T09:00:00-05:00",
-            }],
-        });
+        let line = json!([{"id": 1, "line_item_id": 57_000_000_000_000u64, "quantity": 1, "subtotal": "10.00",
+            "total_tax": "2.00", "restock_type": "return"}]);
+        let refund = refund(9_200, 1_200, 3, &line);
         tell(&bench, "refunds/create", &refund);
         assert_eq!(by_code(&bench), [tax(codes[0], "2.00")], "{company:?}");
         let mut moved = order(&[Goods { left: 0, ..TAXED }, TAXED], 4, "AT");
         moved["refunds"] = json!([refund]);
         tell(&bench, "orders/updated", &moved);
         assert_eq!(by_code(&bench), [tax(codes[1], "2.00")], "{company:?}");
+    }
+}
+
+/// It is a lower price for what was sold, wherever that is taxed.
+#[test]
+fn goodwill_that_bears_the_sales_tax_moves_with_the_sale() {
+    for (company, codes) in COMPANIES {
+        let mut bench = two_countries(company, codes);
+        bench.variables.get_mut("CONNECTION_MAIN").unwrap()["differences_tax"] = json!("as_sold");
+        let goods = [Goods { cents: 10_000, ..TAXED }];
+        tell(&bench, "orders/create", &order(&goods, 2, "FR"));
+        tell(&bench, "order_transactions/create", &money(1, 12_000, 2));
+        let goodwill = refund(9_200, 1_200, 3, &json!([]));
+        tell(&bench, "refunds/create", &goodwill);
+        assert_eq!(by_code(&bench), [tax(codes[0], "18.00")], "{company:?}");
+        let mut moved = order(&goods, 4, "AT");
+        moved["refunds"] = json!([goodwill]);
+        tell(&bench, "orders/updated", &moved);
+        assert_eq!(by_code(&bench), [tax(codes[1], "18.00")], "{company:?}");
+        let before = writes(&bench);
+        moved["updated_at"] = json!("2026-11-05T10:15:30-05:00");
+        tell(&bench, "orders/updated", &moved);
+        assert_eq!(writes(&bench), before, "{company:?}: once");
     }
 }
 

@@ -267,7 +267,7 @@ pub(super) fn documents(case: &mut Case<'_>, makes: &Makes, returns: &Returns<'_
         let target = Target { presentment, booked: total, reduced: false, waiting, overpaid: false };
         // The sale's lines say what comes back; what was changed in them is no news, for the sale is not ours.
         let notes = case.writer.mark();
-        let lines = body(case, &target, returns)?;
+        let (lines, _) = body(case, &target, returns)?;
         case.writer.back_to(notes);
         let ours = |id: &Id| makes.refunds.contains(id);
         documents.extend(refunds(case, &lines, &target, returns, Vec::new(), &[], ours)?);

@@ -1,0 +1,155 @@
+//! Another rate after some of it was paid back: what a refund took back stays under the rate that it was sold at, and only
+//! what is left of the sale moves to the other one.
+
+use serde_json::{Value, json};
+
+use super::edits::{Goods, amount, money, order, refund, set, tell};
+use super::tax_codes::{by_code, by_source};
+use crate::support::{Bench, Company};
+
+/// Companies, and how their taxes of 20 % and of 5 % are told apart: by code, or by the name of a line.
+const COMPANIES: [(Company, bool, [&str; 2]); 4] = [
+    (Company::QuickBooksUk, false, ["20", "21"]),
+    (Company::XeroUk, false, ["OUTPUT2", "RROUTPUT"]),
+    (Company::QuickBooksUk, true, ["tax:20 %", "tax:5 %"]),
+    (Company::XeroUk, true, ["tax:20 %", "tax:5 %"]),
+];
+
+fn company(company: Company, as_line: bool) -> Bench {
+    let mut settings = company.settings();
+    match as_line {
+        true => settings["tax"] = json!("line"),
+        false => settings["differences_tax"] = json!("as_sold"),
+    }
+    Bench::with(company, settings)
+}
+
+/// Two units of 20.00 without tax; where prices contain it, of 21.00 at 5 % and at 20 % alike.
+struct Sale {
+    included: bool,
+}
+
+impl Sale {
+    fn unit(&self, rate: i64) -> i64 {
+        if self.included { 2_100 } else { 2_000 + 20 * rate }
+    }
+
+    fn tax(&self, rate: i64) -> i64 {
+        if self.included { 2_100 * rate / (100 + rate) } else { 20 * rate }
+    }
+
+    /// The order at a rate in percent, of which so many units are left and so much of it was kept.
+    fn order(&self, rate: i64, left: i64, kept: i64, day: u32, refunds: &[Value]) -> Value {
+        let price = if self.included { 2_100 } else { 2_000 };
+        let mut body = order(&[Goods { cents: 2_000, taxed: true, left: 1 }], day, "GB");
+        let line = &mut body["line_items"][0];
+        (line["price"], line["price_set"]) = (amount(price), set(price as u64));
+        (line["quantity"], line["current_quantity"]) = (json!(2), json!(left));
+        let of_it = 2 * self.tax(rate);
+        line["tax_lines"] = json!([{"title": "VAT", "rate": if rate == 20 { 0.2 } else { 0.05 }, "price": amount(of_it),
+            "price_set": set(of_it as u64), "channel_liable": false}]);
+        for (field, cents) in [("total_price", 2 * self.unit(rate)), ("current_total_price", left * self.unit(rate))] {
+            (body[field], body[format!("{field}_set")]) = (amount(cents), set(cents as u64));
+        }
+        for (field, cents) in [("total_tax", of_it), ("current_total_tax", left * self.tax(rate))] {
+            (body[field], body[format!("{field}_set")]) = (amount(cents), set(cents as u64));
+        }
+        body["taxes_included"] = json!(self.included);
+        body["total_outstanding"] = amount(left * self.unit(rate) - kept);
+        body["refunds"] = json!(refunds);
+        body
+    }
+
+    /// A unit that comes back at a rate.
+    fn refund(&self, id: u64, rate: i64, day: u32) -> Value {
+        let subtotal = self.unit(rate) - if self.included { 0 } else { self.tax(rate) };
+        refund(
+            id,
+            self.unit(rate),
+            day,
+            &json!([{"id": id, "line_item_id": 57_000_000_000_000u64, "quantity": 1,
+            "subtotal": amount(subtotal), "total_tax": amount(self.tax(rate)), "restock_type": "return"}]),
+        )
+    }
+}
+
+/// What stands in the books of each of two taxes.
+fn taxes(bench: &Bench, as_line: bool, names: [&str; 2]) -> [String; 2] {
+    let sums = if as_line { by_source(bench) } else { by_code(bench) };
+    names.map(|name| sums.iter().find(|(known, _)| known == name).map_or("0.00".into(), |(_, sum)| sum.clone()))
+}
+
+fn told(bench: &Bench) -> String {
+    bench.rows("SELECT reason || ' ' || detail AS told FROM orders")[0]["told"].clone()
+}
+
+#[test]
+fn what_came_back_before_the_rate_changed_stays_under_the_rate_that_it_was_sold_at() {
+    for (one, as_line, names) in COMPANIES {
+        for included in [false, true] {
+            for (before, after) in [(20, 5), (5, 20)] {
+                let case = format!("{one:?}, as a line: {as_line}, included: {included}, {before} % to {after} %");
+                let sale = Sale { included };
+                let bench = company(one, as_line);
+                let stand = |of_before: i64, of_after: i64| {
+                    let both = if before == 20 { [of_before, of_after] } else { [of_after, of_before] };
+                    let both = both.map(|cents| amount(cents).as_str().unwrap().to_owned());
+                    assert_eq!(taxes(&bench, as_line, names), both, "{case}: {:?}", bench.ledger(one));
+                };
+                let paid = 2 * sale.unit(before);
+                tell(&bench, "orders/create", &sale.order(before, 2, 0, 2, &[]));
+                tell(&bench, "order_transactions/create", &money(1, paid as u64, 2));
+                let first = sale.refund(9_200, before, 3);
+                tell(&bench, "refunds/create", &first);
+                stand(sale.tax(before), 0);
+                let kept = paid - sale.unit(before);
+                let body = sale.order(after, 1, kept, 4, std::slice::from_ref(&first));
+                tell(&bench, "orders/updated", &body);
+                let back = kept - sale.unit(after);
+                // A lower price is booked once it is paid back.
+                if back > 0 {
+                    stand(sale.tax(before), 0)
+                } else {
+                    stand(0, sale.tax(after))
+                }
+                let said = told(&bench);
+                let owed = format!("{} USD", amount(back).as_str().unwrap());
+                assert_eq!(said.contains(&owed), back > 0, "{case}: {said}");
+                let before_it = bench.rows("SELECT 1 AS n FROM writes").len();
+                tell(&bench, "orders/updated", &sale.order(after, 1, kept, 5, std::slice::from_ref(&first)));
+                assert_eq!(bench.rows("SELECT 1 AS n FROM writes").len(), before_it, "{case}: once");
+                // The buyer pays what is open, or gets what is owed; then the other unit comes back as well.
+                if back < 0 {
+                    tell(&bench, "order_transactions/create", &money(2, -back as u64, 6));
+                } else if back > 0 {
+                    tell(&bench, "refunds/create", &refund(9_300, back, 6, &json!([])));
+                }
+                stand(0, sale.tax(after));
+                assert!(!told(&bench).contains("was not refunded"), "{case}: {}", told(&bench));
+                tell(&bench, "refunds/create", &sale.refund(9_400, after, 7));
+                stand(0, 0);
+                let open = bench.world.borrow().documents(one.id());
+                assert!(open.iter().all(|one| one.balance.is_zero()), "{case}: {:?}", bench.ledger(one));
+            }
+        }
+    }
+}
+
+/// It is a lower price for what was sold, at whatever rate.
+#[test]
+fn goodwill_that_bears_the_sales_tax_stays_under_the_rate_and_so_does_its_part_of_the_sale() {
+    for (one, _, names) in COMPANIES.into_iter().filter(|(_, as_line, _)| !as_line) {
+        let sale = Sale { included: true };
+        let bench = company(one, false);
+        tell(&bench, "orders/create", &sale.order(20, 2, 0, 2, &[]));
+        tell(&bench, "order_transactions/create", &money(1, 4_200, 2));
+        let goodwill = refund(9_200, 1_200, 3, &json!([]));
+        tell(&bench, "refunds/create", &goodwill);
+        assert_eq!(taxes(&bench, false, names), ["5.00", "0.00"], "{one:?}");
+        for day in [4, 5] {
+            tell(&bench, "orders/updated", &sale.order(5, 2, 3_000, day, std::slice::from_ref(&goodwill)));
+            // 30.00 was kept, 1.43 of it is 5 %.
+            assert_eq!(taxes(&bench, false, names), ["0.00", "1.43"], "{one:?}");
+        }
+    }
+}
