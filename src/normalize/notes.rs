@@ -75,6 +75,10 @@ pub const RULES: &[(&str, &str)] = &[
         "The figures of a refund meet its money only if they are read with, or without, tax: that reading was taken.",
     ),
     (
+        "returned_at_another_rate",
+        "Goods came back at another rate than the order has now: their tax, and what it is at the rate that they are booked at.",
+    ),
+    (
         "refund_of_earlier_return",
         "A refund pays for goods that an earlier return, or an edit, had taken off without money.",
     ),

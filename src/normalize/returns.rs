@@ -271,7 +271,7 @@ pub(super) fn taken<'a>(
         let mut tax = item.tax(side, one).ok_or_else(|| missing(&at("total_tax_set")))?;
         let sold = order.line_items.iter().find(|line| line.id == item.line_item_id);
         if let Some(sold) = sold.filter(|_| reading.fill && subtotal.is_zero()) {
-            (subtotal, tax) = share_of(case, sold, before(case, refund, &sold.id), item.quantity.0, side)?;
+            (subtotal, tax) = units(case, refund, sold, item.quantity.0, side)?;
         }
         let on_top = !order.taxes_included || reading.net_goods;
         all.push(Taken {
@@ -303,6 +303,17 @@ fn whole(role: LineRole, name: &str, amount: Decimal) -> Taken<'static> {
         tax: Decimal::ZERO,
         taxes: &[],
     }
+}
+
+/// What so many units of a line, that a refund takes back, were charged for: subtotal in the order's own convention, and tax.
+pub(super) fn units(
+    case: &Case<'_>,
+    refund: &Refund,
+    sold: &LineItem,
+    quantity: Decimal,
+    side: Side,
+) -> Result<(Decimal, Decimal), Hold> {
+    share_of(case, sold, before(case, refund, &sold.id), quantity, side)
 }
 
 /// Units of a line that older refunds took back.

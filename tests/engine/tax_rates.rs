@@ -135,6 +135,49 @@ fn what_came_back_before_the_rate_changed_stays_under_the_rate_that_it_was_sold_
     }
 }
 
+/// Deliveries come in any order: the rate may change before anyone hears of a refund that was made before it, or of the order.
+#[test]
+fn a_refund_that_is_heard_of_after_the_rate_changed_takes_back_what_is_booked() {
+    for (one, as_line, names) in COMPANIES {
+        for included in [false, true] {
+            for (before, after) in [(20, 5), (5, 20)] {
+                for is_known in [true, false] {
+                    let case = format!(
+                        "{one:?}, as a line: {as_line}, included: {included}, {before} % to {after} %, known: {is_known}"
+                    );
+                    let sale = Sale { included };
+                    let bench = company(one, as_line);
+                    let paid = 2 * sale.unit(before);
+                    let first = sale.refund(9_200, before, 3);
+                    let kept = paid - sale.unit(before);
+                    let received = money(1, paid as u64, 2);
+                    if is_known {
+                        tell(&bench, "orders/create", &sale.order(before, 2, 0, 2, &[]));
+                        tell(&bench, "order_transactions/create", &received);
+                    } else {
+                        bench.deliver("order_transactions/create", &received);
+                    }
+                    let body = sale.order(after, 1, kept, 4, std::slice::from_ref(&first));
+                    tell(&bench, "orders/updated", &body);
+                    tell(&bench, "refunds/create", &first);
+                    let back = kept - sale.unit(after);
+                    if back < 0 {
+                        tell(&bench, "order_transactions/create", &money(2, -back as u64, 6));
+                    } else if back > 0 {
+                        tell(&bench, "refunds/create", &refund(9_300, back, 6, &json!([])));
+                    }
+                    let of_after = amount(sale.tax(after)).as_str().unwrap().to_owned();
+                    let of_after = if before == 20 { ["0.00".into(), of_after] } else { [of_after, "0.00".into()] };
+                    assert_eq!(taxes(&bench, as_line, names), of_after, "{case}: {:?}", bench.ledger(one));
+                    assert!(!told(&bench).contains("was not refunded"), "{case}: {}", told(&bench));
+                    tell(&bench, "refunds/create", &sale.refund(9_400, after, 7));
+                    assert_eq!(taxes(&bench, as_line, names), ["0.00", "0.00"], "{case}: {:?}", bench.ledger(one));
+                }
+            }
+        }
+    }
+}
+
 /// It is a lower price for what was sold, at whatever rate.
 #[test]
 fn goodwill_that_bears_the_sales_tax_stays_under_the_rate_and_so_does_its_part_of_the_sale() {
