@@ -247,4 +247,29 @@ mod tests {
         let adjustment = Document { key: DocumentKey::adjustment(1), ..sale() };
         assert_eq!(told.keep(&notes, &standing(&[&whole]), &[Step::Create(&adjustment)]), ["sale name a; b"]);
     }
+    /// Written anew, and nothing is said of it any more: a text that changed back goes; what was said once stays.
+    #[test]
+    fn what_is_told_once_stays_while_its_document_is_written_anew() {
+        let told = Told::new();
+        let of = |key: DocumentKey| Document { key, ..sale() };
+        let documents = [sale(), of(DocumentKey::credit("7")), of(DocumentKey::adjustment(1))];
+        let says =
+            |at: usize, rule, field| Adjustment { document_key: documents[at].key.clone(), rule, ..note(field, "x") };
+        let notes = [
+            says(0, "control_characters", "line:1"),
+            says(0, "closed_period", "date"),
+            says(0, "ledger_computed", "total"),
+            says(0, "control_characters", "customer.name"),
+            says(1, "control_characters", "line:1"),
+            says(2, "edited", "total_price"),
+        ];
+        let first: Vec<Step<'_>> = documents.iter().map(Step::Create).collect();
+        assert_eq!(told.keep(&notes, &PostedDocuments::new(), &first).len(), notes.len());
+        let anew: Vec<Step<'_>> = documents.iter().map(Step::Update).collect();
+        let standing = standing(&documents.iter().collect::<Vec<_>>());
+        let left = told.keep(&[], &standing, &anew);
+        let expected =
+            ["adjustment:1 total_price x", "credit:7 line:1 x", "sale customer.name x", "sale date x", "sale total x"];
+        assert_eq!(left, expected);
+    }
 }
