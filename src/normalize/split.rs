@@ -55,9 +55,10 @@ fn split(
     }
     let worths: Vec<(Decimal, Decimal)> =
         whole.lines.iter().map(|line| (worth(line, whole.tax_mode, currency), line.tax.amount)).collect();
-    // What goes and what comes in its place stay together.
+    // What goes and what comes in its place stay together; in a credit either may be the one below zero.
     let comes_next = |at: usize| whole.lines.get(at + 1).is_some_and(|next| next.source == whole.lines[at].source);
-    let may_end = |at: usize| worths[at].0 >= Decimal::ZERO || !comes_next(at);
+    let is_below = |at: usize| worths[at].0 < Decimal::ZERO;
+    let may_end = |at: usize| !comes_next(at) || !(is_below(at) || is_below(at + 1));
     let ends = ends(&worths, &rows, most, may_end).ok_or_else(|| {
         let text = format!("{count} lines, which cannot be split into documents of at most {most} above zero");
         Hold::new(HoldReason::TooManyLines, text)

@@ -162,7 +162,16 @@ fn what_goes_and_what_comes_in_its_place_stay_in_one_part() {
         let source = format!("line:{n}");
         [Line { source: source.clone(), ..gone }, Line { source, ..come }]
     };
-    let whole = document((0..3).flat_map(pair).collect(), TaxMode::Exclusive);
-    let parts = split(whole, 3, usd(), &|_| 1).unwrap();
-    assert_eq!(parts.iter().map(|part| part.lines.len()).collect::<Vec<_>>(), [2, 2, 2]);
+    // In a credit, what goes stands above zero.
+    let reversed = |n: i64| {
+        let [gone, come] = pair(n);
+        [
+            Line { unit_price: Decimal::TEN + Decimal::TEN, ..gone },
+            Line { tax: LineTax::none(""), ..come.reversed(usd()) },
+        ]
+    };
+    for lines in [(0..3).flat_map(pair).collect::<Vec<_>>(), (0..3).flat_map(reversed).collect()] {
+        let parts = split(document(lines, TaxMode::Exclusive), 3, usd(), &|_| 1).unwrap();
+        assert_eq!(parts.iter().map(|part| part.lines.len()).collect::<Vec<_>>(), [2, 2, 2]);
+    }
 }
