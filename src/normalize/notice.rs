@@ -4,7 +4,7 @@
 use rust_decimal::Decimal;
 
 use super::currency::conversion_bound;
-use super::owed::Owed;
+use super::owed::{Owed, Unpaid};
 use super::returns::Returns;
 use super::{Case, Input};
 use crate::books::document::TaxMode;
@@ -42,8 +42,9 @@ pub(super) fn not_refunded(case: &Case<'_>, received: Decimal, returns: &Returns
 /// What was taken off an order after it was paid, by an edit or a lower price, and waits in the books for the refund that
 /// pays it back. A cancelled order is told of by itself.
 pub(super) fn not_refunded_yet(case: &Case<'_>, mode: TaxMode, owed: &mut Owed<'_, '_>) -> Option<Hold> {
-    let (amount, tax) = owed.unpaid(case, mode);
-    if case.order.cancelled_at.is_some() || amount <= conversion_bound(case) {
+    let Unpaid { amount, tax, is_certain } = owed.unpaid(case, mode);
+    let least = if is_certain { Decimal::ZERO } else { conversion_bound(case) };
+    if case.order.cancelled_at.is_some() || amount <= least {
         return None;
     }
     let show = |amount| case.currency.show(amount);

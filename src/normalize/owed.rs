@@ -86,6 +86,15 @@ impl<'a, 'b> Goods<'a, 'b> {
     }
 }
 
+/// What no refund paid yet, as booked.
+pub(super) struct Unpaid {
+    pub amount: Decimal,
+    /// The tax in it.
+    pub tax: Decimal,
+    /// True if it is more than what converting amounts one by one may leave.
+    pub is_certain: bool,
+}
+
 /// What the buyer is owed.
 pub(super) struct Owed<'a, 'b> {
     goods: Vec<Goods<'a, 'b>>,
@@ -164,7 +173,7 @@ impl<'a, 'b> Owed<'a, 'b> {
     /// What no refund paid of the goods, of a fallen price and of an exchange: all of it and the tax in it, as booked. Of an
     /// exchange only where Shopify says that the buyer has money to get back: it may be kept on purpose. Afterwards nothing of
     /// the goods is owed any more.
-    pub fn unpaid(&mut self, case: &Case<'_>, mode: TaxMode) -> (Decimal, Decimal) {
+    pub fn unpaid(&mut self, case: &Case<'_>, mode: TaxMode) -> Unpaid {
         let is_kept_back = |goods: &Goods<'_, '_>| goods.returned.is_some_and(|one| one.unpaid().is_zero());
         let left =
             self.goods.iter_mut().filter(|goods| !is_kept_back(goods)).map(|goods| goods.pay(case, goods.left()));
@@ -175,7 +184,10 @@ impl<'a, 'b> Owed<'a, 'b> {
         let exchanged = self.exchanged.iter().filter(|_| is_owed);
         let lines: Vec<Line> = self.lowered.iter().chain(exchanged).cloned().collect();
         let tax_of_lines: Decimal = lines.iter().map(|line| line.tax.amount).sum();
-        (with_tax + sum(case, mode, &lines), tax + tax_of_lines)
+        let (amount, tax) = (with_tax + sum(case, mode, &lines), tax + tax_of_lines);
+        // Of the goods it is known exactly; the rest was converted.
+        let is_certain = outstanding(case.order) < Decimal::ZERO && !taken.is_empty();
+        Unpaid { amount, tax, is_certain }
     }
 
     /// What of a fallen price `difference` pays back, as lines.

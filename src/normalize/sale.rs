@@ -79,10 +79,15 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
         }
         lines.retain(|line| line.role != LineRole::MarketplaceTax || !line.unit_price.is_zero());
     }
+    let listed = sum(case, mode, &lines);
     let earlier = at_another_rate(case, &mut lines);
-    let difference = target.booked - sum(case, mode, &lines) - sum(case, mode, &earlier);
+    let sold_for = sum(case, mode, &lines) + sum(case, mode, &earlier);
+    let is_stated = is_stated(case, target, returns)?;
+    // What was paid beyond the total is known exactly; lines that were converted one by one are not.
+    let expected = if is_stated && target.overpaid { case.total + sold_for - listed } else { sold_for };
+    let difference = target.booked - expected;
     // What is smaller is rounding, unless nothing else is left or the buyer's own figures say that it is none.
-    let is_more = difference.abs() > conversion_bound(case) || lines.is_empty() || is_stated(case, target, returns)?;
+    let is_more = difference.abs() > conversion_bound(case) || lines.is_empty() || is_stated;
     if is_more && !difference.is_zero() {
         let of = if difference < Decimal::ZERO { lines.clone() } else { sold };
         let basis = taken_back(case, returns, of, difference)?;

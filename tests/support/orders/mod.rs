@@ -45,6 +45,9 @@ pub struct Expected {
     pub is_cancelled: bool,
     /// The seller's tax of what the buyer kept, where Shopify's figures alone say it.
     pub tax: Option<i64>,
+    /// By how much it may be off: which cents of a line that is taxed anew are of units that came back before, Shopify does
+    /// not say.
+    pub tax_crumbs: i64,
 }
 
 /// A currency with its number of decimals.

@@ -147,6 +147,9 @@ pub enum Event {
     },
     /// Another discount on everything, in thousandths.
     Reduce(i64),
+    /// The order moves to where the full rate is charged on what bore the reduced one, and the other way round. Only where
+    /// prices contain the tax: there its total stays.
+    Retax,
     Cancel {
         refund: bool,
     },
@@ -301,6 +304,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => (0..4usize, 1..3i64, line(), any::<bool>())
             .prop_map(|(line, units, into, settles)| Event::Exchange { line, units, into, settles }),
         1 => (1..400i64).prop_map(Event::Reduce),
+        1 => Just(Event::Retax),
         2 => any::<bool>().prop_map(|refund| Event::Cancel { refund }),
     ]
 }

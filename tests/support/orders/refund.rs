@@ -46,7 +46,9 @@ impl Till<'_> {
             if amount > 0 {
                 let tax = part(tax, line.returned + amount, net) - part(tax, line.returned, net);
                 line.returned += amount;
-                refund.own_tax += if line.taxes.iter().any(|tax| tax.marketplace) { 0 } else { tax };
+                let own = if line.taxes.iter().any(|tax| tax.marketplace) { 0 } else { tax };
+                refund.own_tax += own;
+                refund.own_tax_of_delivery += own;
                 refund.shipping.push((line.id, amount, tax));
             }
         }

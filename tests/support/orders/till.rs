@@ -1,9 +1,11 @@
 //! The shop: plays a plan with Shopify's arithmetic.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::goods::{Delivery, Item, TaxLine, part};
-use super::plan::{Discount, Event, Line, Payment, Plan};
+use super::plan::{Discount, Event, Line, Payment, Plan, Tax};
 use super::{Expected, Life};
 
 pub(super) const ORDER: u64 = 5_600_000_009_001;
@@ -48,6 +50,8 @@ pub(super) struct RefundBody {
     pub unclear: bool,
     /// The seller's tax in what it takes back, whatever its lines tell.
     pub own_tax: i64,
+    /// What of it is that of deliveries.
+    pub own_tax_of_delivery: i64,
     pub at: usize,
 }
 
@@ -63,6 +67,7 @@ pub(super) struct Till<'a> {
     pub refunds: Vec<RefundBody>,
     /// What leaves the order, with its tax, beyond what its total shows.
     pub gone: i64,
+    tax_crumbs: i64,
     pub cancelled: Option<usize>,
     /// Hours since the order.
     pub now: usize,
@@ -82,6 +87,7 @@ impl<'a> Till<'a> {
             transactions: Vec::new(),
             refunds: Vec::new(),
             gone: 0,
+            tax_crumbs: 0,
             cancelled: None,
             now: 0,
             acts: Vec::new(),
@@ -104,6 +110,7 @@ impl<'a> Till<'a> {
             receipts: receipts.collect(),
             is_cancelled: till.cancelled.is_some(),
             tax: till.tax_kept(),
+            tax_crumbs: till.tax_crumbs,
         };
         Life {
             acts: till.acts,
@@ -257,6 +264,7 @@ impl<'a> Till<'a> {
             | Event::Remove { .. }
             | Event::Exchange { .. }
             | Event::Reduce(_)
+            | Event::Retax
             | Event::Cancel { .. }
             | Event::PayRest,
         ) = (self.cancelled, event)
@@ -284,6 +292,7 @@ impl<'a> Till<'a> {
                     self.edit();
                 }
             }
+            Event::Retax => self.retax(),
             Event::Cancel { refund } => self.cancel(*refund),
         }
     }
@@ -310,6 +319,39 @@ impl<'a> Till<'a> {
             self.now += 1;
             self.pay_what_is_owed();
         }
+    }
+
+    /// Another rate on everything that is taxed. Refunds tell for ever what they told; what they took back is none of what is
+    /// kept now.
+    fn retax(&mut self) {
+        if !self.plan.taxes_included {
+            return;
+        }
+        for item in &mut self.items {
+            item.tax = match item.tax {
+                Tax::Twenty => Tax::Five,
+                Tax::Five => Tax::Twenty,
+                other => other,
+            };
+        }
+        self.tax_all();
+        let mut before = BTreeMap::new();
+        for refund in &mut self.refunds {
+            let goods: i64 = refund
+                .lines
+                .iter()
+                .map(|line| {
+                    let item = self.items.iter().find(|item| item.id == line.item).unwrap();
+                    let gone: &mut i64 = before.entry(line.item).or_default();
+                    let upto = |units| part(item.tax_total(), units, item.quantity);
+                    *gone += line.units;
+                    if item.is_remitted() { 0 } else { upto(*gone) - upto(*gone - line.units) }
+                })
+                .sum();
+            self.tax_crumbs += i64::try_from(refund.lines.len()).unwrap();
+            refund.own_tax = goods + refund.own_tax_of_delivery;
+        }
+        self.edit();
     }
 
     fn pay_rest(&mut self) {
