@@ -97,13 +97,17 @@ fn paid_back(case: &Case<'_>, wanted: &Itemised, returns: &Returns<'_>) -> Resul
 }
 
 /// What a credit took back of the sale, by the sale's names; what it paid back of a price that fell is told by [`paid_back`].
-pub(super) fn taken_back(credit: &Itemised) -> Itemised {
+fn taken_back(credit: &Itemised) -> Itemised {
     let lines = credit.lines.iter().filter(|line| !line.source.starts_with(LOWERED)).cloned().collect();
     as_sold(&Itemised { lines, ..credit.clone() })
 }
 
-/// True if to the buyer nothing changed, and the lines move no more than converting them once again may.
+/// True if to the buyer nothing changed, and the lines move no more than converting them once again may. Money that is
+/// beyond the total now is no conversion.
 fn is_reconverted(case: &Case<'_>, change: Change, lines: &[Line]) -> bool {
+    if lines.iter().any(|line| line.role == LineRole::Overpayments) {
+        return false;
+    }
     let moved: Decimal = lines.iter().map(|line| (line.amount(case.currency) + line.tax.amount).abs()).sum();
     change.buyers.is_some_and(|change| change.is_zero()) && moved <= conversion_bound(case)
 }

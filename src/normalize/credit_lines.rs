@@ -6,24 +6,24 @@ use rust_decimal::Decimal;
 use super::currency::{booked_amount, conversion_bound, to_precision};
 use super::differences::{of_refund, overpayment};
 use super::lines::{REMITTED, account, single, tax_mode};
-use super::notes::{note_earlier, note_included, note_marketplace, note_reading, note_taken_out, shown};
+use super::notes::{
+    note_another_rate, note_earlier, note_included, note_marketplace, note_reading, note_taken_out, shown,
+};
 use super::owed::{Goods, LOWERED, Owed};
 use super::refunds::key_of;
-use super::returns::{Returned, Taken, taken, units};
+use super::returns::{Returned, Taken, taken};
 use super::tax::{assumed, line_taxes, own_part, untaxed};
 use super::{Case, bands};
 use crate::books::document::{DocumentKey, Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::Hold;
 use crate::shopify::money::Side;
-use crate::shopify::order::TaxLine;
 
-/// What a refund takes back, made to come to its money. `is_ours`: the sale's documents are.
+/// What a refund takes back, made to come to its money.
 pub(super) fn lines_of(
     case: &mut Case<'_>,
     sale: &Itemised,
     one: &Returned<'_>,
     goods: &[Goods<'_, '_>],
-    is_ours: bool,
     amount: Decimal,
     owed: &mut Owed<'_, '_>,
 ) -> Result<Itemised, Hold> {
@@ -32,10 +32,9 @@ pub(super) fn lines_of(
     let mut lines = Vec::new();
     note_reading(case, &key, one)?;
     let mut beyond = Decimal::ZERO;
-    for told in taken(case, one.refund, one.reading, Side::Presentment)? {
-        let with_tax = told.with_tax;
-        let entry = if is_ours { at_the_sales_rate(case, one, told)? } else { told };
-        beyond += booked_amount(case, with_tax - entry.with_tax);
+    for entry in taken(case, one.refund, one.reading, Side::Presentment)? {
+        let less = note_another_rate(case, &key, &entry);
+        beyond += booked_amount(case, less);
         returned_lines(case, &key, sale, &entry, &mut lines)?;
     }
     let names_nothing = lines.is_empty();
@@ -76,26 +75,6 @@ pub(super) fn lines_of(
     let tax_total = lines.iter().map(|line| line.tax.amount).sum();
     let number = String::new();
     Ok(Itemised { number, due_date: case.date, tax_mode: mode, lines, tax_total, cash: None })
-}
-
-/// Goods that came back at another rate than the sale has now, because the order's rate changed since or before this was
-/// heard of: they are taken back as they were booked. What the buyer got beyond that is none of the goods.
-fn at_the_sales_rate<'a>(case: &mut Case<'_>, one: &Returned<'_>, entry: Taken<'a>) -> Result<Taken<'a>, Hold> {
-    let (currency, included) = (case.order.presentment_currency(), case.order.taxes_included);
-    let sold = case.order.line_items.iter().find(|item| format!("line:{}", item.id.0) == entry.source);
-    let is_ours = |taxes: &[TaxLine]| taxes.iter().all(|tax| tax.channel_liable != Some(true));
-    let Some(sold) = sold.filter(|sold| is_ours(&sold.tax_lines) && !entry.tax.is_zero()) else { return Ok(entry) };
-    let (subtotal, tax) = units(case, one.refund, sold, entry.quantity, Side::Presentment)?;
-    let with_tax = if included { subtotal } else { subtotal + tax };
-    let price = |with_tax, tax| if included { with_tax } else { with_tax - tax };
-    let cents = currency.minor_unit() * (entry.quantity.abs() + Decimal::from(sold.tax_lines.len()));
-    let is_same_price = (price(entry.with_tax, entry.tax) - subtotal).abs() <= cents;
-    if !is_same_price || tax.is_zero() || (entry.tax - tax).abs() <= cents {
-        return Ok(entry);
-    }
-    let (before, after) = (currency.show(entry.tax), currency.show(tax));
-    case.writer.note(&key_of(one), &entry.source, "returned_at_another_rate", &before, &after);
-    Ok(Taken { with_tax, tax, ..entry })
 }
 
 /// What was taken back of one line; of a delivery of several rates, rate by rate.

@@ -13,7 +13,8 @@ use super::sale::Target;
 use crate::books::computation::percent;
 use crate::books::document::{DocumentKey, Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
-use crate::config::DifferencesTax;
+use crate::books::rules::TaxModel;
+use crate::config::{DifferencesTax, TaxBooking};
 
 /// Money beyond the order's total: kind of line, source and text.
 const OVERPAYMENTS: (LineRole, &str, &str) = (LineRole::Overpayments, "overpayments", "Paid beyond the order's total");
@@ -96,24 +97,28 @@ pub(super) fn beyond_the_total(case: &Case<'_>, amount: Decimal) -> Result<Line,
 /// A difference with its tax: a lower price for what was sold lowers its taxes, each in its proportion.
 fn as_sold(case: &Case<'_>, sold: &[Line], line: Line) -> Vec<Line> {
     let mode = tax_mode(case);
-    let mut taxes: Vec<(LineTax, Decimal)> = Vec::new();
+    // Of each tax: what it is on, tax included, how much it comes to there, and on how many lines.
+    let mut taxes: Vec<(LineTax, Decimal, Decimal, u32)> = Vec::new();
     let closing = [LineRole::Rounding, LineRole::RefundDifferences, LineRole::Overpayments];
     for one in sold.iter().filter(|one| !closing.contains(&one.role)) {
         let with_tax = sum(case, mode, std::slice::from_ref(one));
-        let same = |(tax, _): &&mut (LineTax, Decimal)| (&tax.code, tax.rate) == (&one.tax.code, one.tax.rate);
-        match taxes.iter_mut().find(same) {
-            Some((_, sum)) => *sum += with_tax,
-            None => taxes.push((one.tax.clone(), with_tax)),
+        match taxes.iter_mut().find(|(tax, ..)| (&tax.code, tax.rate) == (&one.tax.code, one.tax.rate)) {
+            Some((_, sum, of_it, lines)) => {
+                (*sum, *of_it, *lines) = (*sum + with_tax, *of_it + one.tax.amount, *lines + 1)
+            }
+            None => taxes.push((one.tax.clone(), with_tax, one.tax.amount, 1)),
         }
     }
-    let whole: Decimal = taxes.iter().map(|(_, with_tax)| *with_tax).sum();
+    let whole: Decimal = taxes.iter().map(|(_, with_tax, ..)| *with_tax).sum();
     if whole <= Decimal::ZERO {
         return vec![line];
     }
     let difference = line.amount(case.currency);
     let (mut cumulated, mut placed) = (Decimal::ZERO, Decimal::ZERO);
     let mut lines = Vec::new();
-    for (tax, with_tax) in taxes {
+    let is_by_code =
+        case.input.rules.tax_model() == TaxModel::CodePerLine && case.input.settings.tax == TaxBooking::Codes;
+    for (tax, with_tax, of_it, count) in taxes {
         cumulated += with_tax;
         let Some(upto) = difference.checked_mul(cumulated).and_then(|product| product.checked_div(whole)) else {
             return vec![line];
@@ -121,7 +126,11 @@ fn as_sold(case: &Case<'_>, sold: &[Line], line: Line) -> Vec<Line> {
         let upto = case.round(upto);
         let share = upto - placed;
         placed = upto;
-        let amount = case.round(share * tax.rate / (Decimal::ONE + tax.rate));
+        let by_rate = |amount: Decimal| amount * tax.rate / (Decimal::ONE + tax.rate);
+        // A delivery bears some of its taxes on a part of it only: where no code computes them, so does what is like it.
+        let is_off = (of_it - by_rate(with_tax)).abs() > case.minor_unit() * Decimal::from(count);
+        let effective = (of_it.checked_div(with_tax)).filter(|_| is_off && !is_by_code);
+        let amount = case.round(effective.map_or_else(|| by_rate(share), |rate| share * rate));
         let unit_price = if mode == TaxMode::Inclusive { share } else { share - amount };
         // Each tax is a line of its own, also to whoever compares documents line by line.
         let source = format!("{}:{}", line.source, percent(tax.rate));

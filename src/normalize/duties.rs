@@ -109,6 +109,7 @@ pub(super) fn taken<'a>(
         quantity: Decimal::ONE,
         with_tax: if on_top { amount + tax } else { amount },
         tax,
+        told: None,
         taxes: bands.first().map_or(&[], |band| band.taxes),
     }))
 }

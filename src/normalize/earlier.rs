@@ -4,23 +4,30 @@
 use rust_decimal::Decimal;
 
 use super::Case;
-use super::adjustment::taken_back;
 use super::credit_lines::again;
 use super::lines::{sum, tax_mode};
+use super::owed::{LOWERED, sold_as};
 use super::tax::{on_lines, rates_of};
 use crate::books::document::{Document, Itemised, Line, LineRole, LineTax, TaxMode};
 
 /// Takes off `lines` what came back at another rate than the order has now, and gives it as lines of that rate. Rates that the
-/// sale never had are only how a refund was told.
+/// sale never had are only how a refund was told. What a refund settled of an exchange stays among the lines as it was settled.
 pub(super) fn at_another_rate(case: &Case<'_>, lines: &mut Vec<Line>) -> Vec<Line> {
     let booked = case.input.booked;
     if !booked.is_final() || booked.foreign().is_some() {
         return Vec::new();
     }
     let is_on_top = case.order.taxes_included && tax_mode(case) == TaxMode::Exclusive;
-    let mut kept = Vec::new();
-    let credits = booked.credits().filter_map(Document::itemised);
-    for back in credits.flat_map(|credit| on_lines(case, &taken_back(credit))) {
+    if !has_another_rate(case, lines) {
+        return Vec::new();
+    }
+    let (mut kept, mut settled) = (Vec::new(), Vec::new());
+    for back in booked.credits().filter_map(Document::itemised).flat_map(|credit| came_back(case, credit)) {
+        let source = sold_as(&back.source);
+        if source != back.source {
+            settled.push(Line { source, ..back });
+            continue;
+        }
         for part in of_goods(case, lines, back) {
             let Some(now) = lines.iter_mut().find(|line| line.source == part.source) else { continue };
             if now.tax.rate == part.tax.rate || !was_sold_at(case, &part) {
@@ -41,7 +48,22 @@ pub(super) fn at_another_rate(case: &Case<'_>, lines: &mut Vec<Line>) -> Vec<Lin
         }
     }
     lines.retain(|line| !line.amount(case.currency).is_zero() || !kept.iter().any(|one| one.source == line.source));
+    lines.extend(settled);
     kept
+}
+
+/// The lines of a credit, each with its tax; what paid back of a price that fell is not of it.
+fn came_back(case: &Case<'_>, credit: &Itemised) -> Vec<Line> {
+    let lines = credit.lines.iter().filter(|line| !line.source.starts_with(LOWERED)).cloned().collect();
+    on_lines(case, &Itemised { lines, ..credit.clone() })
+}
+
+/// True if a line of the sale was sold at another rate than it has now.
+fn has_another_rate(case: &Case<'_>, lines: &[Line]) -> bool {
+    let sales = case.input.booked.sales();
+    let sold = || sales.iter().filter_map(|one| one.itemised()).flat_map(|body| &body.lines);
+    let rate = |line: &Line| rates_of(line).iter().sum::<Decimal>();
+    lines.iter().any(|line| sold().any(|one| one.source == line.source && rate(one) != line.tax.rate))
 }
 
 /// The sale with what came back before, in front of what is left of the same line: what goes and what comes in its place

@@ -299,6 +299,8 @@ pub(crate) struct Case<'a> {
     order_name: String,
     /// What a person should know of it although nothing waits.
     notice: Option<Hold>,
+    /// True if it is older than the start date, so that its sale is somebody else's.
+    is_older: bool,
 }
 
 impl<'a> Case<'a> {
@@ -347,6 +349,7 @@ impl<'a> Case<'a> {
             party,
             order_name,
             notice: None,
+            is_older: false,
         })
     }
 

@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 
 use super::Case;
 use super::owed::Goods;
-use super::returns::{Reading, Returned, taken};
+use super::returns::{Reading, Returned, Taken, taken};
 use crate::books::computation::percent;
 use crate::books::document::{Document, DocumentKey, Line, LineTax};
 use crate::books::hold::Hold;
@@ -126,6 +126,15 @@ pub(super) fn shown(case: &Case<'_>, lines: &[Line]) -> String {
 pub(super) fn note_included(case: &mut Case<'_>, key: &DocumentKey, field: &str, within: &LineTax) {
     let after = tax(case, within);
     case.writer.note(key, field, "included_tax", "", &after);
+}
+
+/// Goods that are taken back at another rate than the refund tells; how much less than it tells that is, tax included.
+pub(super) fn note_another_rate(case: &mut Case<'_>, key: &DocumentKey, entry: &Taken<'_>) -> Decimal {
+    let Some((with_tax, tax)) = entry.told else { return Decimal::ZERO };
+    let show = |amount| case.order.presentment_currency().show(amount);
+    let (before, after) = (show(tax), show(entry.tax));
+    case.writer.note(key, &entry.source, "returned_at_another_rate", &before, &after);
+    with_tax - entry.with_tax
 }
 
 /// A price that contains tax and was taken apart: `with_tax` became `line`.

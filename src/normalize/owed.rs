@@ -185,8 +185,10 @@ impl<'a, 'b> Owed<'a, 'b> {
         let lines: Vec<Line> = self.lowered.iter().chain(exchanged).cloned().collect();
         let tax_of_lines: Decimal = lines.iter().map(|line| line.tax.amount).sum();
         let (amount, tax) = (with_tax + sum(case, mode, &lines), tax + tax_of_lines);
-        // Of the goods it is known exactly; the rest was converted.
-        let is_certain = outstanding(case.order) < Decimal::ZERO && !taken.is_empty();
+        // That something is owed is known exactly; how the lines say it was converted.
+        let is_lowered = !self.lowered.is_empty() && !case.input.booked.has_overpayment();
+        let says_nothing = taken.is_empty() && !is_lowered && !is_owed;
+        let is_certain = outstanding(case.order) < Decimal::ZERO && !says_nothing;
         Unpaid { amount, tax, is_certain }
     }
 
@@ -197,11 +199,12 @@ impl<'a, 'b> Owed<'a, 'b> {
         if whole <= Decimal::ZERO {
             return Vec::new();
         }
+        // What is closer to nothing than to all of it pays nothing of it.
+        if difference <= crumbs && difference + difference < whole {
+            return Vec::new();
+        }
         if difference >= whole - crumbs {
             return std::mem::take(&mut self.lowered);
-        }
-        if difference <= crumbs {
-            return Vec::new();
         }
         let tax: Decimal = self.lowered.iter().map(|line| line.tax.amount).sum();
         let part = case.round(tax * difference / whole);
@@ -321,15 +324,19 @@ impl<'a, 'b> Owed<'a, 'b> {
     }
 }
 
-/// A credit with the lines named as the sale has them: what settles a difference, or pays back of a price that fell.
+/// A credit with the lines named as the sale has them.
 pub(super) fn as_sold(credit: &Itemised) -> Itemised {
-    let named = |line: &Line| match (line.source.strip_prefix(EXCHANGED), line.source.strip_prefix(LOWERED)) {
+    let lines = credit.lines.iter().map(|line| Line { source: sold_as(&line.source), ..line.clone() }).collect();
+    Itemised { lines, ..credit.clone() }
+}
+
+/// How the sale names a line of a credit: also what settles a difference, or pays back of a price that fell.
+pub(super) fn sold_as(source: &str) -> String {
+    match (source.strip_prefix(EXCHANGED), source.strip_prefix(LOWERED)) {
         (Some(rate), _) => format!("{}{rate}", LineRole::RefundDifferences.setting()),
         (_, Some(source)) => source.to_owned(),
-        _ => line.source.clone(),
-    };
-    let lines = credit.lines.iter().map(|line| Line { source: named(line), ..line.clone() }).collect();
-    Itemised { lines, ..credit.clone() }
+        _ => source.to_owned(),
+    }
 }
 
 /// The source of the line that settles a difference in the sale.

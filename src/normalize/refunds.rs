@@ -37,7 +37,7 @@ pub(super) fn refunds(
     let mut paid: Vec<&Returned<'_>> = returns.paid.iter().collect();
     paid.sort_by_key(|one| case.input.booked.parts_of(&key_of(one)).is_empty());
     let mut owed = Owed::new(case, sale, target, returns, lowered)?;
-    let (booked, is_own) = (as_booked(case, sale, documents_of_it)?, !documents_of_it.is_empty());
+    let booked = as_booked(case, sale, documents_of_it)?;
     let mut documents = Vec::new();
     let mut credited: Vec<Itemised> = Vec::new();
     let (mut cumulated, mut placed) = (Decimal::ZERO, Decimal::ZERO);
@@ -60,7 +60,7 @@ pub(super) fn refunds(
         }
         let whole = before.is_zero() && cumulated == target.presentment;
         let notes = case.writer.mark();
-        let mut body = if whole { sale.clone() } else { lines_of(case, sale, one, &goods, is_own, amount, &mut owed)? };
+        let mut body = if whole { sale.clone() } else { lines_of(case, sale, one, &goods, amount, &mut owed)? };
         as_lines(case, &key_of(one), &mut body)?;
         if cumulated == target.presentment
             && let Some(rest) = rest(case, &booked, &credited, &body, amount)
@@ -317,7 +317,7 @@ fn divide(case: &Case<'_>, body: Itemised, shares: Vec<(Option<Cash>, Decimal)>)
         if at + 1 == count {
             all.push((rest.clone(), cash, amount));
         } else {
-            let (part, left) = split::at_amount(&rest, amount, case.currency);
+            let (part, left) = split::at_amount(&rest, amount, case.currency, case.decimals);
             rest = left;
             all.push((part, cash, amount));
         }

@@ -31,6 +31,8 @@ pub(super) struct Taken<'a> {
     pub with_tax: Decimal,
     /// The tax in it.
     pub tax: Decimal,
+    /// Both as the refund tells them, where the order's rate became another one since and nothing of the refund is booked.
+    pub told: Option<(Decimal, Decimal)>,
     /// The taxes of the line that it is of.
     pub taxes: &'a [TaxLine],
 }
@@ -271,16 +273,23 @@ pub(super) fn taken<'a>(
         let mut tax = item.tax(side, one).ok_or_else(|| missing(&at("total_tax_set")))?;
         let sold = order.line_items.iter().find(|line| line.id == item.line_item_id);
         if let Some(sold) = sold.filter(|_| reading.fill && subtotal.is_zero()) {
-            (subtotal, tax) = units(case, refund, sold, item.quantity.0, side)?;
+            (subtotal, tax) = share_of(case, sold, before(case, refund, &sold.id), item.quantity.0, side)?;
         }
         let on_top = !order.taxes_included || reading.net_goods;
+        let told = (if on_top { subtotal + tax } else { subtotal }, tax);
+        let now = match sold {
+            Some(sold) => at_todays_rate(case, refund, sold, item.quantity.0, told, side)?,
+            None => None,
+        };
+        let (with_tax, tax) = now.unwrap_or(told);
         all.push(Taken {
             source: format!("line:{}", item.line_item_id.0),
             role: sold.map_or(LineRole::Sales, role_of),
             name: sold.map_or("Returned goods", LineItem::title).to_owned(),
             quantity: item.quantity.0,
-            with_tax: if on_top { subtotal + tax } else { subtotal },
+            with_tax,
             tax,
+            told: now.map(|_| told),
             taxes: sold.map_or(&[], |sold| &sold.tax_lines),
         });
     }
@@ -301,19 +310,34 @@ fn whole(role: LineRole, name: &str, amount: Decimal) -> Taken<'static> {
         quantity: Decimal::ONE,
         with_tax: amount,
         tax: Decimal::ZERO,
+        told: None,
         taxes: &[],
     }
 }
 
-/// What so many units of a line, that a refund takes back, were charged for: subtotal in the order's own convention, and tax.
-pub(super) fn units(
+/// What goods come to, and their tax, at the rate that the order has now, where a refund tells another one: the rate changed
+/// since. So the sale is booked, and so they leave it. What is booked of a refund stays at the rate that it was told at; and
+/// the sale of an older order is somebody else's.
+fn at_todays_rate(
     case: &Case<'_>,
     refund: &Refund,
     sold: &LineItem,
     quantity: Decimal,
+    (with_tax, tax): (Decimal, Decimal),
     side: Side,
-) -> Result<(Decimal, Decimal), Hold> {
-    share_of(case, sold, before(case, refund, &sold.id), quantity, side)
+) -> Result<Option<(Decimal, Decimal)>, Hold> {
+    let is_remitted = sold.tax_lines.iter().any(|tax| tax.channel_liable == Some(true));
+    if case.is_older || is_remitted || case.input.booked.has_credit(&refund.id) {
+        return Ok(None);
+    }
+    let included = case.order.taxes_included;
+    let (price, tax_now) = share_of(case, sold, before(case, refund, &sold.id), quantity, side)?;
+    let told = if included { with_tax } else { with_tax - tax };
+    // Of several units Shopify rounds each.
+    let cents = case.order.currency_of(side).minor_unit() * (quantity.abs() + Decimal::from(sold.tax_lines.len()));
+    let says_none = !included && tax.is_zero();
+    let is_same = says_none || (told - price).abs() > cents || (tax - tax_now).abs() <= cents;
+    Ok((!is_same).then(|| (if included { with_tax } else { told + tax_now }, tax_now)))
 }
 
 /// Units of a line that older refunds took back.

@@ -82,12 +82,12 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
     let listed = sum(case, mode, &lines);
     let earlier = at_another_rate(case, &mut lines);
     let sold_for = sum(case, mode, &lines) + sum(case, mode, &earlier);
-    let is_stated = is_stated(case, target, returns)?;
-    // What was paid beyond the total is known exactly; lines that were converted one by one are not.
-    let expected = if is_stated && target.overpaid { case.total + sold_for - listed } else { sold_for };
-    let difference = target.booked - expected;
-    // What is smaller is rounding, unless nothing else is left or the buyer's own figures say that it is none.
-    let is_more = difference.abs() > conversion_bound(case) || lines.is_empty() || is_stated;
+    let difference = target.booked - sold_for;
+    // What is smaller is rounding, unless nothing else is left or the buyer's own figures, which nobody rounded, say that it
+    // is none; then they say what it is.
+    let stated = stated_difference(case, target, returns)?;
+    let difference = stated.map_or(difference, |stated| booked_amount(case, stated) - (sold_for - listed));
+    let is_more = stated.is_some() || difference.abs() > conversion_bound(case) || lines.is_empty();
     if is_more && !difference.is_zero() {
         let of = if difference < Decimal::ZERO { lines.clone() } else { sold };
         let basis = taken_back(case, returns, of, difference)?;
@@ -105,10 +105,11 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
     Ok((Itemised { number, due_date: due_date(case), tax_mode: mode, lines, tax_total, cash: None }, earlier))
 }
 
-/// True if what was received, or is left, misses the lines in the buyer's currency too, in which nothing was rounded.
-fn is_stated<'a>(case: &Case<'a>, target: &Target, returns: &Returns<'a>) -> Result<bool, Hold> {
+/// By how much what was received, or is left, misses the lines in the buyer's currency, where the lines are converted from it;
+/// nothing where it does not.
+fn stated_difference<'a>(case: &Case<'a>, target: &Target, returns: &Returns<'a>) -> Result<Option<Decimal>, Hold> {
     if !is_converted(case) || !(target.reduced || target.overpaid) {
-        return Ok(false);
+        return Ok(None);
     }
     let mut lines = case.presentment_total;
     if target.reduced {
@@ -117,7 +118,7 @@ fn is_stated<'a>(case: &Case<'a>, target: &Target, returns: &Returns<'a>) -> Res
             lines -= gone.taken(case, Side::Presentment)?.with_tax;
         }
     }
-    Ok(lines != target.presentment)
+    Ok(Some(target.presentment - lines).filter(|difference| !difference.is_zero()))
 }
 
 /// What of the `lines` was taken back without being paid back, of each as much as that: money that is neither theirs nor

@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use super::{Case, number};
 use crate::books::document::{Itemised, Line, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
-use crate::books::money::Currency;
+use crate::books::money::{Currency, round_half_up};
 
 /// Bytes of the texts of one document: it is kept twice in a row of 2 MB, once as it is and once as it is sent.
 const TEXTS: usize = 500_000;
@@ -116,8 +116,8 @@ fn ends(
 }
 
 /// The first lines of a document that come to exactly `amount`, and the rest; the line at the border is divided, its tax in
-/// proportion.
-pub(super) fn at_amount(body: &Itemised, amount: Decimal, currency: Currency) -> (Itemised, Itemised) {
+/// proportion and rounded to `decimals`, the booked ones.
+pub(super) fn at_amount(body: &Itemised, amount: Decimal, currency: Currency, decimals: u32) -> (Itemised, Itemised) {
     let on_top = body.tax_mode == TaxMode::Exclusive;
     let worth = |line: &Line| worth(line, body.tax_mode, currency);
     let (mut first, mut second) = (Vec::new(), Vec::new());
@@ -136,7 +136,7 @@ pub(super) fn at_amount(body: &Itemised, amount: Decimal, currency: Currency) ->
             left -= whole;
             first.push(line.clone());
         } else {
-            let tax = currency.round(line.tax.amount * left / whole);
+            let tax = round_half_up(line.tax.amount * left / whole, decimals);
             let price = if on_top { left - tax } else { left };
             first.push(line.clone().as_one(price, tax));
             second.push(line.clone().as_one(line.amount(currency) - price, line.tax.amount - tax));

@@ -211,7 +211,7 @@ pub fn is_told<'a>(life: &Life, notice: bool, mut booked: impl Iterator<Item = &
     // What comes to no minor unit in the shop's currency cannot be booked.
     let (shop, presentment) = rate(life);
     let due = life.decimal(-expected.outstanding) * shop / presentment;
-    let is_nothing = due < Decimal::new(5, life.shop.decimals.min(2) + 1);
+    let is_nothing = due < Decimal::new(1, life.shop.decimals.min(2));
     let nothing_due = expected.outstanding >= 0 || expected.received <= expected.refunded || is_nothing;
     let explains = |one: &Document| {
         let has = |role| one.itemised().is_some_and(|body| body.lines.iter().any(|line| line.role == role));

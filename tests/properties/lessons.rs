@@ -7,20 +7,20 @@ use crate::orders::plan::{
 };
 use crate::support::Company;
 
-const EUR: Currency = Currency { code: "EUR", decimals: 2 };
-const GBP: Currency = Currency { code: "GBP", decimals: 2 };
-const JPY: Currency = Currency { code: "JPY", decimals: 0 };
-const KWD: Currency = Currency { code: "KWD", decimals: 3 };
+pub const EUR: Currency = Currency { code: "EUR", decimals: 2 };
+pub const GBP: Currency = Currency { code: "GBP", decimals: 2 };
+pub const JPY: Currency = Currency { code: "JPY", decimals: 0 };
+pub const KWD: Currency = Currency { code: "KWD", decimals: 3 };
 
-fn one(currency: Currency) -> Money {
+pub fn one(currency: Currency) -> Money {
     Money { shop: currency, presentment: currency, rate: 1_000_000 }
 }
 
-fn line(price: i64, quantity: i64, tax: Tax, discount: Discount) -> Line {
+pub fn line(price: i64, quantity: i64, tax: Tax, discount: Discount) -> Line {
     Line { kind: Kind::Goods, price, quantity, tax, discount }
 }
 
-fn plan(money: Money, taxes_included: bool, lines: Vec<Line>, payment: Payment, events: Vec<Event>) -> Plan {
+pub fn plan(money: Money, taxes_included: bool, lines: Vec<Line>, payment: Payment, events: Vec<Event>) -> Plan {
     Plan {
         money,
         taxes_included,
@@ -52,7 +52,7 @@ fn of_the_delivery(units: Vec<i64>, shipping: i64, shape: ShippingShape) -> Even
     Event::Refund(Refund { units, shipping, shape, difference: 0, pending: false, net: false, silent: false })
 }
 
-fn goes_right(plan: &Plan, company: Company, manner: &str) {
+pub fn goes_right(plan: &Plan, company: Company, manner: &str) {
     for one_by_one in [true, false] {
         assert_eq!(verdict(plan, company, one_by_one, manner), Ok(()), "one by one: {one_by_one}");
     }
@@ -152,7 +152,7 @@ fn a_refund_that_names_nothing_gives_back_what_was_overpaid_besides_the_goods_th
     goes_right(&plan, Company::QuickBooksUk, r#"{"differences_tax": "as_sold"}"#);
 }
 
-fn paid(parts: Vec<i64>) -> Payment {
+pub fn paid(parts: Vec<i64>) -> Payment {
     Payment::Paid { parts, authorised: false, failed_before: false }
 }
 
@@ -162,7 +162,7 @@ fn net(units: Vec<i64>) -> Event {
     Event::Refund(Refund { units, shipping: 1_000, shape, difference: 0, pending: false, net: true, silent: false })
 }
 
-fn exchange(line: usize, units: i64, into: Line, settles: bool) -> Event {
+pub fn exchange(line: usize, units: i64, into: Line, settles: bool) -> Event {
     Event::Exchange { line, units, into, settles }
 }
 

@@ -12,6 +12,7 @@ mod orders;
 mod support;
 
 mod books;
+mod cents;
 mod damage;
 mod identities;
 mod lessons;

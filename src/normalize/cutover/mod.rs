@@ -91,6 +91,7 @@ pub(super) fn desired(input: &Input<'_>, order: &Order) -> Result<Option<Desired
         return Err(Hold::new(HoldReason::ShopifyChanged, what));
     }
     let mut case = Case::new(input, order)?;
+    case.is_older = true;
     let returns = returns::returns(&case)?;
     let money = money::since(&mut case, &returns)?;
     if money.unexplained > Decimal::ZERO && (input.cutover.may_fetch || !input.may_infer) {

@@ -46,6 +46,7 @@ impl<'a> Gone<'a> {
             quantity,
             with_tax: if case.order.taxes_included { subtotal } else { subtotal + tax },
             tax,
+            told: None,
             taxes: &item.tax_lines,
         })
     }

@@ -78,6 +78,7 @@ fn entry<'a>(case: &Case<'a>, index: usize, with_tax: Decimal, tax: Decimal) -> 
         quantity: Decimal::ONE,
         with_tax,
         tax,
+        told: None,
         taxes: case.order.shipping_lines.get(index).map_or(&[][..], |line| &line.tax_lines),
     }
 }

@@ -100,7 +100,7 @@ fn of_what_goes_two_ways_neither_part_bears_a_tax_below_zero() {
     let body = document(vec![untaxed, line(1_000, 0, 200, 0), line(-1_000, 0, -32, 0)], TaxMode::Exclusive);
     for cents in [1, 500, 5_000] {
         let amount = Decimal::new(cents, 2);
-        let (first, second) = at_amount(&body, amount, usd());
+        let (first, second) = at_amount(&body, amount, usd(), 2);
         assert_eq!((total(&first), total(&second)), (amount, total(&body) - amount));
         assert_eq!(first.tax_total + second.tax_total, body.tax_total);
         assert!(first.tax_total >= Decimal::ZERO && second.tax_total >= Decimal::ZERO, "{cents}");

@@ -321,10 +321,11 @@ impl<'a> Till<'a> {
         }
     }
 
-    /// Another rate on everything that is taxed. Refunds tell for ever what they told; what they took back is none of what is
+    /// Another rate on everything that is taxed, of an order that is settled. Refunds tell for ever what they told; what they took back is none of what is
     /// kept now.
     fn retax(&mut self) {
-        if !self.plan.taxes_included {
+        let is_settled = self.outstanding() == 0 && self.rounding == 0 && self.waiting() == 0;
+        if !self.plan.taxes_included || !is_settled {
             return;
         }
         for item in &mut self.items {

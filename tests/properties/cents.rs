@@ -1,0 +1,47 @@
+//! Lives that drawn cases found, about what converting and rounding leave: cents that are somebody's are never lost in it.
+
+use super::lessons::{EUR, JPY, KWD, exchange, goes_right, line, one, paid, plan};
+use crate::books::verdict;
+use crate::orders::Currency;
+use crate::orders::plan::{Discount, Event, Money, Payment, Plan, Shipping, Tax, Tip};
+use crate::support::Company;
+
+const USD: Currency = Currency { code: "USD", decimals: 2 };
+
+#[test]
+fn cents_beyond_the_total_are_owed_although_converted_lines_come_to_as_much() {
+    let money = Money { shop: KWD, presentment: USD, rate: 306_271 };
+    let goods = vec![line(100, 2, Tax::Twenty, Discount::Fixed(28))];
+    let shipping = vec![Shipping { price: 1_066, tax: Tax::Mixed(129), discount: Discount::None, removed: false }];
+    let plan = Plan { shipping, fees: 38, ..plan(money, false, goods, Payment::TooMuch(2), vec![]) };
+    goes_right(&plan, Company::QuickBooksUs, r#"{"sale_document": "receipt"}"#);
+}
+
+#[test]
+fn cents_of_goods_that_were_taken_off_are_told_although_conversion_may_leave_as_much() {
+    let money = Money { shop: USD, presentment: EUR, rate: 1_093_417 };
+    let of = |units| line(100, units, Tax::Twenty, Discount::None);
+    let events = vec![Event::Remove { line: 0, units: 1 }];
+    let plan = Plan {
+        discount: Discount::Percent(92),
+        tip: Tip::Total(1),
+        duties: 1,
+        ..plan(money, false, vec![of(1), of(1), of(2), of(1)], paid(vec![]), events)
+    };
+    assert_eq!(verdict(&plan, Company::QuickBooksUs, false, "{}"), Ok(()));
+}
+
+#[test]
+fn a_refund_that_leaves_two_accounts_is_divided_into_amounts_that_the_ledger_keeps() {
+    let goods = vec![line(1_995, 2, Tax::Twenty, Discount::None)];
+    let plan = plan(one(KWD), false, goods, paid(vec![52]), vec![Event::Cancel { refund: true }]);
+    goes_right(&plan, Company::QuickBooksUs, "{}");
+}
+
+#[test]
+fn a_tax_that_comes_to_nothing_on_a_little_may_be_a_part_of_a_minor_unit_to_the_ledger() {
+    let goods = vec![line(100, 1, Tax::Twenty, Discount::None), line(21_063, 4, Tax::Marketplace, Discount::None)];
+    let events = vec![exchange(0, 1, line(999, 1, Tax::Five, Discount::None), false), Event::Cancel { refund: true }];
+    let plan = plan(one(JPY), false, goods, Payment::TooMuch(1), events);
+    assert_eq!(verdict(&plan, Company::QuickBooksUk, true, "{}"), Ok(()));
+}
