@@ -83,15 +83,15 @@ pub(super) fn moved(
     let bodies: Vec<(&Itemised, bool)> =
         booked.iter().copied().chain(credited.iter().map(|body| (body, true))).collect();
     let mut lines = Vec::new();
-    let mut known: Vec<(&str, &str)> = Vec::new();
+    let mut known: Vec<(&str, &str, Decimal)> = Vec::new();
     for old in bodies.iter().flat_map(|(body, _)| &body.lines) {
-        let under = (&*old.source, &*old.tax.code);
+        let under = (&*old.source, &*old.tax.code, old.tax.rate);
         if known.contains(&under) {
             continue;
         }
         known.push(under);
         let Some(tax_now) = tax_now(wanted, old) else { continue };
-        let is_under = |line: &Line| (&*line.source, &*line.tax.code) == under;
+        let is_under = |line: &Line| (&*line.source, &*line.tax.code, line.tax.rate) == under;
         let (quantity, amount, tax) = under_a_code(&bodies, is_under, currency);
         // Cents of tax that conversions left on nothing are no tax of anything: they would move for ever.
         if amount.abs() <= tax.abs() {

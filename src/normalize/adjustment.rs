@@ -59,8 +59,12 @@ pub(super) fn adjustment(
     let paid_before = paid_before(case, wanted, &lines, change).filter(|_| target.overpaid);
     let mut owed_back = Vec::new();
     if change.booked.is_zero() && target.overpaid && paid_before.is_none() {
-        let lowered = std::mem::take(&mut lines).into_iter().filter(|line| line.role != LineRole::Overpayments);
-        owed_back = lowered.map(|line| line.reversed(case.currency)).collect();
+        let lowered = || lines.iter().filter(|line| line.role != LineRole::Overpayments).cloned();
+        // Another tax in the same price lowers nothing, and waits for nothing.
+        if sum(case, wanted.tax_mode, &lowered().collect::<Vec<_>>()) < Decimal::ZERO {
+            owed_back = lowered().map(|line| line.reversed(case.currency)).collect();
+            lines.clear();
+        }
     }
     let mut adjusting = Adjusting {
         wanted,

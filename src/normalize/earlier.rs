@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 
 use super::Case;
 use super::credit_lines::again;
+use super::currency::conversion_bound;
 use super::lines::{sum, tax_mode};
 use super::owed::{LOWERED, sold_as};
 use super::tax::{on_lines, rates_of};
@@ -21,13 +22,14 @@ pub(super) fn at_another_rate(case: &Case<'_>, lines: &mut Vec<Line>) -> Vec<Lin
     if !has_another_rate(case, lines) {
         return Vec::new();
     }
-    let (mut kept, mut settled) = (Vec::new(), Vec::new());
-    for back in booked.credits().filter_map(Document::itemised).flat_map(|credit| came_back(case, credit)) {
-        let source = sold_as(&back.source);
-        if source != back.source {
-            settled.push(Line { source, ..back });
-            continue;
-        }
+    let credits = booked.credits().filter_map(Document::itemised).flat_map(|credit| came_back(case, credit));
+    let (settled, back): (Vec<Line>, Vec<Line>) = credits.partition(|line| sold_as(&line.source) != line.source);
+    // Goods first: money beyond them is of what is left of them.
+    let (differences, goods): (Vec<Line>, Vec<Line>) =
+        back.into_iter().partition(|line| line.role == LineRole::RefundDifferences);
+    let crumbs = conversion_bound(case).max(case.minor_unit());
+    let mut kept = Vec::new();
+    for back in goods.into_iter().chain(differences) {
         for part in of_goods(case, lines, back) {
             let Some(now) = lines.iter_mut().find(|line| line.source == part.source) else { continue };
             if now.tax.rate == part.tax.rate || !was_sold_at(case, &part) {
@@ -37,9 +39,10 @@ pub(super) fn at_another_rate(case: &Case<'_>, lines: &mut Vec<Line>) -> Vec<Lin
             let price =
                 |line: &Line| line.amount(case.currency) + if is_on_top { line.tax.amount } else { Decimal::ZERO };
             let (whole, left) = (price(now), price(now) - price(&part));
-            if whole <= Decimal::ZERO || left < Decimal::ZERO {
+            if whole <= Decimal::ZERO || left < -crumbs {
                 continue;
             }
+            let left = left.max(Decimal::ZERO);
             let tax = case.round(now.tax.amount * left / whole);
             kept.push(
                 Line { tax: part.tax.clone(), ..now.clone() }.as_one(part.amount(case.currency), part.tax.amount),
@@ -48,7 +51,7 @@ pub(super) fn at_another_rate(case: &Case<'_>, lines: &mut Vec<Line>) -> Vec<Lin
         }
     }
     lines.retain(|line| !line.amount(case.currency).is_zero() || !kept.iter().any(|one| one.source == line.source));
-    lines.extend(settled);
+    lines.extend(settled.into_iter().map(|line| Line { source: sold_as(&line.source), ..line }));
     kept
 }
 

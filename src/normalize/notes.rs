@@ -48,6 +48,10 @@ pub const RULES: &[(&str, &str)] = &[
         "ledger_computed",
         "The ledger computed another total than its arithmetic promises: the document was written again with a rounding line.",
     ),
+    (
+        "tax_below_zero",
+        "More tax was kept back than came back, and the ledger takes no tax below zero: it became part of the amount that was kept.",
+    ),
     ("ledger_tax", "The ledger reaches the same total with other cents of tax in it."),
     (FX_DRIFT, "A payment or refund moved at another exchange rate than the sale's: booked, and what moved."),
     ("change_given", "Cash was told as it was handed over: the change that went back came off the payment."),
@@ -131,9 +135,11 @@ pub(super) fn note_included(case: &mut Case<'_>, key: &DocumentKey, field: &str,
 /// Goods that are taken back at another rate than the refund tells; how much less than it tells that is, tax included.
 pub(super) fn note_another_rate(case: &mut Case<'_>, key: &DocumentKey, entry: &Taken<'_>) -> Decimal {
     let Some((with_tax, tax)) = entry.told else { return Decimal::ZERO };
-    let show = |amount| case.order.presentment_currency().show(amount);
-    let (before, after) = (show(tax), show(entry.tax));
-    case.writer.note(key, &entry.source, "returned_at_another_rate", &before, &after);
+    if !tax.is_zero() {
+        let show = |amount| case.order.presentment_currency().show(amount);
+        let (before, after) = (show(tax), show(entry.tax));
+        case.writer.note(key, &entry.source, "returned_at_another_rate", &before, &after);
+    }
     with_tax - entry.with_tax
 }
 

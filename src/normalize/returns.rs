@@ -12,7 +12,7 @@ use super::inferred::{inexact, outstanding};
 use super::lines::role_of;
 use super::payments::presentment_amount;
 use super::{Case, duties, missing};
-use crate::books::document::LineRole;
+use crate::books::document::{DocumentKey, LineRole};
 use crate::books::hold::Hold;
 use crate::shopify::money::{Id, Side};
 use crate::shopify::order::{LineItem, TaxLine};
@@ -327,7 +327,8 @@ fn at_todays_rate(
     side: Side,
 ) -> Result<Option<(Decimal, Decimal)>, Hold> {
     let is_remitted = sold.tax_lines.iter().any(|tax| tax.channel_liable == Some(true));
-    if case.is_older || is_remitted || case.input.booked.has_credit(&refund.id) {
+    let is_booked = !case.input.booked.parts_of(&DocumentKey::credit(refund.id.as_str())).is_empty();
+    if case.is_older || is_remitted || is_booked {
         return Ok(None);
     }
     let included = case.order.taxes_included;

@@ -44,7 +44,7 @@ pub(super) fn close(
 ) -> Result<(), Hold> {
     leave_no_tax_without_its_amount(case, body);
     let stated = sum(case, body.tax_mode, &body.lines);
-    leave_no_tax_below_zero(case, body);
+    leave_no_tax_below_zero(case, key, body);
     let computed = case.input.rules.compute(body, case.currency);
     let predicted = computed.total();
     let difference = expected - predicted;
@@ -92,19 +92,25 @@ fn leave_no_tax_without_its_amount(case: &Case<'_>, body: &mut Itemised) {
 }
 
 /// Where only a document's whole tax is told, it must not be below zero. What several credits rounded one by one may leave
-/// such cents: they are rounding.
-fn leave_no_tax_below_zero(case: &Case<'_>, body: &mut Itemised) {
+/// such cents: they are rounding. More than that is what was kept back, and becomes part of its line's amount.
+fn leave_no_tax_below_zero(case: &mut Case<'_>, key: &DocumentKey, body: &mut Itemised) {
     let below = body.tax_total.min(Decimal::ZERO);
-    if case.input.rules.tax_model() == TaxModel::CodePerLine || -below > bound(case, taxed(body)) {
+    if case.input.rules.tax_model() == TaxModel::CodePerLine || below.is_zero() {
         return;
     }
-    let mut left = below;
+    let is_rounding = -below <= bound(case, taxed(body));
+    let (mut left, currency) = (below, case.currency);
     for line in body.lines.iter_mut().filter(|line| line.tax.amount < Decimal::ZERO) {
         let part = line.tax.amount.max(left);
-        line.tax.amount -= part;
+        let kept = if is_rounding { Decimal::ZERO } else { part };
+        *line = line.clone().as_one(line.amount(currency) + kept, line.tax.amount - part);
         left -= part;
     }
     body.tax_total -= below;
+    if !is_rounding {
+        let (before, after) = (currency.show(below), currency.show(Decimal::ZERO));
+        case.writer.note(key, "total_tax", "tax_below_zero", &before, &after);
+    }
 }
 
 /// Where prices contain tax, a ledger that extracts it in its own way reaches the same total with other cents of tax: that

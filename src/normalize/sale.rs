@@ -89,7 +89,8 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
     let difference = stated.map_or(difference, |stated| booked_amount(case, stated) - (sold_for - listed));
     let is_more = stated.is_some() || difference.abs() > conversion_bound(case) || lines.is_empty();
     if is_more && !difference.is_zero() {
-        let of = if difference < Decimal::ZERO { lines.clone() } else { sold };
+        let left = || lines.iter().chain(&earlier).cloned().collect();
+        let of = if difference < Decimal::ZERO { left() } else { sold };
         let basis = taken_back(case, returns, of, difference)?;
         let all = of_sale(case, target, difference, &basis)?;
         lines.extend(all);

@@ -196,3 +196,38 @@ fn goodwill_that_bears_the_sales_tax_stays_under_the_rate_and_so_does_its_part_o
         }
     }
 }
+
+/// The total stays, and so does what is the buyer's; only its tax is another one.
+#[test]
+fn an_overpaid_order_moves_to_another_rate_as_well() {
+    for (one, as_line, names) in COMPANIES {
+        let sale = Sale { included: true };
+        let bench = company(one, as_line);
+        tell(&bench, "orders/create", &sale.order(20, 2, 0, 2, &[]));
+        tell(&bench, "order_transactions/create", &money(1, 4_400, 2));
+        assert_eq!(taxes(&bench, as_line, names), ["7.00", "0.00"], "{one:?}");
+        for day in [4, 5] {
+            tell(&bench, "orders/updated", &sale.order(5, 2, 4_400, day, &[]));
+            assert_eq!(taxes(&bench, as_line, names), ["0.00", "2.00"], "{one:?}");
+        }
+    }
+}
+
+/// Whichever of two refunds came first.
+#[test]
+fn goods_that_came_back_after_goodwill_stay_under_their_rate_too() {
+    for (one, _, names) in COMPANIES.into_iter().filter(|(_, as_line, _)| !as_line) {
+        let sale = Sale { included: true };
+        let bench = company(one, false);
+        tell(&bench, "orders/create", &sale.order(20, 2, 0, 2, &[]));
+        tell(&bench, "order_transactions/create", &money(1, 4_200, 2));
+        let refunds = [refund(9_200, 120, 3, &json!([])), sale.refund(9_300, 20, 4), sale.refund(9_400, 20, 5)];
+        for one in &refunds[..2] {
+            tell(&bench, "refunds/create", one);
+        }
+        assert_eq!(taxes(&bench, false, names), ["3.30", "0.00"], "{one:?}");
+        tell(&bench, "orders/updated", &sale.order(5, 1, 1_980, 6, &refunds[..2]));
+        // 19.80 was kept.
+        assert_eq!(taxes(&bench, false, names), ["0.00", "0.94"], "{one:?}");
+    }
+}
