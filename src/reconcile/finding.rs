@@ -28,7 +28,7 @@ pub(super) const UNLESS: &str = "unless it is";
 pub enum Class {
     /// It ought to stand and does not.
     Missing,
-    /// It stands, and says something else than was booked.
+    /// It stands, and says something else than it ought to.
     Wrong,
     /// It stands as it was written, and the order has changed since.
     Stale,
@@ -255,11 +255,12 @@ impl Finding {
             }
             (_, Some(Field::Status)) if theirs == "draft" => format!("approve {number}"),
             (_, Some(Field::Status)) => format!("enter {number} again: its order stands"),
-            // What the ledger does not take is shown in words.
-            (_, Some(Field::Text)) if self.cause.contains(EMOJI) => {
-                format!("write the whole text into {number}, emoji in words: {ours}")
+            (_, Some(Field::Text)) => {
+                // What is too long is not shown whole, and what the ledger does not take is shown in words.
+                let from = if ours.contains('…') { " from Shopify" } else { "" };
+                let how = if self.cause.contains(EMOJI) { ", emoji in words" } else { "" };
+                format!("write the whole text{from} into {number}{how}: {ours}")
             }
-            (_, Some(Field::Text)) => format!("write the whole text into {number}: {ours}"),
             (_, Some(Field::Currency)) => format!("void {number} ({theirs}) and enter it again as {ours}"),
             (_, Some(Field::Total)) => format!("change {number} from {theirs} to {ours}"),
             (_, Some(Field::Date)) => format!("date {number} on {ours}"),
