@@ -140,9 +140,10 @@ fn finished(stage: &Stage, id: &str) -> io::Result<Value> {
             return Ok(run);
         }
         let now = run["doing"].as_str().unwrap_or_default();
+        let now = if run["state"] == "waiting" { format!("waits: {now}") } else { now.to_owned() };
         if now != doing {
             println!("    {:>3} s  {now}", began.elapsed().as_secs());
-            doing = now.to_owned();
+            doing = now;
         }
         if began.elapsed() > LIMIT || run["state"] == "cancelled" {
             return Err(io::Error::other(format!("reconciliation {id} does not end: {run}")));

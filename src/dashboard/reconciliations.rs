@@ -129,6 +129,7 @@ fn verdict(run: &RunView) -> (&'static str, String) {
         ("done", _, Some(after)) => ("problem", format!("after the repair: {}", in_words(after))),
         ("done", Some(before), None) if before.drift() == 0 => ("ok", in_words(before)),
         ("done", Some(before), None) => ("problem", in_words(before)),
+        ("waiting", ..) => ("note", format!("waits: {}", run.doing)),
         _ => ("note", run.doing.clone()),
     }
 }

@@ -32,6 +32,8 @@ use rust_decimal::Decimal;
 
 /// Of every window of a ledger's limits, work beside posting leaves this share (one in so many) to live orders.
 const LEFT_TO_LIVE: usize = 2;
+/// What it waits for then.
+const KEPT: &str = "the next calls to the ledger: half of them are kept for live orders";
 /// How long it waits where the books cannot be asked for another reason.
 const A_WHILE: Duration = Duration::minutes(5);
 /// Questions to Shopify in a piece of work.
@@ -185,10 +187,10 @@ impl Books<'_> {
             let sent_at = self.platform.clock.now();
             let halved: Vec<RateLimit> = ledger.limits().iter().map(halved).collect();
             if let Some(until) = budget::wait(&self.platform, &halved, sent_at, Cost::of(1))? {
-                return Err(NoReply::Later(until, "live orders have the ledger's calls first".into()));
+                return Err(NoReply::Later(until, KEPT.into()));
             }
             if !budget::take(&self.platform, ledger.limits(), sent_at, Cost::of(1))? {
-                return Err(self.later(Duration::seconds(1), "live orders have the ledger's calls first"));
+                return Err(self.later(Duration::seconds(1), KEPT));
             }
             self.still_at_work();
             let answer = self.platform.http.send(ledger.address(question, &token)).await;

@@ -223,7 +223,7 @@ impl Books<'_> {
     }
 
     /// True if there is a verdict on its present settings.
-    pub(super) fn has_verdict(&self, connection: &Connection) -> Result<bool, SqlError> {
+    pub fn has_verdict(&self, connection: &Connection) -> Result<bool, SqlError> {
         Ok(checked(self.platform.sql, connection)?.is_some() && self.knows_who_holds(connection)?)
     }
 

@@ -13,6 +13,12 @@ pub(super) const BEYOND: &str = "among what was listed, but it was sold before";
 /// What the cause says of what may be another order's loss: a document of its amount went to that one.
 pub(super) const RIVAL: &str = "or for another order of the same amount some days away";
 
+/// What the cause says of a text that ends at one.
+pub(super) const EMOJI: &str = "cut at an emoji";
+
+/// What the cause says of a second document before it names the first one.
+pub(super) const BESIDE: &str = "for the order beside";
+
 /// What the cause says before a document that may be its after all.
 pub(super) const UNLESS: &str = "unless it is";
 
@@ -22,7 +28,7 @@ pub(super) const UNLESS: &str = "unless it is";
 pub enum Class {
     /// It ought to stand and does not.
     Missing,
-    /// It stands, and says something else than was booked.
+    /// It stands, and says something else than it ought to.
     Wrong,
     /// It stands as it was written, and the order has changed since.
     Stale,
@@ -51,7 +57,7 @@ impl Class {
     pub fn meaning(self) -> &'static str {
         match self {
             Class::Missing => "ought to stand in the ledger and does not",
-            Class::Wrong => "stands, and says something else than was booked",
+            Class::Wrong => "stands, and says something else than it ought to",
             Class::Stale => "stands as it was written, and the order has changed since",
             Class::Duplicate => "a second one of the same order and kind",
             Class::Unexpected => "is a sale of this shop by what it says, and nothing calls for it",
@@ -239,14 +245,22 @@ impl Finding {
             }
             (Class::Missing, _) if is_credit => format!("enter the refund of {ours} for {number}"),
             (Class::Missing, _) => format!("enter it in {ledger}, or have what holds it put right and audit again"),
-            (Class::Duplicate, _) => format!("void {number} ({theirs}): another document is for the same order"),
+            (Class::Duplicate, _) => {
+                let first = self.cause.split_once(BESIDE).map_or("another document", |(_, first)| first.trim_start());
+                format!("void {number} ({theirs}): {first} is for the same order")
+            }
             (Class::Unexpected, _) => format!("look what {number} ({theirs}) is for, and void it if it is for nothing"),
             (_, Some(Field::Status)) if theirs == "counts" => {
                 format!("void {number}; where its period is closed, set it off with a credit note")
             }
             (_, Some(Field::Status)) if theirs == "draft" => format!("approve {number}"),
             (_, Some(Field::Status)) => format!("enter {number} again: its order stands"),
-            (_, Some(Field::Text)) => format!("write the text of {number} as Shopify has it: {ours}"),
+            (_, Some(Field::Text)) => {
+                // What is too long is not shown whole, and what the ledger does not take is shown in words.
+                let from = if ours.contains('…') { " from Shopify" } else { "" };
+                let how = if self.cause.contains(EMOJI) { ", emoji in words" } else { "" };
+                format!("write the whole text{from} into {number}{how}: {ours}")
+            }
             (_, Some(Field::Currency)) => format!("void {number} ({theirs}) and enter it again as {ours}"),
             (_, Some(Field::Total)) => format!("change {number} from {theirs} to {ours}"),
             (_, Some(Field::Date)) => format!("date {number} on {ours}"),

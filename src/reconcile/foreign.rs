@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::expectation::{Calls, Expectation, Expected};
-use super::finding::{BEYOND, Class, Field, Finding, RIVAL, Repair, UNLESS, title};
+use super::finding::{BESIDE, BEYOND, Class, EMOJI, Field, Finding, RIVAL, Repair, UNLESS, title};
 use super::matching::{By, Match, Wanted};
 use super::words;
 use crate::books::document::{DocumentKey, DocumentKind};
@@ -190,12 +190,13 @@ pub fn compare_foreign(order: &Expectation, theirs: &Theirs<'_>) -> Vec<Finding>
         let rival = theirs.rivals.get(&(order.order_id.clone(), side.key.clone()));
         let (ledger, since) = (theirs.ledger, theirs.since);
         let audit = Audit { order, side: &side, by: found.map(|one| one.by), is_free, rival, ledger, since };
-        match found.and_then(|one| listed(&one.document)) {
-            None => findings.extend(audit.missing()),
-            Some(listed) => findings.extend(audit.values(listed)),
-        }
+        let Some(first) = found.and_then(|one| listed(&one.document)) else {
+            findings.extend(audit.missing());
+            continue;
+        };
+        findings.extend(audit.values(first));
         let extra = found.iter().flat_map(|one| &one.extra).filter_map(listed).filter(|one| one.counts());
-        findings.extend(extra.map(|one| audit.double(one)));
+        findings.extend(extra.map(|one| audit.double(one, first)));
     }
     findings
 }
@@ -254,8 +255,8 @@ impl Audit<'_> {
         (self.side.is_live && is_worth_one).then_some(Finding { shopify_value, ledger_value, repair, ..found })
     }
 
-    fn double(&self, listed: &Listed) -> Finding {
-        let cause = format!("a second {} for the same order", title(listed.kind));
+    fn double(&self, listed: &Listed, first: &Listed) -> Finding {
+        let cause = format!("a second {} {BESIDE} {}", title(listed.kind), named(first));
         let found = Finding { cause, ..self.finding(Some(listed), Class::Duplicate, None, String::new()) };
         let ledger_value = words::money(listed.total, listed.currency);
         Finding { shopify_value: self.total(), ledger_value, ..found }
@@ -340,15 +341,15 @@ impl Audit<'_> {
             // What follows a dash, a colon or a parenthesis may be left out; that a sentence goes on may not.
             let goes_on = |text: &str| after(text, &letters).trim_start().starts_with(char::is_alphanumeric);
             if let Some(text) = begun().find(|text| breaks(text, &letters) || (marked && goes_on(text))) {
-                return Some((*text, "the text was cut at an emoji or another special character"));
+                return Some((*text, format!("the text was {EMOJI} or another special character")));
             }
             let inside = begun().find(|text| count >= LONG_TEXT && goes_on(text));
-            inside.map(|text| (*text, "the text was cut before its end"))
+            inside.map(|text| (*text, "the text was cut before its end".to_owned()))
         };
         let texts = listed.lines.iter().map(|line| line.text.as_str());
-        let found: Vec<(&str, &str, &str)> =
+        let found: Vec<(&str, &str, String)> =
             texts.filter_map(|theirs| cut(theirs).map(|(ours, cause)| (ours, theirs, cause))).collect();
-        let cause = found.first()?.2;
+        let cause = &found.first()?.2;
         let shown: Vec<(String, String)> = found.iter().map(|one| words::where_they_differ(one.0, one.1)).collect();
         let (ours, theirs): (Vec<String>, Vec<String>) = shown.into_iter().unzip();
         Some(self.wrong(listed, Field::Text, ours.join(" / "), theirs.join(" / "), cause))

@@ -82,7 +82,7 @@ fn what_another_integration_did_wrong_is_named() {
             let double = Listed { ledger_id: "3".into(), ..all[0].clone() };
             all.push(double);
         },
-        "duplicate sale -: 26.00 USD | 26.00 USD | a second invoice for the same order | ask",
+        "duplicate sale -: 26.00 USD | 26.00 USD | a second invoice for the order beside invoice INV-1001 | ask",
     );
     check(
         &|all| (all[0].number, all[0].date) = ("7".into(), "2026-11-04".parse().ok()),

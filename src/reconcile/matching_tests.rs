@@ -72,6 +72,14 @@ fn an_id_says_more_than_a_number_a_number_more_than_an_amount_and_that_more_than
 }
 
 #[test]
+fn of_two_documents_that_fit_alike_the_one_that_is_numbered_as_the_order_is_its_own() {
+    let order = [wanted("5600", "#1001", "2026-11-02", "26")];
+    let numbered = |id: &str, number: &str| document(id, number, "Shopify order #1001", "2026-11-02", "26");
+    let documents = [numbered("1", "INV-1001-1"), numbered("2", "INV-1001")];
+    assert_eq!(assigned(&order, &documents), ["5600 sale: 2 0.97 +1"]);
+}
+
+#[test]
 fn a_number_says_nothing_where_the_note_names_another_order() {
     let order = [wanted("5600000000001", "#1001", "2026-11-02", "26")];
     let by = |note: &str, total: &str| assigned(&order, &[document("1", "1001", note, "2026-11-12", total)]);

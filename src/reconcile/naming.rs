@@ -50,6 +50,8 @@ pub(super) struct Edge {
     misfit: u8,
     difference: Decimal,
     days: u64,
+    /// Of two that fit alike the one that has the order's name for its number goes first.
+    is_numbered_otherwise: bool,
     pub wanted: usize,
     pub document: usize,
 }
@@ -130,7 +132,9 @@ impl Names<'_> {
         let days = listed.date.map_or(u64::MAX, |date| (date - one.date).num_days().unsigned_abs());
         let difference = (listed.total - one.total()).abs().normalize();
         let is_dead = !listed.counts();
-        let edge = Edge { tier, is_general, is_dead, misfit, difference, days, wanted, document };
+        let is_numbered_otherwise = !digits(&listed.number).eq(digits(core(&one.name)));
+        let edge =
+            Edge { tier, is_general, is_dead, misfit, difference, days, is_numbered_otherwise, wanted, document };
         is_alike(one.kind, listed.kind).then_some(edge)
     }
 

@@ -335,7 +335,7 @@ Reconciliation of main: Shopify and Xero, 2026-11-01 to 2026-11-07
 
 5 differences
   missing  4  ought to stand in the ledger and does not
-  wrong    1  stands, and says something else than was booked
+  wrong    1  stands, and says something else than it ought to
 
 What they have in common
   3 of 3 missing orders are with an emoji in a text; 1 % of all orders are.

@@ -101,3 +101,17 @@ fn what_was_sold_before_the_first_listed_document_is_never_posted_by_an_audit() 
         }
     }
 }
+
+#[test]
+fn a_company_that_was_never_read_is_read_before_its_books_are_audited() {
+    for company in Company::ALL {
+        let bench = connected(company, company.settings());
+        let whole = bench.compare(&json!({"audit": true, "from": "2026-10-01"}));
+        let bench = connected(company, company.settings());
+        bench.forget("checked:main");
+        bench.forget("company_facts");
+        let view = bench.compare(&json!({"audit": true, "from": "2026-10-01"}));
+        // Its days are the company's own from the first one on.
+        assert_eq!((view.from, view.first_day.as_str()), (whole.from, "2026-10-01"), "{company:?}");
+    }
+}

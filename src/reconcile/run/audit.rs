@@ -12,11 +12,11 @@ use super::cases::{add, record};
 use super::left::unexpected;
 use super::listing::first_day;
 use super::phases::Stage;
-use super::recognised::{
-    Sure, by_amount, count_matches, double, is_alone, know, lacking, lose, name, recognised, rival, wanted, ways,
-};
+use super::recognised::{by_amount, count_matches, double, know, lacking, lose, name, recognised, wanted, ways};
+use super::rivals::{Sure, is_alone, rival};
 use super::tables::Run;
 use super::{Next, Phase, Piece};
+use crate::books::document::DocumentKind;
 use crate::books::listed::Listed;
 use crate::config::Connection;
 use crate::platform::{Row, Sql, SqlError, transaction};
@@ -205,18 +205,7 @@ fn left(sql: &dyn Sql, run: &Run) -> Piece {
     if run.sample.is_some() {
         return Ok(Next::Then(Phase::Diagnose));
     }
-    let from = (run.from + Duration::days(SPAN)).date_naive().to_string();
-    let rows = sql.exec(
-        "SELECT kind, ledger_id, listed, EXISTS (SELECT 1 FROM run_documents m WHERE m.run = ?1 AND m.shape = d.shape
-                 AND m.order_id > '') AS alike,
-             (SELECT o.name FROM run_documents m JOIN run_orders o ON o.run = m.run AND o.order_id = m.order_id
-                 WHERE m.run = ?1 AND m.total = d.total AND m.kind = d.kind AND m.date BETWEEN date(d.date, '-3 days')
-                 AND date(d.date, '+3 days') LIMIT 1) AS twin
-         FROM run_documents d WHERE run = ?1 AND order_id IS NULL AND date BETWEEN ?2 AND ?3
-             AND kind IN ('invoice', 'sales_receipt', 'credit_note', 'refund_receipt')
-         ORDER BY kind, ledger_id LIMIT ?4",
-        &[run.id.as_str().into(), from.into(), run.to.date_naive().to_string().into(), DOCUMENTS.into()],
-    )?;
+    let rows = some_left(sql, run)?;
     if rows.is_empty() {
         return Ok(Next::Then(Phase::Diagnose));
     }
@@ -235,6 +224,34 @@ fn left(sql: &dyn Sql, run: &Run) -> Piece {
         Ok::<_, SqlError>(())
     })?;
     Ok(Next::More)
+}
+
+/// The kinds of documents that are of sales.
+const KINDS: [DocumentKind; 4] =
+    [DocumentKind::Invoice, DocumentKind::SalesReceipt, DocumentKind::CreditNote, DocumentKind::RefundReceipt];
+/// What nobody has of a kind: whether it looks like what was recognised, and whose it repeats. Read in the order of an index
+/// of just these, for what was looked at is not among them any more.
+pub(super) const LEFT: &str =
+    "SELECT kind, ledger_id, listed, EXISTS (SELECT 1 FROM run_documents m WHERE m.run = ?1 AND m.shape = d.shape
+             AND m.order_id > '') AS alike,
+         (SELECT o.name FROM run_documents m JOIN run_orders o ON o.run = m.run AND o.order_id = m.order_id
+             WHERE m.run = ?1 AND m.total = d.total AND m.kind = d.kind AND m.date BETWEEN date(d.date, '-3 days')
+             AND date(d.date, '+3 days') LIMIT 1) AS twin
+     FROM run_documents d WHERE run = ?1 AND kind = ?2 AND order_id IS NULL AND date BETWEEN ?3 AND ?4
+     ORDER BY date, rowid LIMIT ?5";
+
+fn some_left(sql: &dyn Sql, run: &Run) -> Result<Vec<Row>, SqlError> {
+    let from = (run.from + Duration::days(SPAN)).date_naive().to_string();
+    let to = run.to.date_naive().to_string();
+    for kind in KINDS {
+        let params =
+            [run.id.as_str().into(), kind.as_str().into(), from.as_str().into(), to.as_str().into(), DOCUMENTS.into()];
+        let rows = sql.exec(LEFT, &params)?;
+        if !rows.is_empty() {
+            return Ok(rows);
+        }
+    }
+    Ok(Vec::new())
 }
 
 fn why_left(twin: Option<String>) -> String {

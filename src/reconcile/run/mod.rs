@@ -20,6 +20,7 @@ mod phases;
 mod recognised;
 mod repair;
 mod report;
+mod rivals;
 mod schedule;
 mod shop;
 mod start;

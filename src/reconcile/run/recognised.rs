@@ -6,24 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{Duration, NaiveDate};
 
 use super::cases::set_stage;
-use super::listing::LOOK_BACK;
 use super::phases::Stage;
 use super::tables::Run;
 use crate::books::document::DocumentKey;
 use crate::books::listed::Listed;
 use crate::platform::{Row, Sql, SqlError};
-use crate::reconcile::matching::{self, SPAN};
-use crate::reconcile::naming::{self, core, digits};
-use crate::reconcile::{By, Expectation, Match, Naming, Reach, Rival, Wanted, Ways};
+use crate::reconcile::matching;
+use crate::reconcile::naming::{core, digits};
+use crate::reconcile::{By, Expectation, Match, Naming, Reach, Wanted, Ways};
 
 /// What is kept of a document that is a second one of its order.
 const EXTRA: &str = "extra";
-/// Documents that were taken by their amount.
-const TAKEN: &str = "recognised IN ('amount', 'nearest', 'other_currency')";
-/// Those, and what seems to be there twice.
-const UNSURE: &str = "recognised IN ('amount', 'nearest', 'other_currency', 'extra')";
-/// How far away a document that nobody has may be an order's all the same, dated when it was entered or paid.
-const FAR: i64 = LOOK_BACK.num_days();
 
 /// What the orders want to have, with Shopify's ids of the money that belongs to each.
 pub fn wanted(orders: &[Expectation]) -> Vec<Wanted> {
@@ -39,7 +32,7 @@ pub fn wanted(orders: &[Expectation]) -> Vec<Wanted> {
     orders.iter().flat_map(of_order).collect()
 }
 
-fn listed(rows: &[Row]) -> Result<Vec<Listed>, SqlError> {
+pub(super) fn listed(rows: &[Row]) -> Result<Vec<Listed>, SqlError> {
     let mut all = Vec::new();
     for row in rows {
         all.extend(serde_json::from_str::<Listed>(&row.text("listed")?).ok());
@@ -47,7 +40,7 @@ fn listed(rows: &[Row]) -> Result<Vec<Listed>, SqlError> {
     Ok(all)
 }
 
-fn list(texts: impl Iterator<Item = String>) -> Result<String, SqlError> {
+pub(super) fn list(texts: impl Iterator<Item = String>) -> Result<String, SqlError> {
     serde_json::to_string(&texts.collect::<Vec<_>>()).map_err(|error| SqlError(error.to_string()))
 }
 
@@ -86,7 +79,7 @@ const COMMON: i64 = 50;
 
 /// The documents that may name one of those: that hold an id or the longest number of its name, or are numbered so. Those that
 /// nobody has, or `all`.
-fn candidates(sql: &dyn Sql, run: &Run, wanted: &[Wanted], all: bool) -> Result<Vec<Listed>, SqlError> {
+pub(super) fn candidates(sql: &dyn Sql, run: &Run, wanted: &[Wanted], all: bool) -> Result<Vec<Listed>, SqlError> {
     let longest = |name: &str| digits(name).max_by_key(|word| word.len()).map(str::to_owned);
     let words = wanted
         .iter()
@@ -194,6 +187,11 @@ pub fn recognised(sql: &dyn Sql, run: &Run, orders: &[Expectation]) -> Result<(V
     Ok((matches, listed(&rows)?))
 }
 
+/// Documents of those amounts and kinds that nobody has, through an index of these alone.
+pub(super) const FREE: &str =
+    "SELECT listed FROM run_documents WHERE run = ?1 AND kind IN (SELECT value FROM json_each(?5))
+     AND total IN (SELECT value FROM json_each(?2)) AND date BETWEEN ?3 AND ?4 AND order_id IS NULL";
+
 /// The documents that fit by their amount, so far away, and that nobody has yet.
 pub fn by_amount(sql: &dyn Sql, run: &Run, orders: &[Expectation], at: usize, ways: Ways) -> Result<(), SqlError> {
     let Some(reach) = Reach::all().get(at).copied() else { return Ok(()) };
@@ -201,11 +199,17 @@ pub fn by_amount(sql: &dyn Sql, run: &Run, orders: &[Expectation], at: usize, wa
     let all = wanted(orders);
     let lacks = lacking(&all, &matches);
     let totals = lacks.iter().flat_map(Wanted::amounts).map(|total| total.normalize().to_string());
+    let kinds = lacks.iter().flat_map(|one| matching::kinds_like(one.kind)).map(|kind| kind.as_str().to_owned());
     let (first, last) = (lacks.iter().map(|one| one.date).min(), lacks.iter().map(|one| one.date).max());
     let rows = sql.exec(
-        "SELECT listed FROM run_documents WHERE run = ?1 AND total IN (SELECT value FROM json_each(?2))
-             AND date BETWEEN ?3 AND ?4 AND +order_id IS NULL",
-        &[run.id.as_str().into(), list(totals)?.into(), day(first, -reach.days).into(), day(last, reach.days).into()],
+        FREE,
+        &[
+            run.id.as_str().into(),
+            list(totals)?.into(),
+            day(first, -reach.days).into(),
+            day(last, reach.days).into(),
+            list(kinds)?.into(),
+        ],
     )?;
     let found = matching::by_amount(&lacks, &listed(&rows)?, reach, ways);
     found.iter().try_for_each(|one| claim(sql, run, one))?;
@@ -213,7 +217,7 @@ pub fn by_amount(sql: &dyn Sql, run: &Run, orders: &[Expectation], at: usize, wa
     set_stages(sql, run, orders, &unmatched(&all, &matches))
 }
 
-fn day(day: Option<NaiveDate>, days: i64) -> String {
+pub(super) fn day(day: Option<NaiveDate>, days: i64) -> String {
     day.and_then(|day| day.checked_add_signed(Duration::days(days))).map(|day| day.to_string()).unwrap_or_default()
 }
 
@@ -235,156 +239,6 @@ pub fn lose(sql: &dyn Sql, run: &Run, orders: &[Expectation]) -> Result<(), SqlE
         }
     }
     orders.iter().try_for_each(|order| set_stage(sql, run, &order.order_id, Stage::Compared))
-}
-
-/// Nearest ones of those that are looked at.
-const NEAREST: usize = 20;
-
-/// A document that might be that one's: of its amount, given to another order a few days around without saying whose it is;
-/// of its amount, and nobody's; of its name, whatever it comes to; and in books that name no orders, any of that day.
-pub fn rival(sql: &dyn Sql, run: &Run, one: &Wanted, ways: Ways) -> Result<Option<Rival>, SqlError> {
-    if is_one_around(sql, run, one, SPAN, UNSURE, None)? {
-        return Ok(Some(Rival::Taken));
-    }
-    let named = candidates(sql, run, std::slice::from_ref(one), true)?;
-    let is_meant =
-        |listed: &&Listed| !listed.void && !naming::names_another(listed, one, ways) && naming::names(listed, one);
-    if let Some(listed) = named.iter().find(is_meant) {
-        return Ok(Some(Rival::Named(Box::new(listed.clone()))));
-    }
-    let free = |days: i64, is_of_the_amount: bool| -> Result<Option<Box<Listed>>, SqlError> {
-        let found = nearest(sql, run, one, days, is_of_the_amount)?;
-        let is_not = |listed: &Listed| {
-            naming::names_another(listed, one, ways) || naming::is_an_earlier_ones(listed, one, SPAN, ways)
-        };
-        Ok(found.into_iter().find(|listed| !is_not(listed)).map(Box::new))
-    };
-    if let Some(listed) = free(FAR, true)? {
-        return Ok(Some(Rival::Free(listed)));
-    }
-    let Some(near) = free(SPAN, false)? else { return Ok(None) };
-    // Beside documents that name their orders, one of another amount may be it if it looks like those that name none.
-    let is_alike = ways == Ways::default() || looks_unnamed(sql, run, &near)?;
-    Ok(is_alike.then_some(Rival::Near(near)))
-}
-
-/// True if documents of its looks were recognised by their amount.
-fn looks_unnamed(sql: &dyn Sql, run: &Run, listed: &Listed) -> Result<bool, SqlError> {
-    let rows = sql.exec(
-        &format!(
-            "SELECT 1 AS found FROM run_documents AS d JOIN run_documents AS m ON m.run = d.run AND m.shape = d.shape
-             WHERE d.run = ? AND d.kind = ? AND d.ledger_id = ? AND m.order_id > '' AND m.{TAKEN} LIMIT 1"
-        ),
-        &[run.id.as_str().into(), listed.kind.as_str().into(), listed.ledger_id.as_str().into()],
-    )?;
-    Ok(!rows.is_empty())
-}
-
-fn kinds(one: &Wanted) -> Result<String, SqlError> {
-    list(matching::kinds_like(one.kind).iter().map(|kind| kind.as_str().to_owned()))
-}
-
-fn amounts(one: &Wanted) -> Result<String, SqlError> {
-    list(one.amounts().map(|total| total.normalize().to_string()))
-}
-
-/// The documents that nobody has, so many days around that one, the nearest first; those of its amounts, or all.
-fn nearest(sql: &dyn Sql, run: &Run, one: &Wanted, days: i64, is_of_the_amount: bool) -> Result<Vec<Listed>, SqlError> {
-    let amounts = if is_of_the_amount { amounts(one)? } else { "null".into() };
-    let which = if is_of_the_amount { "total IN (SELECT value FROM json_each(?2))" } else { "?2 = 'null'" };
-    let rows = sql.exec(
-        &format!(
-            "SELECT listed FROM run_documents WHERE run = ?1 AND {which} AND date BETWEEN ?3 AND ?4
-                 AND kind IN (SELECT value FROM json_each(?5)) AND +order_id IS NULL AND json_extract(listed, '$.void') = 0
-             ORDER BY abs(julianday(date) - julianday(?6)), kind, ledger_id LIMIT ?7"
-        ),
-        &[
-            run.id.as_str().into(),
-            amounts.into(),
-            day(Some(one.date), -days).into(),
-            day(Some(one.date), days).into(),
-            kinds(one)?.into(),
-            one.date.to_string().into(),
-            (NEAREST as i64).into(),
-        ],
-    )?;
-    listed(&rows)
-}
-
-/// True if one of `which` documents has one of these amounts, so many days around that one; `but` is no answer.
-fn is_one_around(
-    sql: &dyn Sql,
-    run: &Run,
-    one: &Wanted,
-    days: i64,
-    which: &str,
-    but: Option<&Match>,
-) -> Result<bool, SqlError> {
-    let rows = sql.exec(
-        &format!(
-            "SELECT 1 AS found FROM run_documents WHERE run = ?1 AND total IN (SELECT value FROM json_each(?2))
-             AND date BETWEEN ?3 AND ?4 AND kind IN (SELECT value FROM json_each(?5)) AND NOT (kind = ?6 AND ledger_id = ?7)
-             AND ({which}) LIMIT 1"
-        ),
-        &[
-            run.id.as_str().into(),
-            amounts(one)?.into(),
-            day(Some(one.date), -days).into(),
-            day(Some(one.date), days).into(),
-            kinds(one)?.into(),
-            but.map_or("", |found| found.document.0.as_str()).into(),
-            but.map_or("", |found| found.document.1.as_str()).into(),
-        ],
-    )?;
-    Ok(!rows.is_empty())
-}
-
-/// True if a document fits nothing else: none of the same amount stands around it, and no order of that amount has none.
-/// At the ends of what was listed, and of a sample, orders may lie beyond them.
-pub fn is_alone(sql: &dyn Sql, run: &Run, one: &Wanted, found: &Match, sure: &Sure) -> Result<bool, SqlError> {
-    let unnamed = format!("order_id IS NULL OR {TAKEN}");
-    if !sure.holds(one.date) || is_one_around(sql, run, one, 2 * SPAN, &unnamed, Some(found))? {
-        return Ok(false);
-    }
-    let rows = sql.exec(
-        "SELECT 1 AS found FROM run_lost WHERE run = ? AND total = ? AND date BETWEEN ? AND ? LIMIT 1",
-        &[
-            run.id.as_str().into(),
-            one.total().normalize().to_string().into(),
-            day(Some(one.date), -2 * SPAN).into(),
-            day(Some(one.date), 2 * SPAN).into(),
-        ],
-    )?;
-    Ok(rows.is_empty())
-}
-
-/// The days of which every order and every document around them was listed.
-pub struct Sure {
-    first: NaiveDate,
-    last: NaiveDate,
-}
-
-impl Sure {
-    /// Those of a run.
-    pub fn of(sql: &dyn Sql, run: &Run) -> Result<Self, SqlError> {
-        let oldest = "SELECT MIN(made_at) AS at FROM run_orders WHERE run = ?";
-        let oldest = match run.sample {
-            Some(_) => {
-                sql.exec(oldest, &[run.id.as_str().into()])?.first().map(|row| row.text_or_null("at")).transpose()?
-            }
-            None => None,
-        };
-        let oldest = oldest.flatten().and_then(|at| at.get(..10)?.parse().ok());
-        let is_past = run.started_at - run.to > Duration::days(1);
-        Ok(Self {
-            first: oldest.unwrap_or_else(|| run.from.date_naive()),
-            last: if is_past { run.to.date_naive() } else { NaiveDate::MAX },
-        })
-    }
-
-    fn holds(&self, day: NaiveDate) -> bool {
-        day - self.first > Duration::days(2 * SPAN) && self.last - day > Duration::days(2 * SPAN)
-    }
 }
 
 /// How many documents were recognised in which way is kept with the run.

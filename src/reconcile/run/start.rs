@@ -8,7 +8,7 @@ use super::tables::{self, Run};
 use crate::books::calendar::Calendar;
 use crate::config::Connection;
 use crate::platform::{SqlError, transaction};
-use crate::posting::Books;
+use crate::posting::{Books, Refused as NotRead};
 
 /// What is asked for: the body of `POST /api/reconciliations`, which names the connection besides.
 #[derive(Debug, Clone, Deserialize)]
@@ -80,6 +80,7 @@ pub async fn start(books: &Books<'_>, asked: &Asked) -> Result<String, Refused> 
     let Some(connection) = books.connections.iter().find(|one| one.id == asked.connection) else {
         return Err(Refused::Asked(format!("`connection`: there is none called `{}`", asked.connection)));
     };
+    read_company(books, connection).await?;
     let calendar = match &connection.settings {
         Ok(settings) => books.company_facts()?.calendar(settings),
         Err(_) => Calendar::default(),
@@ -90,6 +91,21 @@ pub async fn start(books: &Books<'_>, asked: &Asked) -> Result<String, Refused> 
     let id = begin(books, connection, wish)?;
     books.wake_beside(books.platform.clock.now()).await?;
     Ok(id)
+}
+
+/// Days are the company's own, and the names in the settings are what it calls things: it is read first, unless it was.
+async fn read_company(books: &Books<'_>, connection: &Connection) -> Result<(), Refused> {
+    let is_confirmed = connection.settings.as_ref().is_ok_and(|settings| !settings.company.is_empty());
+    if !is_confirmed || books.has_verdict(connection)? {
+        return Ok(());
+    }
+    match books.preflight(&connection.id).await {
+        Ok(_) => Ok(()),
+        Err(NotRead::Sql(error)) => Err(error.into()),
+        Err(why) => {
+            Err(Refused::Busy(format!("the company was never read with these settings, and cannot be now: {why}")))
+        }
+    }
 }
 
 /// What a run is to do.
