@@ -5,21 +5,18 @@ use rust_decimal::Decimal;
 
 use super::currency::{buyers_cent, is_converted};
 use super::lines::{sum, tax_mode};
-use super::tax::{is_mapped, line_taxes, rate, sold_untaxed, zero_rated};
+use super::tax::{codes, is_mapped, line_taxes, rate, sold_untaxed, zero_rated};
 use super::{Case, missing};
 use crate::books::document::{Line, LineRole, LineTax};
 use crate::books::hold::Hold;
-use crate::books::rules::TaxModel;
-use crate::config::TaxBooking;
 use crate::shopify::order::TaxLine;
 
 /// Delivery of goods with different rates: each of its taxes is for a share of it, not for the whole
 /// (facts/shopify §3.5). The share of a tax is tax ÷ rate; what is left bears none. `None` where one rate, or several
 /// on the whole, explain the taxes: those need a code for all of them together.
 pub(super) fn bands(case: &Case<'_>, line: &Line, taxes: &[TaxLine]) -> Result<Option<Vec<(Decimal, LineTax)>>, Hold> {
-    let by_codes = case.input.settings.tax == TaxBooking::Codes;
     let is_remitted = taxes.iter().any(|tax| tax.channel_liable == Some(true));
-    if taxes.len() < 2 || is_remitted || case.input.rules.tax_model() == TaxModel::TotalOnly || !by_codes {
+    if taxes.len() < 2 || is_remitted || !codes(case) {
         return Ok(None);
     }
     let one = case.order.one_currency();
@@ -118,7 +115,11 @@ pub(super) fn shares(case: &Case<'_>, bands: &[&Line], with_tax: Decimal, tax: D
         let upto = case.round(with_tax * cumulated / whole);
         let share = upto - placed;
         placed = upto;
-        shares.push((share, case.round(share * band.tax.rate / (Decimal::ONE + band.tax.rate))));
+        // A line whose taxes are each on a part of it, where no code computes them, has a tax that is not its rate's.
+        let by_rate = |amount: Decimal| amount * band.tax.rate / (Decimal::ONE + band.tax.rate);
+        let is_off = (band.tax.amount - by_rate(worth(band))).abs() > case.minor_unit();
+        let effective = band.tax.amount.checked_div(worth(band)).filter(|_| is_off && !codes(case));
+        shares.push((share, case.round(effective.map_or_else(|| by_rate(share), |rate| share * rate))));
     }
     // The parts' taxes are rounded one by one; Shopify's tax of the whole is right.
     let off = tax - shares.iter().map(|(_, tax)| *tax).sum::<Decimal>();

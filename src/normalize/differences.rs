@@ -10,11 +10,11 @@ use super::refunds::key_of;
 use super::returns::Returned;
 use super::rounding::bound;
 use super::sale::Target;
+use super::tax::codes;
 use crate::books::computation::percent;
 use crate::books::document::{DocumentKey, Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
-use crate::books::rules::TaxModel;
-use crate::config::{DifferencesTax, TaxBooking};
+use crate::config::DifferencesTax;
 
 /// Money beyond the order's total: kind of line, source and text.
 const OVERPAYMENTS: (LineRole, &str, &str) = (LineRole::Overpayments, "overpayments", "Paid beyond the order's total");
@@ -116,8 +116,6 @@ fn as_sold(case: &Case<'_>, sold: &[Line], line: Line) -> Vec<Line> {
     let difference = line.amount(case.currency);
     let (mut cumulated, mut placed) = (Decimal::ZERO, Decimal::ZERO);
     let mut lines = Vec::new();
-    let is_by_code =
-        case.input.rules.tax_model() == TaxModel::CodePerLine && case.input.settings.tax == TaxBooking::Codes;
     for (tax, with_tax, of_it, count) in taxes {
         cumulated += with_tax;
         let Some(upto) = difference.checked_mul(cumulated).and_then(|product| product.checked_div(whole)) else {
@@ -129,7 +127,7 @@ fn as_sold(case: &Case<'_>, sold: &[Line], line: Line) -> Vec<Line> {
         let by_rate = |amount: Decimal| amount * tax.rate / (Decimal::ONE + tax.rate);
         // A delivery bears some of its taxes on a part of it only: where no code computes them, so does what is like it.
         let is_off = (of_it - by_rate(with_tax)).abs() > case.minor_unit() * Decimal::from(count);
-        let effective = (of_it.checked_div(with_tax)).filter(|_| is_off && !is_by_code);
+        let effective = (of_it.checked_div(with_tax)).filter(|_| is_off && !codes(case));
         let amount = case.round(effective.map_or_else(|| by_rate(share), |rate| share * rate));
         let unit_price = if mode == TaxMode::Inclusive { share } else { share - amount };
         // Each tax is a line of its own, also to whoever compares documents line by line.

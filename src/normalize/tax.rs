@@ -163,7 +163,7 @@ pub(super) fn assumed(case: &Case<'_>, role: LineRole, with_tax: Decimal) -> Opt
 }
 
 /// True if lines carry tax codes.
-fn codes(case: &Case<'_>) -> bool {
+pub(super) fn codes(case: &Case<'_>) -> bool {
     case.input.rules.tax_model() == TaxModel::CodePerLine && case.input.settings.tax == TaxBooking::Codes
 }
 

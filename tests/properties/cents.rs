@@ -1,9 +1,9 @@
 //! Lives that drawn cases found, about what converting and rounding leave: cents that are somebody's are never lost in it.
 
-use super::lessons::{EUR, JPY, KWD, exchange, goes_right, line, one, paid, plan};
+use super::lessons::{EUR, JPY, KWD, exchange, goes_right, line, of_the_delivery, one, paid, plan};
 use crate::books::verdict;
 use crate::orders::Currency;
-use crate::orders::plan::{Discount, Event, Money, Payment, Plan, Shipping, Tax, Tip};
+use crate::orders::plan::{Discount, Event, Money, Payment, Plan, Shipping, ShippingShape, Tax, Tip};
 use crate::support::Company;
 
 const USD: Currency = Currency { code: "USD", decimals: 2 };
@@ -44,4 +44,14 @@ fn a_tax_that_comes_to_nothing_on_a_little_may_be_a_part_of_a_minor_unit_to_the_
     let events = vec![exchange(0, 1, line(999, 1, Tax::Five, Discount::None), false), Event::Cancel { refund: true }];
     let plan = plan(one(JPY), false, goods, Payment::TooMuch(1), events);
     assert_eq!(verdict(&plan, Company::QuickBooksUk, true, "{}"), Ok(()));
+}
+
+#[test]
+fn what_is_kept_of_a_delivery_has_its_tax_and_not_that_of_all_its_rates_on_all_of_it() {
+    let goods = vec![line(100, 1, Tax::Twenty, Discount::None)];
+    let shipping = vec![Shipping { price: 490, tax: Tax::Mixed(6), discount: Discount::None, removed: false }];
+    let added = Event::AddLine(line(100, 2, Tax::Twenty, Discount::None));
+    let events = vec![added, of_the_delivery(vec![0], 1_000, ShippingShape::New)];
+    let plan = Plan { shipping, ..plan(one(USD), false, goods, paid(vec![]), events) };
+    goes_right(&plan, Company::QuickBooksUs, "{}");
 }

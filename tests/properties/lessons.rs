@@ -48,7 +48,7 @@ fn told(units: Vec<i64>, silent: bool) -> Event {
 }
 
 /// Given back with a part of the delivery: so many thousandths of it, told as `shape` has it.
-fn of_the_delivery(units: Vec<i64>, shipping: i64, shape: ShippingShape) -> Event {
+pub fn of_the_delivery(units: Vec<i64>, shipping: i64, shape: ShippingShape) -> Event {
     Event::Refund(Refund { units, shipping, shape, difference: 0, pending: false, net: false, silent: false })
 }
 
