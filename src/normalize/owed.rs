@@ -301,7 +301,7 @@ impl<'a, 'b> Owed<'a, 'b> {
         let lowered: Decimal = booked.iter().filter(is_lowered).map(|line| with_tax(line)).sum();
         let beyond = all - overpaid - differences - of(LineRole::Rounding) - own - lowered;
         let beyond = if beyond > crumbs { buyers_amount(case, beyond) } else { Decimal::ZERO };
-        let (_, left) = self.pay_goods(case, one, beyond, crumbs);
+        let (_, left) = self.pay_goods(case, one, beyond, buyers_amount(case, crumbs));
         let left = booked_amount(case, left);
         if left > crumbs {
             let lowered = self.lowered(case, mode, left);

@@ -55,3 +55,12 @@ fn what_is_kept_of_a_delivery_has_its_tax_and_not_that_of_all_its_rates_on_all_o
     let plan = Plan { shipping, ..plan(one(USD), false, goods, paid(vec![]), events) };
     goes_right(&plan, Company::QuickBooksUs, "{}");
 }
+
+#[test]
+fn cents_of_one_currency_are_not_taken_for_as_many_units_of_the_other() {
+    let money = Money { shop: JPY, presentment: USD, rate: 146_790_000 };
+    let goods = vec![line(100, 2, Tax::Twenty, Discount::None)];
+    let events = vec![Event::Remove { line: 0, units: 1 }, of_the_delivery(vec![99], 0, ShippingShape::New)];
+    let plan = plan(money, false, goods, paid(vec![]), events);
+    goes_right(&plan, Company::QuickBooksUs, r#"{"sale_document": "receipt"}"#);
+}
