@@ -86,7 +86,8 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
     // What is smaller is rounding, unless nothing else is left or the buyer's own figures, which nobody rounded, say that it
     // is none; then they say what it is.
     let stated = stated_difference(case, target, returns)?;
-    let difference = stated.map_or(difference, |stated| booked_amount(case, stated) - (sold_for - listed));
+    let exact = stated.map(|stated| booked_amount(case, stated) - (sold_for - listed));
+    let difference = exact.filter(|exact| (exact - difference).abs() <= conversion_bound(case)).unwrap_or(difference);
     let is_more = stated.is_some() || difference.abs() > conversion_bound(case) || lines.is_empty();
     if is_more && !difference.is_zero() {
         let left = || lines.iter().chain(&earlier).cloned().collect();

@@ -64,3 +64,13 @@ fn cents_of_one_currency_are_not_taken_for_as_many_units_of_the_other() {
     let plan = plan(money, false, goods, paid(vec![]), events);
     goes_right(&plan, Company::QuickBooksUs, r#"{"sale_document": "receipt"}"#);
 }
+
+#[test]
+fn a_delivery_that_was_removed_before_it_was_heard_of_is_no_part_of_what_a_cancelled_order_kept() {
+    let money = Money { shop: USD, presentment: EUR, rate: 1_093_417 };
+    let ship = |removed| Shipping { price: 490, tax: Tax::Twenty, discount: Discount::None, removed };
+    let of = || line(100, 1, Tax::Twenty, Discount::None);
+    let events = vec![exchange(0, 1, of(), false), Event::Cancel { refund: false }];
+    let plan = Plan { shipping: vec![ship(true), ship(false)], ..plan(money, true, vec![of()], paid(vec![]), events) };
+    assert_eq!(verdict(&plan, Company::QuickBooksUs, false, r#"{"sale_document": "receipt"}"#), Ok(()));
+}
