@@ -148,12 +148,21 @@ pub enum Rival {
     Named(Box<Listed>),
     /// Nobody has this one of another amount, around that day, in books that do not name their orders.
     Near(Box<Listed>),
+    /// This payment is applied to nothing, and is of the amount or says the order's name: its money is in the books.
+    Paid(Box<Listed>),
+    /// Fewer than half of the orders have documents of their own: these books may hold sales in sums, or as other entries.
+    Sums,
 }
 
 impl Rival {
     fn words(&self) -> String {
         let (listed, why) = match self {
             Rival::Taken => return RIVAL.to_owned(),
+            Rival::Sums => {
+                let why = "fewer than half of the orders have a document of their own, and journal entries and deposits are not read";
+                return format!("{UNLESS} another entry, for several orders at once: {why}");
+            }
+            Rival::Paid(listed) => (listed, "it is money that is applied to nothing"),
             Rival::Free(listed) => (listed, "it has the amount"),
             Rival::Named(listed) => (listed, "it says the order's name"),
             Rival::Near(listed) => (listed, "it is of that day, and these books name no orders"),

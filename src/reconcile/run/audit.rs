@@ -13,7 +13,7 @@ use super::left::unexpected;
 use super::listing::first_day;
 use super::phases::Stage;
 use super::recognised::{by_amount, count_matches, double, know, lacking, lose, name, recognised, wanted, ways};
-use super::rivals::{Sure, is_alone, rival};
+use super::rivals::{Sure, is_alone, is_sparse, rival};
 use super::tables::Run;
 use super::{Next, Phase, Piece};
 use crate::books::document::DocumentKind;
@@ -22,7 +22,7 @@ use crate::config::Connection;
 use crate::platform::{Row, Sql, SqlError, transaction};
 use crate::posting::Books;
 use crate::reconcile::matching::SPAN;
-use crate::reconcile::{By, Expectation, Naming, Reach, Theirs, Ways, compare_foreign};
+use crate::reconcile::{By, Expectation, Naming, Reach, Rival, Theirs, Ways, compare_foreign};
 
 /// Orders in a piece of work.
 const ORDERS: i64 = 100;
@@ -86,6 +86,8 @@ struct Place {
     numbers: (usize, usize),
     /// How these books name their orders, once that is known.
     ways: Ways,
+    /// True if few of the orders have documents of their own, once that is known.
+    is_sparse: bool,
 }
 
 impl Place {
@@ -104,8 +106,9 @@ impl Place {
         };
         let numbers = (next().parse().unwrap_or(0), next().parse().unwrap_or(0));
         let ways = next();
+        let is_sparse = ways.contains('s');
         let ways = Ways { ids: ways.contains('i'), names: ways.contains('n'), numbers: ways.contains('#') };
-        Self { pass, after: next().to_owned(), numbers, ways }
+        Self { pass, after: next().to_owned(), numbers, ways, is_sparse }
     }
 
     fn text(&self) -> String {
@@ -121,8 +124,8 @@ impl Place {
             Pass::Left => "left".to_owned(),
         };
         let Ways { ids, names, numbers } = self.ways;
-        let ways: String =
-            [(ids, 'i'), (names, 'n'), (numbers, '#')].iter().filter(|one| one.0).map(|one| one.1).collect();
+        let known = [(ids, 'i'), (names, 'n'), (numbers, '#'), (self.is_sparse, 's')];
+        let ways: String = known.iter().filter(|one| one.0).map(|one| one.1).collect();
         format!("{pass}/{}/{}/{ways}/{}", self.numbers.0, self.numbers.1, self.after)
     }
 
@@ -135,6 +138,7 @@ impl Place {
     fn go_on(&mut self, sql: &dyn Sql, run: &Run) -> Result<(), SqlError> {
         match self.pass {
             Pass::Doubles => self.ways = ways(sql, run)?,
+            Pass::Lost => self.is_sparse = is_sparse(sql, run)?,
             Pass::Judge => count_matches(sql, run)?,
             _ => {}
         }
@@ -185,7 +189,7 @@ pub fn pair(books: &Books<'_>, connection: &Connection, run: &mut Run) -> Piece 
             Pass::Amount(at) => by_amount(sql, run, &orders, at, place.ways),
             Pass::Rest => name(sql, run, &orders, Naming::Rest).map(drop),
             Pass::Lost => lose(sql, run, &orders),
-            Pass::Judge | Pass::Left => judge(connection, sql, run, &orders, place.ways),
+            Pass::Judge | Pass::Left => judge(connection, sql, run, &orders, &place),
         }?;
         run.cursor = place.text();
         run.store(sql)
@@ -275,7 +279,7 @@ fn judge(
     sql: &dyn Sql,
     run: &Run,
     orders: &[Expectation],
-    ways: Ways,
+    place: &Place,
 ) -> Result<(), SqlError> {
     let Ok(settings) = &connection.settings else { return Ok(()) };
     let (mut matches, documents) = recognised(sql, run, orders)?;
@@ -291,7 +295,7 @@ fn judge(
     }
     let mut rivals = BTreeMap::new();
     for one in lacking(&wanted, &matches) {
-        let found = rival(sql, run, &one, ways)?;
+        let found = rival(sql, run, &one, place.ways)?.or_else(|| place.is_sparse.then_some(Rival::Sums));
         rivals.extend(found.map(|rival| ((one.order_id, one.key), rival)));
     }
     let (ledger, since) = (settings.ledger, sure_from(run));

@@ -1,10 +1,12 @@
 //! What may be an order's after all, without saying so; and how sure it is that what was taken by its amount is.
 
 use chrono::{Duration, NaiveDate};
+use rust_decimal::Decimal;
 
 use super::listing::LOOK_BACK;
 use super::recognised::{candidates, day, list, listed};
 use super::tables::Run;
+use crate::books::document::{DocumentKey, DocumentKind};
 use crate::books::listed::Listed;
 use crate::platform::{Sql, SqlError};
 use crate::reconcile::matching::{self, SPAN};
@@ -20,7 +22,8 @@ const FAR: i64 = LOOK_BACK.num_days();
 const NEAREST: usize = 20;
 
 /// A document that might be that one's: of its amount, given to another order a few days around without saying whose it is;
-/// of its amount, and nobody's; of its name, whatever it comes to; and in books that name no orders, any of that day.
+/// of its amount, and nobody's; of its name, whatever it comes to; money that is applied to nothing; and in books that name no
+/// orders, any of that day.
 pub fn rival(sql: &dyn Sql, run: &Run, one: &Wanted, ways: Ways) -> Result<Option<Rival>, SqlError> {
     if is_one_around(sql, run, one, SPAN, UNSURE, None)? {
         return Ok(Some(Rival::Taken));
@@ -41,10 +44,64 @@ pub fn rival(sql: &dyn Sql, run: &Run, one: &Wanted, ways: Ways) -> Result<Optio
     if let Some(listed) = free(FAR, true)? {
         return Ok(Some(Rival::Free(listed)));
     }
+    if let Some(paid) = unapplied(sql, run, one, ways, &named)? {
+        return Ok(Some(Rival::Paid(Box::new(paid))));
+    }
     let Some(near) = free(SPAN, false)? else { return Ok(None) };
     // Beside documents that name their orders, one of another amount may be it if it looks like those that name none.
     let is_alike = ways == Ways::default() || looks_unnamed(sql, run, &near)?;
     Ok(is_alike.then_some(Rival::Near(near)))
+}
+
+/// A payment that is applied to nothing and says the sale's name, or is of its amount and says no other's: what it was for is
+/// gone, or was never entered.
+fn unapplied(sql: &dyn Sql, run: &Run, one: &Wanted, ways: Ways, named: &[Listed]) -> Result<Option<Listed>, SqlError> {
+    if !one.key.is_sale() {
+        return Ok(None);
+    }
+    let is_loose = |listed: &&Listed| {
+        let is_open = listed.open.is_some_and(|open| open > Decimal::ZERO);
+        listed.kind == DocumentKind::Payment && listed.counts() && is_open
+    };
+    // It names orders as documents of sales do.
+    let as_sale = |listed: &Listed| Listed { kind: one.kind, ..listed.clone() };
+    if let Some(paid) = named.iter().filter(is_loose).find(|listed| naming::names(&as_sale(listed), one)) {
+        return Ok(Some(paid.clone()));
+    }
+    for total in one.amounts() {
+        let rows = sql.exec(
+            UNAPPLIED,
+            &[
+                run.id.as_str().into(),
+                DocumentKind::Payment.as_str().into(),
+                total.normalize().to_string().into(),
+                day(Some(one.date), -FAR).into(),
+                day(Some(one.date), FAR).into(),
+                (NEAREST as i64).into(),
+            ],
+        )?;
+        let is_meant = |listed: &Listed| !naming::names_another(&as_sale(listed), one, ways);
+        if let Some(paid) = listed(&rows)?.into_iter().filter(|listed| is_loose(&listed)).find(is_meant) {
+            return Ok(Some(paid));
+        }
+    }
+    Ok(None)
+}
+
+/// Payments of an amount that are not applied in full.
+const UNAPPLIED: &str = "SELECT listed FROM run_documents WHERE run = ?1 AND kind = ?2 AND total = ?3
+     AND date BETWEEN ?4 AND ?5 AND order_id IS NULL AND CAST(json_extract(listed, '$.open') AS REAL) > 0
+     ORDER BY date, rowid LIMIT ?6";
+
+/// True if fewer than half of the sales have a document of their own: then nobody knows what holds the others.
+pub fn is_sparse(sql: &dyn Sql, run: &Run) -> Result<bool, SqlError> {
+    let count = |statement: &str| -> Result<i64, SqlError> {
+        let rows = sql.exec(statement, &[run.id.as_str().into(), DocumentKey::sale().as_str().into()])?;
+        rows.first().map_or(Ok(0), |row| row.int("n"))
+    };
+    let lost = count("SELECT COUNT(DISTINCT order_id) AS n FROM run_lost WHERE run = ? AND document_key = ?")?;
+    let found = count("SELECT COUNT(DISTINCT order_id) AS n FROM run_documents WHERE run = ? AND document_key = ?")?;
+    Ok(lost > found)
 }
 
 /// True if documents of its looks were recognised by their amount.
@@ -216,6 +273,7 @@ mod tests {
             (&after, "run_documents_free (run=? AND kind=? AND date>? AND date<?)"),
             (&before_of_it, "run_documents_free_by_total (run=? AND kind=? AND total=? AND date>? AND date<?)"),
             (&after_of_it, "run_documents_free_by_total (run=? AND kind=? AND total=? AND date>? AND date<?)"),
+            (UNAPPLIED, "run_documents_free_by_total (run=? AND kind=? AND total=? AND date>? AND date<?)"),
             (recognised::FREE, "run_documents_free_by_total (run=? AND kind=? AND total=? AND date>? AND date<?)"),
             (audit::LEFT, "run_documents_free (run=? AND kind=? AND date>? AND date<?)"),
             (&around(UNSURE), "run_documents_unsure (run=? AND total=? AND date>? AND date<?)"),

@@ -152,13 +152,22 @@ impl Company {
         self.plant(Kind::Customer, customer, json!({ "DisplayName": name, "CurrencyRef": reference, "Balance": 0 }));
         let id = self.new_id();
         let open = if sale.get("open").is_some() { "open" } else { "total" };
-        let entity = json!({
+        let mut entity = json!({
             "DocNumber": json::text(sale, "number"), "TxnDate": or("date", "2025-12-15"), "CurrencyRef": reference,
             "CustomerRef": { "value": customer.to_string(), "name": name }, "TotalAmt": amount("total"),
             "Balance": if kind == Kind::Invoice { amount(open) } else { json!(0) }, "ExchangeRate": 1,
             "PrivateNote": if is_void { "Voided".into() } else { or("note", "from the earlier integration") }, "LinkedTxn": [],
             "Line": planted_lines(sale),
         });
+        if kind == Kind::Payment {
+            // What it is not applied to is told by another name, and so is its number.
+            entity["UnappliedAmt"] = amount(open);
+            entity["PaymentRefNum"] = json!(json::text(sale, "number"));
+            entity
+                .as_object_mut()
+                .into_iter()
+                .for_each(|fields| fields.retain(|name, _| !["Balance", "DocNumber"].contains(&name.as_str())));
+        }
         self.plant(kind, id, entity);
         true
     }
