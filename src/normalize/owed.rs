@@ -332,10 +332,9 @@ pub(super) fn as_sold(credit: &Itemised) -> Itemised {
 
 /// How the sale names a line of a credit: also what settles a difference, or pays back of a price that fell.
 pub(super) fn sold_as(source: &str) -> String {
-    match (source.strip_prefix(EXCHANGED), source.strip_prefix(LOWERED)) {
-        (Some(rate), _) => format!("{}{rate}", LineRole::RefundDifferences.setting()),
-        (_, Some(source)) => source.to_owned(),
-        _ => source.to_owned(),
+    match source.strip_prefix(EXCHANGED) {
+        Some(rate) => format!("{}{rate}", LineRole::RefundDifferences.setting()),
+        None => source.strip_prefix(LOWERED).unwrap_or(source).to_owned(),
     }
 }
 

@@ -102,8 +102,10 @@ fn leave_no_tax_below_zero(case: &mut Case<'_>, key: &DocumentKey, body: &mut It
     let (mut left, currency) = (below, case.currency);
     for line in body.lines.iter_mut().filter(|line| line.tax.amount < Decimal::ZERO) {
         let part = line.tax.amount.max(left);
-        let kept = if is_rounding { Decimal::ZERO } else { part };
-        *line = line.clone().as_one(line.amount(currency) + kept, line.tax.amount - part);
+        line.tax.amount -= part;
+        if !is_rounding {
+            *line = line.clone().as_one(line.amount(currency) + part, line.tax.amount);
+        }
         left -= part;
     }
     body.tax_total -= below;

@@ -247,6 +247,7 @@ mod tests {
         let adjustment = Document { key: DocumentKey::adjustment(1), ..sale() };
         assert_eq!(told.keep(&notes, &standing(&[&whole]), &[Step::Create(&adjustment)]), ["sale name a; b"]);
     }
+
     /// Written anew, and nothing is said of it any more: a text that changed back goes; what was said once stays.
     #[test]
     fn what_is_told_once_stays_while_its_document_is_written_anew() {
