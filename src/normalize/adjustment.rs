@@ -3,13 +3,13 @@
 use rust_decimal::Decimal;
 
 use super::adjust::{delta, is_nothing, moved};
-use super::currency::{booked_amount, buyers_amount, conversion_bound};
+use super::currency::{buyers_amount, conversion_bound};
 use super::differences::beyond_the_total;
 use super::lines::sum;
 use super::notes::note_moved;
 use super::owed::{LOWERED, as_sold};
 use super::payments::state_buyers_amounts;
-use super::refunds::{is_whole, key_of};
+use super::refunds::booked_refunds;
 use super::returns::Returns;
 use super::rounding::close;
 use super::sale::Target;
@@ -86,12 +86,10 @@ pub(super) fn adjustment(
 /// What refunds that stand paid back of a price that fell, as if the sale had been credited so much, and owed it to the
 /// buyer as money beyond its total: that is how the sale is seen since.
 fn paid_back(case: &Case<'_>, wanted: &Itemised, returns: &Returns<'_>) -> Result<Option<Itemised>, Hold> {
-    let whole = returns.paid.iter().filter(|one| is_whole(case, one, booked_amount(case, one.money)));
-    let refunds = whole.flat_map(|one| case.input.booked.parts_of(&key_of(one)));
-    let lines = refunds.filter_map(Document::itemised).flat_map(|body| &body.lines);
     let bare =
         |line: &Line| line.source.strip_prefix(LOWERED).map(|source| Line { source: source.into(), ..line.clone() });
-    let mut lines: Vec<Line> = lines.filter_map(bare).collect();
+    let credits = booked_refunds(case, returns).flat_map(|(_, credits)| credits);
+    let mut lines: Vec<Line> = credits.flat_map(|body| &body.lines).filter_map(bare).collect();
     if lines.is_empty() {
         return Ok(None);
     }

@@ -4,6 +4,7 @@
 use rust_decimal::Decimal;
 
 use super::Case;
+use super::earlier::add_to;
 use super::lines::{single, sum, tax_mode};
 use super::notes;
 use super::refunds::key_of;
@@ -19,28 +20,44 @@ use crate::config::DifferencesTax;
 /// Money beyond the order's total: kind of line, source and text.
 const OVERPAYMENTS: (LineRole, &str, &str) = (LineRole::Overpayments, "overpayments", "Paid beyond the order's total");
 
-/// What the total has beyond its lines: money owed back to the buyer, or something that left without a line.
+/// What the total has beyond its lines: money `beyond` what was sold, owed back to the buyer, and what left (or stays) without
+/// a line, each part of it with the tax of what it is of.
 pub(super) fn of_sale(
     case: &mut Case<'_>,
     target: &Target,
-    difference: Decimal,
-    sold: &[Line],
+    beyond: Decimal,
+    parts: &[(Decimal, Vec<Line>)],
 ) -> Result<Vec<Line>, Hold> {
-    let (role, source, text) = if target.overpaid {
-        OVERPAYMENTS
-    } else if target.reduced || target.waiting {
-        (LineRole::RefundDifferences, "refund_differences", "Exchanged, or not yet refunded")
-    } else {
-        let (total, missing) = (case.currency.show(target.booked), case.currency.show(difference));
+    let mut lines = Vec::new();
+    if !beyond.is_zero() {
+        lines.push(beyond_the_total(case, beyond)?);
+        note_difference(case, OVERPAYMENTS.1, &lines);
+    }
+    if parts.is_empty() {
+        return Ok(lines);
+    }
+    if !(target.overpaid || target.reduced || target.waiting) {
+        let missing = parts.iter().map(|(part, _)| part).sum();
+        let (total, missing) = (case.currency.show(target.booked), case.currency.show(missing));
         let text = format!("the sale ought to come to {total}, its lines miss {missing}");
         return Err(Hold::new(HoldReason::OrderInconsistent, text));
-    };
-    let line = single(case, role, source, text, difference)?;
-    // What left without a line is of what was sold, and so is its tax.
-    let lines = if role == LineRole::RefundDifferences { as_sold(case, sold, line) } else { vec![line] };
-    let shown = notes::shown(case, &lines);
-    case.writer.note(&DocumentKey::sale(), "current_total_price", source, "", &shown);
+    }
+    let (role, text) = (LineRole::RefundDifferences, "Exchanged, or not yet refunded");
+    let mut differences = Vec::new();
+    for (part, sold) in parts {
+        let line = single(case, role, role.setting(), text, *part)?;
+        for line in as_sold(case, sold, line) {
+            add_to(case, &mut differences, line);
+        }
+    }
+    note_difference(case, role.setting(), &differences);
+    lines.extend(differences);
     Ok(lines)
+}
+
+fn note_difference(case: &mut Case<'_>, rule: &'static str, lines: &[Line]) {
+    let shown = notes::shown(case, lines);
+    case.writer.note(&DocumentKey::sale(), "current_total_price", rule, "", &shown);
 }
 
 /// Money beyond the lines, or kept back from them. Cents are rounding; the rest is named for what it is.

@@ -12,21 +12,15 @@ use super::tax::{on_lines, rates_of};
 use crate::books::document::{Document, Itemised, Line, LineRole, LineTax, TaxMode};
 
 /// Takes off `lines` what came back at another rate than the order has now, and gives it as lines of that rate. Rates that the
-/// sale never had are only how a refund was told. What a refund settled of an exchange stays among the lines as it was settled.
+/// sale never had are only how a refund was told.
 pub(super) fn at_another_rate(case: &Case<'_>, lines: &mut Vec<Line>) -> Vec<Line> {
-    let booked = case.input.booked;
-    if !booked.is_final() || booked.foreign().is_some() {
+    if !is_ours(case) || !has_another_rate(case, lines) {
         return Vec::new();
     }
     let is_on_top = case.order.taxes_included && tax_mode(case) == TaxMode::Exclusive;
-    if !has_another_rate(case, lines) {
-        return Vec::new();
-    }
-    let credits = booked.credits().filter_map(Document::itemised).flat_map(|credit| came_back(case, credit));
-    let (settled, back): (Vec<Line>, Vec<Line>) = credits.partition(|line| sold_as(&line.source) != line.source);
+    let back = came_back(case).filter(|line| !is_settled(line));
     // Goods first: money beyond them is of what is left of them.
-    let (differences, goods): (Vec<Line>, Vec<Line>) =
-        back.into_iter().partition(|line| line.role == LineRole::RefundDifferences);
+    let (differences, goods): (Vec<Line>, Vec<Line>) = back.partition(|line| line.role == LineRole::RefundDifferences);
     let crumbs = conversion_bound(case).max(case.minor_unit());
     let mut kept = Vec::new();
     for back in goods.into_iter().chain(differences) {
@@ -51,14 +45,51 @@ pub(super) fn at_another_rate(case: &Case<'_>, lines: &mut Vec<Line>) -> Vec<Lin
         }
     }
     lines.retain(|line| !line.amount(case.currency).is_zero() || !kept.iter().any(|one| one.source == line.source));
-    lines.extend(settled.into_iter().map(|line| Line { source: sold_as(&line.source), ..line }));
     kept
 }
 
-/// The lines of a credit, each with its tax; what paid back of a price that fell is not of it.
-fn came_back(case: &Case<'_>, credit: &Itemised) -> Vec<Line> {
-    let lines = credit.lines.iter().filter(|line| !line.source.starts_with(LOWERED)).cloned().collect();
-    on_lines(case, &Itemised { lines, ..credit.clone() })
+/// What refunds settled of an exchange, as the sale names it: there it stays as it was settled, whatever is exchanged later.
+pub(super) fn settled(case: &Case<'_>) -> Vec<Line> {
+    if !is_ours(case) {
+        return Vec::new();
+    }
+    let mut all: Vec<Line> = Vec::new();
+    for line in came_back(case).filter(is_settled) {
+        add_to(case, &mut all, Line { source: sold_as(&line.source), ..line });
+    }
+    all.retain(|line| !line.unit_price.is_zero() || !line.tax.amount.is_zero());
+    all
+}
+
+/// Adds an amount of one unit to what is under the same code at the same rate already.
+pub(super) fn add_to(case: &Case<'_>, lines: &mut Vec<Line>, line: Line) {
+    let is_same =
+        |one: &&mut Line| one.source == line.source && (&one.tax.code, one.tax.rate) == (&line.tax.code, line.tax.rate);
+    match lines.iter_mut().find(is_same) {
+        Some(one) => {
+            one.unit_price = case.round(one.unit_price + line.unit_price);
+            one.tax.amount += line.tax.amount;
+        }
+        None => lines.push(line),
+    }
+}
+
+/// True if a sale of ours is in the books as it stays.
+fn is_ours(case: &Case<'_>) -> bool {
+    case.input.booked.is_final() && case.input.booked.foreign().is_none()
+}
+
+/// True for what a refund settled of an exchange.
+fn is_settled(line: &Line) -> bool {
+    sold_as(&line.source) != line.source
+}
+
+/// The lines of all credits, each with its tax; what paid back of a price that fell is not of it.
+fn came_back(case: &Case<'_>) -> impl Iterator<Item = Line> {
+    case.input.booked.credits().filter_map(Document::itemised).flat_map(|credit| {
+        let lines = credit.lines.iter().filter(|line| !line.source.starts_with(LOWERED)).cloned().collect();
+        on_lines(case, &Itemised { lines, ..credit.clone() })
+    })
 }
 
 /// True if a line of the sale was sold at another rate than it has now.

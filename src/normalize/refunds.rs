@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 
 use super::adjust::delta;
 use super::credit_lines::lines_of;
-use super::currency::{conversion_bound, share};
+use super::currency::{booked_amount, conversion_bound, share};
 use super::lines::sum;
 use super::owed::{Owed, as_sold};
 use super::payments::{note_drift, presentment_amount, state_buyers_amounts};
@@ -169,9 +169,19 @@ fn standing_payments<'a>(case: &Case<'a>, tx: &Transaction) -> Vec<&'a Document>
 }
 
 /// True if all of a refund, `amount` as booked, stands in the books.
-pub(super) fn is_whole(case: &Case<'_>, one: &Returned<'_>, amount: Decimal) -> bool {
+fn is_whole(case: &Case<'_>, one: &Returned<'_>, amount: Decimal) -> bool {
     let parts = case.input.booked.parts_of(&key_of(one));
     !parts.is_empty() && covers(case, one, amount, &parts)
+}
+
+/// The refunds that stand in the books as a whole, and what each is booked as.
+pub(super) fn booked_refunds<'a, 'b>(
+    case: &'b Case<'_>,
+    returns: &'b Returns<'a>,
+) -> impl Iterator<Item = (&'b Returned<'a>, Vec<&'b Itemised>)> {
+    let whole = returns.paid.iter().filter(|one| is_whole(case, one, booked_amount(case, one.money)));
+    let bodies = |one| case.input.booked.parts_of(&key_of(one)).into_iter().filter_map(Document::itemised).collect();
+    whole.map(move |one| (one, bodies(one)))
 }
 
 /// A share that was converted may come to some cents more or less once the order is edited: what it is to the buyer does

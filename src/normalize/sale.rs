@@ -4,16 +4,20 @@
 //! comes to its total. What was taken off before it was paid for comes off the sale; what was taken off after that stays
 //! in it until a refund pays it back; what was paid beyond the total is owed back, on an account of its own.
 
+use std::collections::BTreeMap;
+
 use rust_decimal::Decimal;
 
 use super::credit_lines::again;
 use super::currency::{booked_amount, conversion_bound, is_converted, share};
 use super::differences::of_sale;
-use super::earlier::at_another_rate;
+use super::earlier::{add_to, at_another_rate, settled};
 use super::lines::{sale_lines, sum, tax_mode};
 use super::notes::note_reading;
+use super::owed::LOWERED;
+use super::refunds::booked_refunds;
 use super::returns::{Returns, Taken, taken};
-use super::tax::{own_part, untaxed};
+use super::tax::{on_lines, own_part, untaxed};
 use super::{Case, bands, number};
 use crate::books::document::{DocumentKey, Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
@@ -81,21 +85,17 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
     }
     let listed = sum(case, mode, &lines);
     let earlier = at_another_rate(case, &mut lines);
-    let sold_for = sum(case, mode, &lines) + sum(case, mode, &earlier);
-    let difference = target.booked - sold_for;
-    // What is smaller is rounding, unless nothing else is left or the buyer's own figures, which nobody rounded, say that it
-    // is none; then they say what it is.
-    let stated = stated_difference(case, target, returns)?;
-    let exact = stated.map(|stated| booked_amount(case, stated) - (sold_for - listed));
-    let difference = exact.filter(|exact| (exact - difference).abs() <= conversion_bound(case)).unwrap_or(difference);
-    let is_more = stated.is_some() || difference.abs() > conversion_bound(case) || lines.is_empty();
-    if is_more && !difference.is_zero() {
-        let left = || lines.iter().chain(&earlier).cloned().collect();
-        let of = if difference < Decimal::ZERO { left() } else { sold };
-        let basis = taken_back(case, returns, of, difference)?;
-        let all = of_sale(case, target, difference, &basis)?;
-        lines.extend(all);
+    let sale = Sold { sold, lines, earlier, listed };
+    let settled = settled(case);
+    let notes = case.writer.mark();
+    let mut beside = differences(case, target, returns, &sale, Vec::new())?;
+    if !holds(case, &beside, &settled) {
+        // A later exchange would move what a refund settled of an earlier one.
+        case.writer.back_to(notes);
+        beside = differences(case, target, returns, &sale, settled)?;
     }
+    let Sold { mut lines, earlier, .. } = sale;
+    lines.extend(beside);
     if lines.is_empty() && earlier.is_empty() {
         return Err(Hold::new(HoldReason::OrderInconsistent, "the order has no lines with a quantity"));
     }
@@ -105,6 +105,75 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
         case.writer.note(&key, "name", "number_from_id", &case.order.name, &number);
     }
     Ok((Itemised { number, due_date: due_date(case), tax_mode: mode, lines, tax_total, cash: None }, earlier))
+}
+
+/// The lines of a sale on the way to it.
+struct Sold {
+    /// All that was ever sold.
+    sold: Vec<Line>,
+    /// What is left of it, at today's rates.
+    lines: Vec<Line>,
+    /// What came back of it at other rates.
+    earlier: Vec<Line>,
+    /// What was left before the latter was taken off.
+    listed: Decimal,
+}
+
+/// What the sale's total has beyond its lines, where refunds `settled` a part of it.
+fn differences(
+    case: &mut Case<'_>,
+    target: &Target,
+    returns: &Returns<'_>,
+    sale: &Sold,
+    settled: Vec<Line>,
+) -> Result<Vec<Line>, Hold> {
+    let mode = tax_mode(case);
+    let Sold { sold, lines, earlier, listed } = sale;
+    let is_nothing = lines.is_empty() && settled.is_empty();
+    let sold_for = sum(case, mode, lines) + sum(case, mode, earlier) + sum(case, mode, &settled);
+    let difference = target.booked - sold_for;
+    // What is smaller is rounding, unless nothing else is left or the buyer's own figures, which nobody rounded, say that it
+    // is none; then they say what it is.
+    let stated = stated_difference(case, target, returns)?;
+    let exact = stated.map(|stated| booked_amount(case, stated) - (sold_for - listed));
+    let difference = exact.filter(|exact| (exact - difference).abs() <= conversion_bound(case)).unwrap_or(difference);
+    let is_more = stated.is_some() || difference.abs() > conversion_bound(case) || is_nothing;
+    let difference = if is_more { difference } else { Decimal::ZERO };
+    let beyond = beyond_the_sale(case, target, returns, difference);
+    let rest = difference - beyond;
+    let of: Vec<Line> =
+        if rest < Decimal::ZERO { lines.iter().chain(earlier).cloned().collect() } else { sold.clone() };
+    let parts = taken_back(case, returns, target, &of, rest)?;
+    let mut all = settled;
+    for line in of_sale(case, target, beyond, &parts)? {
+        add_to(case, &mut all, line);
+    }
+    all.retain(|line| !line.unit_price.is_zero());
+    Ok(all)
+}
+
+/// True if what refunds `settled` is among the differences as it was settled, but for cents.
+fn holds(case: &Case<'_>, differences: &[Line], settled: &[Line]) -> bool {
+    let cent = case.minor_unit();
+    settled.iter().all(|one| {
+        let now = differences.iter().find(|line| line.source == one.source && line.tax.rate == one.tax.rate);
+        let now = now.map_or(Decimal::ZERO, |line| line.unit_price);
+        if one.unit_price.is_sign_negative() { now <= one.unit_price + cent } else { now >= one.unit_price - cent }
+    })
+}
+
+/// What of `difference` is money beyond what was sold. What a refund gave back of that, or of a price that fell, was beyond it
+/// and stays so: a later exchange is paid with what it takes back, not with money that has left.
+fn beyond_the_sale(case: &Case<'_>, target: &Target, returns: &Returns<'_>, difference: Decimal) -> Decimal {
+    let is_beyond = |line: &&Line| line.role == LineRole::Overpayments || line.source.starts_with(LOWERED);
+    let lines = booked_refunds(case, returns).flat_map(|(_, credits)| credits).flat_map(|body| &body.lines);
+    let returned: Vec<Line> = lines.filter(is_beyond).cloned().collect();
+    let returned = sum(case, tax_mode(case), &returned);
+    match target {
+        Target { overpaid: true, .. } => difference.max(returned),
+        Target { reduced: true, .. } | Target { waiting: true, .. } => returned,
+        _ => Decimal::ZERO,
+    }
 }
 
 /// By how much what was received, or is left, misses the lines in the buyer's currency, where the lines are converted from it;
@@ -123,30 +192,63 @@ fn stated_difference<'a>(case: &Case<'a>, target: &Target, returns: &Returns<'a>
     Ok(Some(target.presentment - lines).filter(|difference| !difference.is_zero()))
 }
 
-/// What of the `lines` was taken back without being paid back, of each as much as that: money that is neither theirs nor
-/// returned yet bears their tax. What a refund took back without paying all of it still stands in the sale (below zero); what
-/// left without any money does not (above). All lines, where nobody says which.
+/// Of what lines a `difference` is, part by part: money that is neither theirs nor returned yet bears the tax of what was taken
+/// back without being paid back. Below zero that still stands in the sale: goods that wait for their refund, and what a refund
+/// took back without paying all of it. Above zero it left without any money of its own: first what another refund paid for
+/// since, then the rest of it. It is of all lines where nobody says which.
 fn taken_back(
     case: &Case<'_>,
     returns: &Returns<'_>,
-    lines: Vec<Line>,
+    target: &Target,
+    lines: &[Line],
     difference: Decimal,
-) -> Result<Vec<Line>, Hold> {
-    let partly = returns.paid.iter().filter(|one| one.unpaid() > Decimal::ZERO);
-    let refunds: Vec<_> = if difference < Decimal::ZERO { partly.collect() } else { returns.unpaid.iter().collect() };
-    let mut all = Vec::new();
-    for one in refunds {
-        all.extend(taken(case, one.refund, one.reading, case.side)?);
+) -> Result<Vec<(Decimal, Vec<Line>)>, Hold> {
+    let is_above = difference > Decimal::ZERO;
+    let (mut paid, mut unpaid) = (Vec::new(), Vec::new());
+    if !is_above {
+        for one in returns.paid.iter().filter(|one| one.unpaid() > Decimal::ZERO) {
+            unpaid.extend(taken(case, one.refund, one.reading, case.side)?);
+        }
     }
-    for gone in returns.gone.iter().filter(|_| difference > Decimal::ZERO) {
-        all.push(gone.taken(case, case.side)?);
+    if is_above || target.waiting {
+        let mut credited = paid_by_others(case, returns)?;
+        for one in gone_lines(case, returns)? {
+            let left = credited.entry(one.source.clone()).or_default();
+            let part = one.with_tax.min(*left).max(Decimal::ZERO);
+            *left -= part;
+            let of_it = if part == one.with_tax { one.tax } else { case.round(one.tax * part / one.with_tax) };
+            paid.push(Taken { with_tax: part, tax: of_it, ..one.clone() });
+            unpaid.push(Taken { with_tax: one.with_tax - part, tax: one.tax - of_it, ..one });
+        }
     }
-    let part = |one: &Taken<'_>| {
-        let named = |line: &&Line| line.source.split('/').next() == Some(&one.source);
-        again(case, tax_mode(case), &lines.iter().filter(named).collect::<Vec<_>>(), one.with_tax, one.tax)
+    let of = |all: &[Taken<'_>]| -> Vec<Line> {
+        let part = |one: &Taken<'_>| {
+            let named = |line: &&Line| line.source.split('/').next() == Some(&one.source);
+            again(case, tax_mode(case), &lines.iter().filter(named).collect::<Vec<_>>(), one.with_tax, one.tax)
+        };
+        all.iter().flat_map(part).collect()
     };
-    let some: Vec<Line> = all.iter().flat_map(part).collect();
-    Ok(if some.is_empty() { lines } else { some })
+    let (paid, unpaid) = (if is_above { of(&paid) } else { Vec::new() }, of(&unpaid));
+    let first = sum(case, tax_mode(case), &paid).min(difference.max(Decimal::ZERO));
+    let unpaid = if unpaid.is_empty() { lines.to_vec() } else { unpaid };
+    let mut parts = vec![(first, paid), (difference - first, unpaid)];
+    parts.retain(|(part, _)| !part.is_zero());
+    Ok(parts)
+}
+
+/// What refunds that stand in the books gave back of each line besides what they took back themselves, tax included.
+fn paid_by_others(case: &Case<'_>, returns: &Returns<'_>) -> Result<BTreeMap<String, Decimal>, Hold> {
+    let mut all: BTreeMap<String, Decimal> = BTreeMap::new();
+    for (refund, credits) in booked_refunds(case, returns) {
+        for line in credits.into_iter().flat_map(|body| on_lines(case, body)) {
+            let source = line.source.split('/').next().unwrap_or_default().to_owned();
+            *all.entry(source).or_default() += sum(case, tax_mode(case), &[line]);
+        }
+        for own in taken(case, refund.refund, refund.reading, case.side)? {
+            *all.entry(own.source).or_default() -= own.with_tax;
+        }
+    }
+    Ok(all)
 }
 
 /// Due when the last instalment of the payment terms is, else at once.

@@ -74,3 +74,46 @@ fn a_delivery_that_was_removed_before_it_was_heard_of_is_no_part_of_what_a_cance
     let plan = Plan { shipping: vec![ship(true), ship(false)], ..plan(money, true, vec![of()], paid(vec![]), events) };
     assert_eq!(verdict(&plan, Company::QuickBooksUs, false, r#"{"sale_document": "receipt"}"#), Ok(()));
 }
+
+#[test]
+fn what_was_overpaid_and_given_back_is_no_part_of_what_later_exchanges_settle() {
+    let goods = vec![line(999, 1, Tax::Twenty, Discount::None), line(100, 1, Tax::Twenty, Discount::None)];
+    let events = vec![
+        exchange(1, 1, line(100, 1, Tax::Twenty, Discount::Fixed(605)), true),
+        exchange(0, 1, line(100, 1, Tax::None, Discount::None), true),
+    ];
+    let plan = plan(one(USD), false, goods, Payment::TooMuch(356), events);
+    assert_eq!(verdict(&plan, Company::QuickBooksUs, true, "{}"), Ok(()));
+}
+
+#[test]
+fn what_a_refund_settled_of_an_exchange_stays_as_it_was_settled_when_the_rate_changes() {
+    let goods = vec![line(4_995, 1, Tax::Twenty, Discount::None)];
+    let events = vec![exchange(0, 1, line(100, 2, Tax::None, Discount::Percent(10)), true), Event::Retax];
+    let plan = plan(one(JPY), true, goods, paid(vec![]), events);
+    assert_eq!(verdict(&plan, Company::XeroAu, true, "{}"), Ok(()));
+}
+
+#[test]
+fn what_a_refund_settled_of_an_exchange_stays_as_it_was_settled_when_something_of_another_rate_is_exchanged() {
+    let goods = vec![line(10_145, 3, Tax::Twenty, Discount::None), line(639, 2, Tax::None, Discount::None)];
+    let events = vec![
+        exchange(1, 2, line(100, 3, Tax::Twenty, Discount::None), true),
+        exchange(0, 1, line(12_992, 2, Tax::Twenty, Discount::None), false),
+        Event::PayRest,
+    ];
+    let plan = plan(one(USD), false, goods, paid(vec![]), events);
+    assert_eq!(verdict(&plan, Company::QuickBooksUk, true, "{}"), Ok(()));
+}
+
+#[test]
+fn what_another_refund_paid_of_goods_that_left_has_their_tax() {
+    let goods = vec![line(100_000, 1, Tax::None, Discount::None), line(490, 1, Tax::Twenty, Discount::None)];
+    let events = vec![
+        exchange(0, 1, line(0, 1, Tax::None, Discount::None), true),
+        exchange(1, 1, line(3_716, 1, Tax::Twenty, Discount::None), false),
+        Event::PayRest,
+    ];
+    let plan = plan(one(USD), true, goods, paid(vec![]), events);
+    assert_eq!(verdict(&plan, Company::XeroUk, true, "{}"), Ok(()));
+}
