@@ -81,20 +81,23 @@ pub fn percent(rate: Decimal) -> String {
 const EXACT: u32 = 12;
 
 /// The tax that is computed for each rate on the sum of its lines, rounded half up to `decimals`; of several rates on one
-/// line each is computed by itself.
+/// line each is computed by itself, two that are the same (a central and a state tax of 9 %) as well.
 pub fn by_rate(document: &Itemised, currency: Currency, decimals: u32) -> Vec<TaxShare> {
-    let mut taxes: BTreeMap<Decimal, (Decimal, Decimal)> = BTreeMap::new();
+    let mut taxes: BTreeMap<(Decimal, usize), (Decimal, Decimal)> = BTreeMap::new();
     for line in &document.lines {
         let amount = line.amount(currency);
         let divisor = if document.tax_mode == TaxMode::Inclusive { Decimal::ONE + line.tax.rate } else { Decimal::ONE };
-        for rate in line.tax.components() {
-            let entry = taxes.entry(rate.normalize()).or_default();
+        let rates = line.tax.components();
+        for (at, rate) in rates.iter().enumerate() {
+            let same = rates[..at].iter().filter(|one| *one == rate).count();
+            let entry = taxes.entry((rate.normalize(), same)).or_default();
             entry.0 += amount;
             entry.1 += amount * rate / divisor;
         }
     }
-    let share =
-        |(rate, (base, tax))| TaxShare::of(base, rate, round_half_up(round_half_up(tax, EXACT), decimals), currency);
+    let share = |((rate, _), (base, tax))| {
+        TaxShare::of(base, rate, round_half_up(round_half_up(tax, EXACT), decimals), currency)
+    };
     taxes.into_iter().map(share).collect()
 }
 
@@ -104,37 +107,45 @@ mod tests {
     use crate::books::document::LineRole;
     use crate::books::{Line, LineTax};
 
-    /// 5 % within three times 5 (at 20 % in all) is 0.625 together, though no part of it ends.
-    #[test]
-    fn a_half_that_several_lines_make_is_rounded_up() {
-        let line = |amount: i64| Line {
+    fn line(amount: &str, rates: [i64; 2]) -> Line {
+        let rates = rates.map(|rate| Decimal::new(rate, 2)).to_vec();
+        Line {
             role: LineRole::Sales,
             source: "line:1".into(),
             description: String::new(),
             more: Vec::new(),
             quantity: Decimal::ONE,
-            unit_price: Decimal::from(amount),
+            unit_price: amount.parse().unwrap(),
             discount: Decimal::ZERO,
             account: "1".into(),
-            tax: LineTax {
-                amount: Decimal::ZERO,
-                rate: Decimal::new(20, 2),
-                rates: vec![Decimal::new(15, 2), Decimal::new(5, 2)],
-                code: "24".into(),
-                charged: None,
-            },
-        };
+            tax: LineTax { amount: Decimal::ZERO, rate: rates.iter().sum(), rates, code: "24".into(), charged: None },
+        }
+    }
+
+    fn taxes(tax_mode: TaxMode, lines: Vec<Line>, currency: &str) -> Vec<String> {
         let body = Itemised {
             number: "S-1".into(),
             due_date: chrono::NaiveDate::default(),
-            tax_mode: TaxMode::Inclusive,
-            lines: vec![line(5), line(5), line(5)],
+            tax_mode,
+            lines,
             tax_total: Decimal::ZERO,
             cash: None,
         };
-        let shares = by_rate(&body, "JPY".parse().unwrap(), 2);
-        let amounts: Vec<String> = shares.iter().map(|share| share.amount.to_string()).collect();
-        assert_eq!(amounts, ["0.63", "1.88"]);
+        by_rate(&body, currency.parse().unwrap(), 2).iter().map(|share| share.amount.to_string()).collect()
+    }
+
+    /// 5 % within three times 5 (at 20 % in all) is 0.625 together, though no part of it ends.
+    #[test]
+    fn a_half_that_several_lines_make_is_rounded_up() {
+        let lines = vec![line("5", [15, 5]), line("5", [15, 5]), line("5", [15, 5])];
+        assert_eq!(taxes(TaxMode::Inclusive, lines, "JPY"), ["0.63", "1.88"]);
+    }
+
+    /// A central and a state tax of 9 % on 100.06 are 9.01 each (9.0054), not 18.01 together.
+    #[test]
+    fn two_taxes_of_the_same_rate_are_rounded_one_by_one() {
+        let lines = vec![line("100.06", [9, 9])];
+        assert_eq!(taxes(TaxMode::Exclusive, lines, "INR"), ["9.01", "9.01"]);
     }
 
     #[test]

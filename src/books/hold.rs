@@ -169,7 +169,7 @@ impl HoldReason {
             HoldReason::TotalMismatch => (
                 "total_mismatch",
                 "The ledger's own arithmetic would not reach the order's total, by more than rounding explains.",
-                "Compare the tax in Shopify with the rate of its code. Where Shopify's amount is right, set `tax = \"line\"` (in Xero also `tax_amounts = \"shopify\"`) and deploy, and the order goes on by itself; else enter it by hand.",
+                "Compare the tax in Shopify with the rate of its code. Where Shopify's amount is right and nothing of the order is paid in the books yet, set `tax = \"line\"` (in Xero also `tax_amounts = \"shopify\"`) and deploy, and the order goes on by itself; else enter it by hand.",
             ),
             HoldReason::TooManyLines => (
                 "too_many_lines",

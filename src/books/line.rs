@@ -89,10 +89,13 @@ impl LineTax {
     }
 
     /// True if the order changed so that the tax belongs under another code than `before`. Another code for the same taxes in
-    /// the same country is a setting that changed: that moves nothing.
+    /// the same country is a setting that changed: that moves nothing; nor does a code for what bears no tax there.
     pub fn has_moved_from(&self, before: &Self) -> bool {
-        let known = before.charged.is_some() && self.charged.is_some();
-        known && self.charged != before.charged && self.code != before.code
+        let (Some(charged), Some(charged_before)) = (&self.charged, &before.charged) else { return false };
+        let country = |charged: &str| charged.split(':').next().map(str::to_owned);
+        let bears_none = self.rate.is_zero() && before.rate.is_zero();
+        let is_same = charged == charged_before || bears_none && country(charged) == country(charged_before);
+        !is_same && self.code != before.code
     }
 
     /// The rates that a ledger computes with; none for a line without tax.

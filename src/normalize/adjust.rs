@@ -64,7 +64,12 @@ pub(super) fn delta(wanted: &Itemised, booked: &[(&Itemised, bool)], currency: C
         }
         match before.iter().find(|(known, _)| known == at) {
             Some((_, old)) => lines.extend(change(old, new, wanted.tax_mode, currency)),
-            None => lines.extend(wanted.lines.iter().filter(|line| (&*line.source, line.tax.rate) == *at).cloned()),
+            None => {
+                match wanted.lines.iter().filter(|line| (&*line.source, line.tax.rate) == *at).collect::<Vec<_>>()[..] {
+                    [line] => lines.push(line.clone()),
+                    _ => lines.extend(part_of(new.line, new.quantity, new.amount, new.tax)),
+                }
+            }
         }
     }
     let is_in = |source: &str| now.iter().any(|((known, _), _)| *known == source);

@@ -53,15 +53,19 @@ pub(super) fn adjustment(
     let (worth, buyers) = case.input.booked.worth();
     let buyers = buyers.filter(|_| !case.is_one_to_one()).map(|buyers| target.presentment - buyers);
     let change = Change { booked: target.booked - worth, buyers };
-    if change.booked.is_zero() && (is_nothing(&lines, case.currency) || is_reconverted(case, change, &lines)) {
+    let is_nothing = is_nothing(&lines, case.currency) || is_reconverted(case, change, &lines);
+    if change.booked.is_zero() && (is_nothing || has_gone_back(case, worth)) {
         lines.clear();
     }
     let paid_before = paid_before(case, wanted, &lines, change).filter(|_| target.overpaid);
     let mut owed_back = Vec::new();
     if change.booked.is_zero() && target.overpaid && paid_before.is_none() {
         let lowered = || lines.iter().filter(|line| line.role != LineRole::Overpayments).cloned();
-        // Another tax in the same price lowers nothing, and waits for nothing.
-        if sum(case, wanted.tax_mode, &lowered().collect::<Vec<_>>()) < Decimal::ZERO {
+        let of_it = |line: &Line| lowered().filter(|one| one.source == line.source).collect::<Vec<_>>();
+        let worth = |lines: &[Line]| sum(case, wanted.tax_mode, lines);
+        // Another tax in the same price lowers nothing, and what came meanwhile waits for nothing.
+        let is_more = lowered().any(|line| line.role != LineRole::Tax && worth(&of_it(&line)) > Decimal::ZERO);
+        if !is_more && worth(&lowered().collect::<Vec<_>>()) < Decimal::ZERO {
             owed_back = lowered().map(|line| line.reversed(case.currency)).collect();
             lines.clear();
         }
@@ -102,6 +106,12 @@ fn paid_back(case: &Case<'_>, wanted: &Itemised, returns: &Returns<'_>) -> Resul
 fn taken_back(credit: &Itemised) -> Itemised {
     let lines = credit.lines.iter().filter(|line| !line.source.starts_with(LOWERED)).cloned().collect();
     as_sold(&Itemised { lines, ..credit.clone() })
+}
+
+/// True if refunds took back all that is booked: then nothing is left that could move.
+fn has_gone_back(case: &Case<'_>, worth: Decimal) -> bool {
+    let credited: Decimal = case.input.booked.credits().map(|one| one.total).sum();
+    credited == worth && !worth.is_zero()
 }
 
 /// True if to the buyer nothing changed, and the lines move no more than converting them once again may. Money that is

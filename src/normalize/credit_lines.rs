@@ -12,7 +12,7 @@ use super::notes::{
 use super::owed::{Goods, LOWERED, Owed};
 use super::refunds::key_of;
 use super::returns::{Returned, Taken, taken};
-use super::tax::{assumed, line_taxes, own_part, untaxed};
+use super::tax::{assumed, keep_code, line_taxes, own_part, untaxed};
 use super::{Case, bands};
 use crate::books::document::{DocumentKey, Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::Hold;
@@ -136,7 +136,8 @@ fn returned_line(
     if let Some(tax) = assumed.as_ref().filter(|_| listed.is_none()) {
         note_included(case, key, &entry.source, tax);
     }
-    let kind = listed.or(assumed).unwrap_or(bare);
+    let mut kind = listed.or(assumed).unwrap_or(bare);
+    keep_code(case, &entry.source, &mut kind);
     let tax = kind.amount;
     let text = if entry.quantity == Decimal::ONE {
         entry.name.clone()

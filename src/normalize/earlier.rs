@@ -14,43 +14,76 @@ use crate::books::document::{Document, Itemised, Line, LineRole, LineTax, TaxMod
 /// Takes off `lines` what came back at another rate than the order has now, and gives it as lines of that rate. Rates that the
 /// sale never had are only how a refund was told.
 pub(super) fn at_another_rate(case: &Case<'_>, lines: &mut Vec<Line>) -> Vec<Line> {
-    if !is_ours(case) || !has_another_rate(case, lines) {
+    if !case.has_final_sale() || !has_another_rate(case, lines) {
         return Vec::new();
     }
-    let is_on_top = case.order.taxes_included && tax_mode(case) == TaxMode::Exclusive;
     let back = came_back(case).filter(|line| !is_settled(line));
     // Goods first: money beyond them is of what is left of them.
     let (differences, goods): (Vec<Line>, Vec<Line>) = back.partition(|line| line.role == LineRole::RefundDifferences);
-    let crumbs = conversion_bound(case).max(case.minor_unit());
     let mut kept = Vec::new();
-    for back in goods.into_iter().chain(differences) {
-        for part in of_goods(case, lines, back) {
-            let Some(now) = lines.iter_mut().find(|line| line.source == part.source) else { continue };
-            if now.tax.rate == part.tax.rate || !was_sold_at(case, &part) {
+    take_back(case, lines, goods, &mut kept);
+    let differences = differences.into_iter().flat_map(|line| of_goods(case, lines, line)).collect();
+    take_back(case, lines, differences, &mut kept);
+    lines.retain(|line| !line.amount(case.currency).is_zero() || !kept.iter().any(|one| base(one) == base(line)));
+    kept
+}
+
+/// Takes what came back off the lines that have its rate no more. What of it they still have at its rate stays there: a
+/// delivery of several rates may be divided in another way since.
+fn take_back(case: &Case<'_>, lines: &mut [Line], back: Vec<Line>, kept: &mut Vec<Line>) {
+    let is_on_top = case.order.taxes_included && tax_mode(case) == TaxMode::Exclusive;
+    // What a unit costs stays the same as the shop states it: with its tax, or without.
+    let price = |line: &Line| line.amount(case.currency) + if is_on_top { line.tax.amount } else { Decimal::ZERO };
+    let crumbs = conversion_bound(case).max(case.minor_unit());
+    let mut taken: Vec<Decimal> = vec![Decimal::ZERO; lines.len()];
+    let mut moved = Vec::new();
+    for part in back.into_iter().filter(|part| was_sold_at(case, part)) {
+        let mut left = price(&part);
+        for (line, taken) in lines.iter().zip(&mut taken).filter(|(line, _)| base(line) == base(&part)) {
+            if line.tax.rate == part.tax.rate {
+                let stays = left.min(price(line) - *taken).max(Decimal::ZERO);
+                (left, *taken) = (left - stays, *taken + stays);
+            }
+        }
+        moved.push((part, left));
+    }
+    for (part, mut left) in moved {
+        let whole = price(&part);
+        let is_alone = lines.iter().filter(|line| base(line) == base(&part)).count() == 1;
+        for (now, taken) in lines.iter_mut().zip(&taken) {
+            let free = price(now) - taken;
+            let fits = left <= free + crumbs;
+            if base(now) != base(&part)
+                || now.tax.rate == part.tax.rate
+                || left <= Decimal::ZERO
+                || free <= Decimal::ZERO
+            {
                 continue;
             }
-            // What a unit costs stays the same as the shop states it: with its tax, or without.
-            let price =
-                |line: &Line| line.amount(case.currency) + if is_on_top { line.tax.amount } else { Decimal::ZERO };
-            let (whole, left) = (price(now), price(now) - price(&part));
-            if whole <= Decimal::ZERO || left < -crumbs {
+            if is_alone && !fits {
                 continue;
             }
-            let left = left.max(Decimal::ZERO);
-            let tax = case.round(now.tax.amount * left / whole);
-            kept.push(
-                Line { tax: part.tax.clone(), ..now.clone() }.as_one(part.amount(case.currency), part.tax.amount),
-            );
-            *now = rest_of(now, left - if is_on_top { tax } else { Decimal::ZERO }, tax);
+            let take = if fits { left } else { free };
+            let of_it = |amount: Decimal| if take == whole { amount } else { case.round(amount * take / whole) };
+            let (amount, tax_of_it) = (of_it(part.amount(case.currency)), of_it(part.tax.amount));
+            let stays = (price(now) - take).max(Decimal::ZERO);
+            let tax = case.round(now.tax.amount * stays / price(now));
+            let line = Line { source: part.source.clone(), tax: part.tax.clone(), ..now.clone() };
+            kept.push(line.as_one(amount, tax_of_it));
+            *now = rest_of(now, stays - if is_on_top { tax } else { Decimal::ZERO }, tax);
+            left -= take;
         }
     }
-    lines.retain(|line| !line.amount(case.currency).is_zero() || !kept.iter().any(|one| one.source == line.source));
-    kept
+}
+
+/// What a line is of, whichever of its rates it bears.
+fn base(line: &Line) -> &str {
+    line.source.split('/').next().unwrap_or_default()
 }
 
 /// What refunds settled of an exchange, as the sale names it: there it stays as it was settled, whatever is exchanged later.
 pub(super) fn settled(case: &Case<'_>) -> Vec<Line> {
-    if !is_ours(case) {
+    if !case.has_final_sale() {
         return Vec::new();
     }
     let mut all: Vec<Line> = Vec::new();
@@ -74,11 +107,6 @@ pub(super) fn add_to(case: &Case<'_>, lines: &mut Vec<Line>, line: Line) {
     }
 }
 
-/// True if a sale of ours is in the books as it stays.
-fn is_ours(case: &Case<'_>) -> bool {
-    case.input.booked.is_final() && case.input.booked.foreign().is_none()
-}
-
 /// True for what a refund settled of an exchange.
 fn is_settled(line: &Line) -> bool {
     sold_as(&line.source) != line.source
@@ -97,7 +125,7 @@ fn has_another_rate(case: &Case<'_>, lines: &[Line]) -> bool {
     let sales = case.input.booked.sales();
     let sold = || sales.iter().filter_map(|one| one.itemised()).flat_map(|body| &body.lines);
     let rate = |line: &Line| rates_of(line).iter().sum::<Decimal>();
-    lines.iter().any(|line| sold().any(|one| one.source == line.source && rate(one) != line.tax.rate))
+    lines.iter().any(|line| sold().any(|one| base(one) == base(line) && rate(one) != line.tax.rate))
 }
 
 /// The sale with what came back before, in front of what is left of the same line: what goes and what comes in its place
@@ -129,8 +157,9 @@ fn rest_of(line: &Line, amount: Decimal, tax: Decimal) -> Line {
 
 /// Money beyond the goods, or kept back of them, with the sale's tax is of the goods that were sold at its rate.
 fn of_goods(case: &Case<'_>, lines: &[Line], back: Line) -> Vec<Line> {
-    if back.role != LineRole::RefundDifferences {
-        return vec![back];
+    // Without the sale's tax it is of nothing that was sold.
+    if !back.source.contains(':') {
+        return Vec::new();
     }
     let sold =
         lines.iter().map(|line| Line { tax: LineTax { amount: line.tax.amount, ..back.tax.clone() }, ..line.clone() });

@@ -26,7 +26,7 @@ pub(super) const REMITTED: &str = "Tax collected and remitted by the marketplace
 
 /// The order's own convention, where the ledger can express it and tax is not a line of its own.
 pub(super) fn tax_mode(case: &Case<'_>) -> TaxMode {
-    let by_codes = case.input.settings.tax == TaxBooking::Codes;
+    let by_codes = case.tax == TaxBooking::Codes;
     if case.order.taxes_included && by_codes && case.input.rules.accepts(TaxMode::Inclusive) {
         TaxMode::Inclusive
     } else {

@@ -10,7 +10,7 @@ use crate::books::document::{Content, Conversion, Document, DocumentKey, Standin
 use crate::books::hold::{Hold, HoldReason};
 use crate::books::money::round_half_up;
 use crate::books::rules::LedgerRules;
-use crate::config::{CurrencySide, SaleDocument, Settings, ZeroTotal};
+use crate::config::{CurrencySide, SaleDocument, Settings, TaxBooking, ZeroTotal};
 use crate::shopify::money::{Id, Side};
 use crate::shopify::{Order, OrderState, drift};
 
@@ -289,6 +289,8 @@ pub(crate) struct Case<'a> {
     decimals: u32,
     /// The exchange rate that documents state.
     conversion: Option<Conversion>,
+    /// How its taxes are booked: as the settings say, until something of it is final.
+    tax: TaxBooking,
     /// The sale date.
     date: NaiveDate,
     /// What the sale document has to come to: the order's total and its cash rounding.
@@ -343,6 +345,7 @@ impl<'a> Case<'a> {
             currency,
             decimals,
             conversion,
+            tax: tax::booking(input),
             date,
             total,
             presentment_total,
@@ -369,6 +372,11 @@ impl<'a> Case<'a> {
             awaits_transactions,
             unexplained,
         }))
+    }
+
+    /// True if a sale of ours is in the books as it stays.
+    fn has_final_sale(&self) -> bool {
+        self.input.booked.is_final() && self.input.booked.foreign().is_none()
     }
 
     /// The day of an instant in the company's books.

@@ -254,7 +254,7 @@ impl<'a, 'b> Owed<'a, 'b> {
     /// The tax of a booked line that names its rate, also where taxes are lines of their own.
     fn tax_of(&self, case: &Case<'_>, booked: &Line) -> Decimal {
         let rate = booked.source.split_once(':').and_then(|(_, rate)| self.rates.get(rate));
-        match case.input.settings.tax {
+        match case.tax {
             TaxBooking::Codes => booked.tax.amount,
             TaxBooking::Line => case.round(booked.unit_price * rate.copied().unwrap_or_default()),
         }
@@ -315,7 +315,7 @@ impl<'a, 'b> Owed<'a, 'b> {
         let exchanged: Vec<&&Line> = booked.iter().filter(|line| line.source.starts_with(EXCHANGED)).collect();
         for line in &exchanged {
             // Where taxes are lines, all that a credit of nothing else bears is its own.
-            let is_alone = exchanged.len() == 1 && case.input.settings.tax == TaxBooking::Line;
+            let is_alone = exchanged.len() == 1 && case.tax == TaxBooking::Line;
             let tax = alone.filter(|_| is_alone).unwrap_or_else(|| self.tax_of(case, line));
             self.less_exchanged(line, line.unit_price, tax);
         }

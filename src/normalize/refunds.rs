@@ -1,6 +1,8 @@
 //! Money that went back: for each refund whose money moved, a credit of what it takes back, to the cent of that money
 //! (facts/shopify §2.5).
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
@@ -73,14 +75,14 @@ pub(super) fn refunds(
         credited.push(body.clone());
         documents.extend(one_refund(case, sale, one, body, amount)?);
     }
-    if case.notice.is_none() && !documents_of_it.is_empty() {
+    if case.notice.is_none() && !documents_of_it.is_empty() && cumulated < target.presentment {
         case.notice = notice::not_refunded_yet(case, sale.tax_mode, &mut owed);
     }
     Ok(documents)
 }
 
 /// What is left of the sale once everything that was received has gone back, where the lines of the last refund would leave
-/// some of its tax in the books: that refund takes back all that the ones before it left (design, rulings).
+/// some of it in the books, on an account or as tax: that refund takes back all that the ones before it left (design, rulings).
 fn rest(
     case: &Case<'_>,
     whole: &Itemised,
@@ -94,7 +96,19 @@ fn rest(
     rest.tax_total = rest.tax_of_lines();
     // Refunds that are not ours took their part of the sale elsewhere.
     let is_all = (sum(case, rest.tax_mode, &rest.lines) - amount).abs() <= conversion_bound(case);
-    (is_all && tax(case, &rest) != tax(case, body)).then_some(rest)
+    let leaves = || tax(case, &rest) != tax(case, body) || !is_on_the_same_accounts(case, &rest, body);
+    (is_all && leaves()).then_some(rest)
+}
+
+/// True if both come to the same on each account, but for what converting may leave.
+fn is_on_the_same_accounts(case: &Case<'_>, one: &Itemised, other: &Itemised) -> bool {
+    let mut accounts: BTreeMap<&str, Decimal> = BTreeMap::new();
+    for (body, sign) in [(one, Decimal::ONE), (other, -Decimal::ONE)] {
+        for line in body.lines.iter().filter(|line| line.role != LineRole::Rounding) {
+            *accounts.entry(&line.account).or_default() += sign * line.amount(case.currency);
+        }
+    }
+    accounts.values().all(|amount| amount.abs() <= conversion_bound(case))
 }
 
 /// The sale as its documents have it, adjustments among them; where they are not ours, as it ought to be.

@@ -17,7 +17,7 @@ use super::notes::note_reading;
 use super::owed::LOWERED;
 use super::refunds::booked_refunds;
 use super::returns::{Returns, Taken, taken};
-use super::tax::{on_lines, own_part, untaxed};
+use super::tax::{keep_code, on_lines, own_part, untaxed};
 use super::{Case, bands, number};
 use crate::books::document::{DocumentKey, Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
@@ -73,6 +73,7 @@ pub(super) fn body(case: &mut Case<'_>, target: &Target, returns: &Returns<'_>) 
     let key = DocumentKey::sale();
     let mode = tax_mode(case);
     let mut lines = sale_lines(case, &key)?;
+    lines.iter_mut().for_each(|line| keep_code(case, &line.source, &mut line.tax));
     let sold = lines.clone();
     if target.reduced {
         for one in &returns.unpaid {

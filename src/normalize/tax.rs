@@ -6,7 +6,7 @@ use super::currency::{buyers_cent, conversion_bound};
 use super::lines::account;
 use super::owed::LOWERED;
 use super::rounding::bound;
-use super::{Case, missing};
+use super::{Case, Input, missing};
 use crate::books::computation::percent;
 use crate::books::document::{DocumentKey, Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
@@ -14,6 +14,32 @@ use crate::books::rules::TaxModel;
 use crate::config::TaxBooking;
 use crate::shopify::money::MOST_UNITS;
 use crate::shopify::order::TaxLine;
+
+/// How an order's taxes are booked: as the settings say; once something of it is final as it is booked, lest what is said twice
+/// in two ways.
+pub(super) fn booking(input: &Input<'_>) -> TaxBooking {
+    let booked = input.booked;
+    let sales = if booked.is_final() && booked.foreign().is_none() { booked.sales() } else { Vec::new() };
+    let mut lines = sales.iter().filter_map(|one| one.itemised()).flat_map(|body| &body.lines);
+    let taxed = lines.find(|line| line.role == LineRole::Tax || !line.tax.rate.is_zero());
+    match taxed {
+        Some(line) if line.role == LineRole::Tax => TaxBooking::Line,
+        Some(_) => TaxBooking::Codes,
+        None => input.settings.tax,
+    }
+}
+
+/// A setting that names another code for the same taxes changes nothing of what is booked: what is final stays under its code,
+/// and so does what is taken back of it.
+pub(super) fn keep_code(case: &Case<'_>, source: &str, tax: &mut LineTax) {
+    let sales = if case.has_final_sale() { case.input.booked.sales() } else { Vec::new() };
+    let mut lines = sales.iter().rev().filter_map(|one| one.itemised()).flat_map(|body| &body.lines);
+    let is_it = |line: &&Line| line.source == source && line.tax.rate == tax.rate && line.unit_price > Decimal::ZERO;
+    let booked = lines.find(is_it).map(|line| &line.tax);
+    if let Some(booked) = booked.filter(|booked| !tax.has_moved_from(booked)) {
+        (tax.code, tax.charged) = (booked.code.clone(), booked.charged.clone());
+    }
+}
 
 /// What the seller has to remit of a line's taxes, and what a marketplace remits itself.
 pub(super) struct LineTaxes {
@@ -148,11 +174,11 @@ fn charged_as(case: &Case<'_>, taxes: &[&TaxLine]) -> Option<String> {
 /// The tax in a price for which Shopify lists none, where the settings say what such prices contain. Only where the order
 /// lists no tax at all: else its lists are to be believed.
 pub(super) fn assumed(case: &Case<'_>, role: LineRole, with_tax: Decimal) -> Option<LineTax> {
-    let assumed = case.input.settings.included_tax.as_ref()?;
     let is_taxed = matches!(role, LineRole::Sales | LineRole::Shipping);
     if !is_taxed || !case.order.taxes_included || case.order.tax_exempt || case.order.lists_taxes() {
         return None;
     }
+    let assumed = case.input.settings.included_tax.as_ref().filter(|_| !is_final_without_tax(case))?;
     let rate = assumed.rate.0;
     let amount = case.round(with_tax * rate / (Decimal::ONE + rate));
     let code = match codes(case) {
@@ -162,9 +188,16 @@ pub(super) fn assumed(case: &Case<'_>, role: LineRole, with_tax: Decimal) -> Opt
     (!amount.is_zero()).then(|| LineTax { amount, rate, rates: Vec::new(), code: code.to_owned(), charged: None })
 }
 
+/// True if the sale is final and bears no tax: then the settings did not name any when it was booked.
+fn is_final_without_tax(case: &Case<'_>) -> bool {
+    let sales = if case.has_final_sale() { case.input.booked.sales() } else { Vec::new() };
+    let bears = |line: &Line| line.role == LineRole::Tax || !line.tax.rate.is_zero();
+    !sales.is_empty() && !sales.iter().filter_map(|one| one.itemised()).flat_map(|body| &body.lines).any(bears)
+}
+
 /// True if lines carry tax codes.
 pub(super) fn codes(case: &Case<'_>) -> bool {
-    case.input.rules.tax_model() == TaxModel::CodePerLine && case.input.settings.tax == TaxBooking::Codes
+    case.input.rules.tax_model() == TaxModel::CodePerLine && case.tax == TaxBooking::Codes
 }
 
 fn no_tax<'a>(case: &Case<'a>) -> &'a str {
@@ -224,7 +257,7 @@ fn short(title: &str) -> String {
 /// Where the settings book tax as a line (`tax = "line"`): every line without its tax, and the tax of each rate on a line
 /// of its own. Prices have been taken apart before: such a document's amounts are always without tax.
 pub(super) fn as_lines(case: &mut Case<'_>, key: &DocumentKey, body: &mut Itemised) -> Result<(), Hold> {
-    if case.input.settings.tax == TaxBooking::Codes {
+    if case.tax == TaxBooking::Codes {
         return Ok(());
     }
     debug_assert_eq!(body.tax_mode, TaxMode::Exclusive);

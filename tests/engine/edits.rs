@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::tax_codes::by_source;
 use crate::support::{Bench, Company, Story};
 
 /// A line of the order: its amount in cents, and whether it bears 20 %.
@@ -187,5 +188,25 @@ fn what_cannot_be_cut_into_parts_above_zero_is_an_invoice_for_what_came_and_a_cr
         assert_eq!(open(&bench, company), "110.00", "{company:?}");
         tell(&bench, "order_transactions/create", &money(2, 11_000, 4));
         assert_eq!(open(&bench, company), "0.00", "{company:?}");
+    }
+}
+
+#[test]
+fn what_is_added_after_the_price_fell_is_booked_although_the_lower_price_waits_for_its_refund() {
+    for company in [Company::QuickBooksUs, Company::QuickBooksUk, Company::XeroUk] {
+        let bench = Bench::new(company);
+        let goods = |cents| Goods { cents, taxed: false, left: 1 };
+        tell(&bench, "orders/create", &order(&[goods(10_000)], 2, "US"));
+        tell(&bench, "order_transactions/create", &money(1, 10_000, 2));
+        tell(&bench, "orders/updated", &order(&[goods(6_000)], 3, "US"));
+        tell(&bench, "orders/updated", &order(&[goods(6_000), goods(3_000)], 4, "US"));
+        let stands = |of: &[(&str, &str)]| {
+            let of: Vec<_> = of.iter().map(|(source, sum)| ((*source).to_owned(), (*sum).to_owned())).collect();
+            assert_eq!(by_source(&bench), of, "{company:?}: {:?}", bench.ledger(company));
+        };
+        let (first, second) = ("line:57000000000000", "line:57000000000001");
+        stands(&[(first, "60.00"), (second, "30.00"), ("overpayments", "10.00")]);
+        tell(&bench, "refunds/create", &refund(9_200, 1_000, 5, &json!([])));
+        stands(&[(first, "60.00"), (second, "30.00")]);
     }
 }

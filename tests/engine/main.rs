@@ -7,6 +7,7 @@ mod arrival;
 mod backfill;
 mod batches;
 mod bulk;
+mod changed_settings;
 mod claims;
 mod connect;
 mod cutover;

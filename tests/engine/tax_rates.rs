@@ -25,21 +25,21 @@ fn company(company: Company, as_line: bool) -> Bench {
 }
 
 /// Two units of 20.00 without tax; where prices contain it, of 21.00 at 5 % and at 20 % alike.
-struct Sale {
-    included: bool,
+pub struct Sale {
+    pub included: bool,
 }
 
 impl Sale {
-    fn unit(&self, rate: i64) -> i64 {
+    pub fn unit(&self, rate: i64) -> i64 {
         if self.included { 2_100 } else { 2_000 + 20 * rate }
     }
 
-    fn tax(&self, rate: i64) -> i64 {
+    pub fn tax(&self, rate: i64) -> i64 {
         if self.included { 2_100 * rate / (100 + rate) } else { 20 * rate }
     }
 
     /// The order at a rate in percent, of which so many units are left and so much of it was kept.
-    fn order(&self, rate: i64, left: i64, kept: i64, day: u32, refunds: &[Value]) -> Value {
+    pub fn order(&self, rate: i64, left: i64, kept: i64, day: u32, refunds: &[Value]) -> Value {
         let price = if self.included { 2_100 } else { 2_000 };
         let mut body = order(&[Goods { cents: 2_000, taxed: true, left: 1 }], day, "GB");
         let line = &mut body["line_items"][0];
@@ -61,7 +61,7 @@ impl Sale {
     }
 
     /// A unit that comes back at a rate.
-    fn refund(&self, id: u64, rate: i64, day: u32) -> Value {
+    pub fn refund(&self, id: u64, rate: i64, day: u32) -> Value {
         let subtotal = self.unit(rate) - if self.included { 0 } else { self.tax(rate) };
         refund(
             id,
@@ -245,5 +245,65 @@ fn goods_that_came_back_after_goodwill_stay_under_their_rate_too() {
         tell(&bench, "orders/updated", &moved);
         // 40.80 was kept.
         assert_eq!(taxes(&bench, false, names), ["0.00", "1.94"], "{one:?}");
+    }
+}
+
+/// Untaxed goods of 10.00 and a delivery of 12.00 with its tax in it, at rates in percent and what each comes to.
+fn delivered(day: u32, taxes: &[(i64, u64)], outstanding: i64, refunds: &[Value]) -> Value {
+    let mut body = order(&[Goods { cents: 1_000, taxed: false, left: 1 }], day, "GB");
+    let tax_line = |(rate, cents): &(i64, u64)| {
+        json!({"title": "VAT", "rate": if *rate == 20 { 0.2 } else { 0.05 }, "price": amount(*cents), "price_set": set(*cents),
+            "channel_liable": false})
+    };
+    body["shipping_lines"] = json!([{"id": 1, "title": "Standard", "price": amount(1_200), "price_set": set(1_200),
+        "discounted_price": amount(1_200), "discounted_price_set": set(1_200), "discount_allocations": [],
+        "is_removed": false, "tax_lines": taxes.iter().map(tax_line).collect::<Vec<_>>()}]);
+    for field in ["total_price", "current_total_price"] {
+        (body[field], body[format!("{field}_set")]) = (amount(2_200), set(2_200));
+    }
+    let tax: u64 = taxes.iter().map(|(_, cents)| cents).sum();
+    for field in ["total_tax", "current_total_tax"] {
+        (body[field], body[format!("{field}_set")]) = (amount(tax), set(tax));
+    }
+    body["total_shipping_price_set"] = set(1_200);
+    body["taxes_included"] = json!(true);
+    body["total_outstanding"] = amount(outstanding);
+    body["refunds"] = json!(refunds);
+    body
+}
+
+#[test]
+fn what_came_back_of_a_delivery_stays_at_its_rates_when_the_delivery_is_divided_in_another_way() {
+    const DIVIDED: &[(i64, u64)] = &[(20, 100), (5, 29)];
+    const ELSE: &[(i64, u64)] = &[(20, 133), (5, 19)];
+    const ONE: &[(i64, u64)] = &[(20, 200)];
+    // What came back of it and of its tax, and what of both taxes stands in the books afterwards.
+    for (before, after, back, tax, left) in [
+        (DIVIDED, ONE, 1_200, 129, ["0.00", "0.00"]),
+        (ONE, DIVIDED, 1_200, 200, ["0.00", "0.00"]),
+        (DIVIDED, ELSE, 1_200, 129, ["0.00", "0.00"]),
+        (DIVIDED, ONE, 600, 64, ["1.00", "0.00"]),
+    ] {
+        for (one, as_line, names) in COMPANIES {
+            let case = format!("{one:?}, as a line: {as_line}, {before:?} to {after:?}, {back} back");
+            let bench = company(one, as_line);
+            tell(&bench, "orders/create", &delivered(2, before, 2_200, &[]));
+            tell(&bench, "order_transactions/create", &money(1, 2_200, 2));
+            let mut returned = refund(9_200, back, 3, &json!([]));
+            returned["order_adjustments"] = json!([{"id": 1, "kind": "shipping_refund", "reason": "Shipping refund",
+                "amount": amount(tax - back), "tax_amount": amount(-tax)}]);
+            tell(&bench, "refunds/create", &returned);
+            let body = delivered(4, after, 0, std::slice::from_ref(&returned));
+            let mut body = body;
+            let kept = (2_200 - back) as u64;
+            (body["current_total_price"], body["current_total_price_set"]) = (amount(kept), set(kept));
+            tell(&bench, "orders/updated", &body);
+            assert_eq!(taxes(&bench, as_line, names), left.map(str::to_owned), "{case}: {:?}", bench.ledger(one));
+            let writes = || bench.rows("SELECT 1 AS n FROM writes").len();
+            let before_it = writes();
+            body["updated_at"] = json!("2026-11-05T10:15:30-05:00");
+            tell(&bench, "orders/updated", &body);
+            assert_eq!(writes(), before_it, "{case}: once");
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! Lives that drawn cases found, about what converting and rounding leave: cents that are somebody's are never lost in it.
 
 use super::lessons::{EUR, JPY, KWD, exchange, goes_right, line, of_the_delivery, one, paid, plan};
-use crate::books::verdict;
+use crate::books::{COMPANIES, verdict};
 use crate::orders::Currency;
-use crate::orders::plan::{Discount, Event, Money, Payment, Plan, Shipping, ShippingShape, Tax, Tip};
+use crate::orders::plan::{Discount, Event, Kind, Line, Money, Payment, Plan, Shipping, ShippingShape, Tax, Tip};
 use crate::support::Company;
 
 const USD: Currency = Currency { code: "USD", decimals: 2 };
@@ -116,4 +116,38 @@ fn what_another_refund_paid_of_goods_that_left_has_their_tax() {
     ];
     let plan = plan(one(USD), true, goods, paid(vec![]), events);
     assert_eq!(verdict(&plan, Company::XeroUk, true, "{}"), Ok(()));
+}
+
+#[test]
+fn what_is_added_after_the_price_fell_is_booked_although_the_lower_price_was_not_refunded() {
+    let goods = vec![line(10_000, 1, Tax::Twenty, Discount::None)];
+    let gift = Line { kind: Kind::GiftCard, ..line(3_000, 1, Tax::None, Discount::None) };
+    let events = vec![Event::Reduce(4_000), Event::AddLine(gift)];
+    let plan = plan(one(USD), true, goods, paid(vec![]), events);
+    for company in COMPANIES {
+        goes_right(&plan, company, "{}");
+    }
+}
+
+#[test]
+fn all_that_goes_back_after_the_price_fell_leaves_nothing_on_any_account() {
+    for tax in [Tax::None, Tax::Twenty] {
+        let goods = vec![line(10_000, 1, tax, Discount::None)];
+        let events = vec![Event::Reduce(400), Event::Cancel { refund: true }];
+        let plan = plan(one(USD), true, goods, paid(vec![]), events);
+        for company in COMPANIES {
+            goes_right(&plan, company, "{}");
+        }
+    }
+}
+
+#[test]
+fn what_a_cancellation_gives_back_of_duties_leaves_their_account() {
+    let events = vec![of_the_delivery(vec![], 1_000, ShippingShape::New), Event::Cancel { refund: true }];
+    let shipping = vec![Shipping { price: 490, tax: Tax::Five, discount: Discount::None, removed: false }];
+    let goods = vec![line(100, 1, Tax::None, Discount::None)];
+    let plan = Plan { shipping, duties: 5_483, ..plan(one(EUR), true, goods, paid(vec![]), events) };
+    for company in COMPANIES {
+        goes_right(&plan, company, "{}");
+    }
 }

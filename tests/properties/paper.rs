@@ -14,7 +14,7 @@ use tillproof::normalize::{self, Booked, BookedDocument, Cutover, Desired, Docum
 use tillproof::shopify::OrderState;
 use tillproof::shopify::delivery::{self, News};
 
-use crate::books::{COMPANIES, MANNERS, Standing, balances, is_told, settings, taxes};
+use crate::books::{COMPANIES, MANNERS, Standing, accounts, balances, is_told, settings, taxes};
 use crate::orders::plan::Rates;
 use crate::orders::{Life, Plan};
 use crate::support::{Company, SHOP};
@@ -63,6 +63,7 @@ impl Desks {
         let shown = |text: String| format!("{text}\n{}", paper.shown());
         balances(&life, &paper.standing(), in_the_buyers).map_err(shown)?;
         taxes(&life, paper.booked.standing(), in_the_buyers).map_err(shown)?;
+        accounts(&life, paper.booked.standing(), in_the_buyers).map_err(shown)?;
         is_told(&life, paper.notice, paper.booked.standing()).map_err(shown)
     }
 }

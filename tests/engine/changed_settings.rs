@@ -1,0 +1,119 @@
+//! Settings that change: what is paid stays as it is booked, and later news of it is booked the same way.
+
+use serde_json::{Value, json};
+
+use super::edits::{amount, money, set, tell};
+use super::tax_codes::{by_code, by_source};
+use super::tax_rates::Sale;
+use crate::support::{Bench, Company};
+
+fn change(bench: &mut Bench, setting: &str, value: Value) {
+    bench.variables.get_mut("CONNECTION_MAIN").unwrap()[setting] = value;
+}
+
+fn writes(bench: &Bench) -> usize {
+    bench.rows("SELECT 1 AS n FROM writes").len()
+}
+
+fn figure(cents: i64) -> String {
+    amount(cents).as_str().unwrap().to_owned()
+}
+
+/// Two units at 20 %, paid.
+fn paid(bench: &Bench, sale: &Sale) {
+    tell(bench, "orders/create", &sale.order(20, 2, 0, 2, &[]));
+    tell(bench, "order_transactions/create", &money(1, 2 * sale.unit(20) as u64, 2));
+}
+
+#[test]
+fn an_order_whose_tax_is_under_codes_stays_under_them_when_taxes_become_lines() {
+    for (company, code) in [(Company::QuickBooksUk, "20"), (Company::XeroUk, "OUTPUT2")] {
+        for included in [false, true] {
+            let case = format!("{company:?}, included: {included}");
+            let sale = Sale { included };
+            let mut bench = Bench::new(company);
+            paid(&bench, &sale);
+            let before = writes(&bench);
+            change(&mut bench, "tax", json!("line"));
+            tell(&bench, "orders/updated", &sale.order(20, 2, 2 * sale.unit(20), 3, &[]));
+            assert_eq!(writes(&bench), before, "{case}");
+            tell(&bench, "refunds/create", &sale.refund(9_200, 20, 4));
+            assert_eq!(by_code(&bench), [(code.to_owned(), figure(sale.tax(20)))], "{case}");
+            assert!(by_source(&bench).iter().all(|(source, _)| !source.starts_with("tax:")), "{case}");
+        }
+    }
+}
+
+#[test]
+fn an_order_whose_taxes_are_lines_keeps_them_when_codes_are_wanted() {
+    for company in [Company::QuickBooksUk, Company::XeroUk] {
+        for included in [false, true] {
+            let case = format!("{company:?}, included: {included}");
+            let sale = Sale { included };
+            let mut settings = company.settings();
+            settings["tax"] = json!("line");
+            let mut bench = Bench::with(company, settings);
+            paid(&bench, &sale);
+            let before = writes(&bench);
+            change(&mut bench, "tax", json!("codes"));
+            tell(&bench, "orders/updated", &sale.order(20, 2, 2 * sale.unit(20), 3, &[]));
+            assert_eq!(writes(&bench), before, "{case}");
+            tell(&bench, "refunds/create", &sale.refund(9_200, 20, 4));
+            let left = by_source(&bench).into_iter().find(|(source, _)| source == "tax:20 %");
+            assert_eq!(left, Some(("tax:20 %".to_owned(), figure(sale.tax(20)))), "{case}");
+            assert_eq!(by_code(&bench), [], "{case}");
+        }
+    }
+}
+
+#[test]
+fn a_refund_is_under_the_code_of_its_sale_whatever_code_the_tax_has_now() {
+    for all in [false, true] {
+        let sale = Sale { included: true };
+        let mut bench = Bench::new(Company::XeroUk);
+        paid(&bench, &sale);
+        change(&mut bench, "taxes", json!([{"rate": "0.2", "code": "OSSOUTPUT"}]));
+        tell(&bench, "refunds/create", &sale.refund(9_200, 20, 4));
+        assert_eq!(by_code(&bench), [("OUTPUT2".to_owned(), figure(sale.tax(20)))]);
+        if all {
+            tell(&bench, "refunds/create", &sale.refund(9_300, 20, 5));
+            assert_eq!(by_code(&bench), []);
+        }
+    }
+}
+
+/// An order of two units of 21.00 that lists a tax of 0 %, or none.
+fn without_tax(day: u32, lists: bool) -> Value {
+    let mut body = Sale { included: true }.order(20, 2, 0, day, &[]);
+    let none = json!([{"title": "VAT", "rate": 0, "price": amount(0), "price_set": set(0), "channel_liable": false}]);
+    body["line_items"][0]["tax_lines"] = if lists { none } else { json!([]) };
+    for field in ["total_tax", "current_total_tax"] {
+        (body[field], body[format!("{field}_set")]) = (amount(0), set(0));
+    }
+    body
+}
+
+#[test]
+fn a_code_for_what_bears_no_tax_moves_nothing_that_is_paid() {
+    let mut bench = Bench::new(Company::XeroUk);
+    tell(&bench, "orders/create", &without_tax(2, true));
+    tell(&bench, "order_transactions/create", &money(1, 4_200, 2));
+    let before = writes(&bench);
+    let taxes = json!([{"rate": "0.2", "code": "OUTPUT2"}, {"rate": "0", "code": "ZERORATEDOUTPUT"}]);
+    change(&mut bench, "taxes", taxes);
+    tell(&bench, "orders/updated", &without_tax(3, true));
+    assert_eq!(writes(&bench), before, "{:?}", bench.ledger(Company::XeroUk));
+}
+
+#[test]
+fn a_tax_that_prices_are_said_to_contain_since_is_not_in_what_is_paid() {
+    let mut bench = Bench::new(Company::XeroUk);
+    tell(&bench, "orders/create", &without_tax(2, false));
+    tell(&bench, "order_transactions/create", &money(1, 4_200, 2));
+    let before = writes(&bench);
+    change(&mut bench, "included_tax", json!({"rate": "0.2", "code": "OUTPUT2"}));
+    tell(&bench, "orders/updated", &without_tax(3, false));
+    assert_eq!(writes(&bench), before, "{:?}", bench.ledger(Company::XeroUk));
+    tell(&bench, "refunds/create", &Sale { included: true }.refund(9_200, 0, 4));
+    assert_eq!(by_code(&bench), []);
+}
