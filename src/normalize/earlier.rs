@@ -1,6 +1,8 @@
 //! What refunds took back of a sale before its tax became another one. It stays as it was sold and came back; only what is
 //! left of the sale bears the tax that the order calls for since.
 
+use std::collections::BTreeMap;
+
 use rust_decimal::Decimal;
 
 use super::Case;
@@ -9,7 +11,7 @@ use super::currency::conversion_bound;
 use super::lines::{sum, tax_mode};
 use super::owed::{LOWERED, sold_as};
 use super::tax::{on_lines, rates_of};
-use crate::books::document::{Document, Itemised, Line, LineRole, LineTax, TaxMode};
+use crate::books::document::{Itemised, Line, LineRole, LineTax, TaxMode};
 
 /// Takes off `lines` what came back at another rate than the order has now, and gives it as lines of that rate. Rates that the
 /// sale never had are only how a refund was told.
@@ -114,10 +116,13 @@ fn is_settled(line: &Line) -> bool {
 
 /// The lines of all credits, each with its tax; what paid back of a price that fell is not of it.
 fn came_back(case: &Case<'_>) -> impl Iterator<Item = Line> {
-    case.input.booked.credits().filter_map(Document::itemised).flat_map(|credit| {
-        let lines = credit.lines.iter().filter(|line| !line.source.starts_with(LOWERED)).cloned().collect();
-        on_lines(case, &Itemised { lines, ..credit.clone() })
-    })
+    let mut credits: BTreeMap<&str, Vec<Line>> = BTreeMap::new();
+    for credit in case.input.booked.credits() {
+        let lines = credit.itemised().into_iter().flat_map(|body| &body.lines);
+        let lines = lines.filter(|line| !line.source.starts_with(LOWERED)).cloned();
+        credits.entry(credit.key.whole()).or_default().extend(lines);
+    }
+    credits.into_values().flat_map(|lines| on_lines(case, lines.into_iter()))
 }
 
 /// True if a line of the sale was sold at another rate than it has now.

@@ -241,7 +241,7 @@ fn taken_back(
 fn paid_by_others(case: &Case<'_>, returns: &Returns<'_>) -> Result<BTreeMap<String, Decimal>, Hold> {
     let mut all: BTreeMap<String, Decimal> = BTreeMap::new();
     for (refund, credits) in booked_refunds(case, returns) {
-        for line in credits.into_iter().flat_map(|body| on_lines(case, body)) {
+        for line in on_lines(case, credits.into_iter().flat_map(|body| body.lines.iter().cloned())) {
             let source = line.source.split('/').next().unwrap_or_default().to_owned();
             *all.entry(source).or_default() += sum(case, tax_mode(case), &[line]);
         }

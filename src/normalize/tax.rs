@@ -314,10 +314,10 @@ pub(super) fn rates_of(booked: &Line) -> Vec<Decimal> {
     named.collect::<Option<Vec<Decimal>>>().unwrap_or_default()
 }
 
-/// The lines of a document that were of something, with the tax that is on lines of its own back on them.
-pub(super) fn on_lines(case: &Case<'_>, body: &Itemised) -> Vec<Line> {
-    let (taxes, mut lines): (Vec<Line>, Vec<Line>) =
-        body.lines.iter().cloned().partition(|line| line.role == LineRole::Tax);
+/// The lines of a document, or of all parts of one, that were of something, with the tax that is on lines of its own back on
+/// them.
+pub(super) fn on_lines(case: &Case<'_>, lines: impl Iterator<Item = Line>) -> Vec<Line> {
+    let (taxes, mut lines): (Vec<Line>, Vec<Line>) = lines.partition(|line| line.role == LineRole::Tax);
     for line in lines.iter_mut().filter(|line| line.tax.rate.is_zero()) {
         let rates = rates_of(line);
         let rate = rates.iter().sum();

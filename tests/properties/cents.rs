@@ -151,3 +151,14 @@ fn what_a_cancellation_gives_back_of_duties_leaves_their_account() {
         goes_right(&plan, company, "{}");
     }
 }
+
+#[test]
+fn what_refunds_settled_has_its_tax_also_where_that_is_on_another_part_of_the_credit() {
+    let into = |tax| line(100, 1, tax, Discount::None);
+    let events = vec![exchange(0, 1, into(Tax::Marketplace), true), exchange(1, 1, into(Tax::None), true)];
+    let goods = vec![line(999, 1, Tax::Twenty, Discount::None)];
+    let plan = plan(one(USD), false, goods, paid(vec![11]), events);
+    for company in COMPANIES {
+        assert_eq!(verdict(&plan, company, true, r#"{"tax": "line"}"#), Ok(()), "{company:?}");
+    }
+}
