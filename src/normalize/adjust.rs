@@ -65,9 +65,12 @@ pub(super) fn delta(wanted: &Itemised, booked: &[(&Itemised, bool)], currency: C
         match before.iter().find(|(known, _)| known == at) {
             Some((_, old)) => lines.extend(change(old, new, wanted.tax_mode, currency)),
             None => {
-                match wanted.lines.iter().filter(|line| (&*line.source, line.tax.rate) == *at).collect::<Vec<_>>()[..] {
-                    [line] => lines.push(line.clone()),
-                    _ => lines.extend(part_of(new.line, new.quantity, new.amount, new.tax)),
+                let is_it = |line: &&Line| (&*line.source, line.tax.rate) == *at;
+                let of_it: Vec<&Line> = wanted.lines.iter().filter(is_it).collect();
+                let is_one_code = of_it.iter().all(|line| line.tax.code == new.line.tax.code);
+                match of_it[..] {
+                    [_, _, ..] if is_one_code => lines.extend(part_of(new.line, new.quantity, new.amount, new.tax)),
+                    _ => lines.extend(of_it.into_iter().cloned()),
                 }
             }
         }
@@ -310,6 +313,14 @@ mod tests {
             let expected = if moves { vec![("A".into(), d("-2")), ("B".into(), d("2"))] } else { Vec::new() };
             assert_eq!(codes(&lines), expected, "{code} {said}");
         }
+    }
+
+    #[test]
+    fn what_is_new_is_one_line_under_a_code_and_apart_under_two() {
+        let of = |price: &str, code: &str| charged(line("a", "1", price, "0", "0", "0"), code, "");
+        let shown = |lines: Vec<Line>| show(&delta(&body(lines), &[], usd()));
+        assert_eq!(shown(vec![of("2", "Z"), of("1", "N")]), ["a 1 x 2 - 0 tax 0", "a 1 x 1 - 0 tax 0"]);
+        assert_eq!(shown(vec![of("2", "Z"), of("-2", "Z")]), [""; 0]);
     }
 
     #[test]

@@ -20,13 +20,13 @@ use crate::shopify::order::TaxLine;
 pub(super) fn booking(input: &Input<'_>) -> TaxBooking {
     let booked = input.booked;
     let sales = if booked.is_final() && booked.foreign().is_none() { booked.sales() } else { Vec::new() };
-    let mut lines = sales.iter().filter_map(|one| one.itemised()).flat_map(|body| &body.lines);
-    let taxed = lines.find(|line| line.role == LineRole::Tax || !line.tax.rate.is_zero());
-    match taxed {
-        Some(line) if line.role == LineRole::Tax => TaxBooking::Line,
-        Some(_) => TaxBooking::Codes,
-        None => input.settings.tax,
+    let lines = || sales.iter().filter_map(|one| one.itemised()).flat_map(|body| &body.lines);
+    let no_tax = input.settings.no_tax.as_deref().unwrap_or_default();
+    if lines().any(|line| line.role == LineRole::Tax) {
+        return TaxBooking::Line;
     }
+    let is_coded = |line: &Line| !line.tax.rate.is_zero() || !line.tax.code.is_empty() && line.tax.code != no_tax;
+    if lines().any(is_coded) { TaxBooking::Codes } else { input.settings.tax }
 }
 
 /// A setting that names another code for the same taxes changes nothing of what is booked: what is final stays under its code,
@@ -178,21 +178,24 @@ pub(super) fn assumed(case: &Case<'_>, role: LineRole, with_tax: Decimal) -> Opt
     if !is_taxed || !case.order.taxes_included || case.order.tax_exempt || case.order.lists_taxes() {
         return None;
     }
-    let assumed = case.input.settings.included_tax.as_ref().filter(|_| !is_final_without_tax(case))?;
-    let rate = assumed.rate.0;
+    let named = case.input.settings.included_tax.as_ref().map(|tax| (tax.rate.0, tax.code.clone()));
+    let (rate, code) = assumed_before(case).unwrap_or(named)?;
     let amount = case.round(with_tax * rate / (Decimal::ONE + rate));
-    let code = match codes(case) {
-        true => assumed.code.as_str(),
-        false => no_tax(case),
-    };
-    (!amount.is_zero()).then(|| LineTax { amount, rate, rates: Vec::new(), code: code.to_owned(), charged: None })
+    let code = if codes(case) { code } else { no_tax(case).to_owned() };
+    (!amount.is_zero()).then(|| LineTax { amount, rate, rates: Vec::new(), code, charged: None })
 }
 
-/// True if the sale is final and bears no tax: then the settings did not name any when it was booked.
-fn is_final_without_tax(case: &Case<'_>) -> bool {
+/// The rate and the code that were assumed when the sale became final, or that none was; `None` where the settings say it: it
+/// is not final, or does not say what it bears its tax for.
+fn assumed_before(case: &Case<'_>) -> Option<Option<(Decimal, String)>> {
     let sales = if case.has_final_sale() { case.input.booked.sales() } else { Vec::new() };
-    let bears = |line: &Line| line.role == LineRole::Tax || !line.tax.rate.is_zero();
-    !sales.is_empty() && !sales.iter().filter_map(|one| one.itemised()).flat_map(|body| &body.lines).any(bears)
+    let sold = || sales.iter().filter_map(|one| one.itemised()).flat_map(|body| &body.lines);
+    let mut taxed = sold().filter(|line| line.role == LineRole::Tax || !line.tax.rate.is_zero());
+    match taxed.next() {
+        None => sold().next().map(|_| None),
+        Some(line) if line.role == LineRole::Tax || line.tax.charged.is_some() => None,
+        Some(line) => case.order.country().map(|_| Some((line.tax.rate, line.tax.code.clone()))),
+    }
 }
 
 /// True if lines carry tax codes.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::edits::{amount, money, set, tell};
-use super::tax_codes::{by_code, by_source};
+use super::tax_codes::{by_code, by_source, prices_by_code};
 use super::tax_rates::Sale;
 use crate::support::{Bench, Company};
 
@@ -103,6 +103,41 @@ fn a_code_for_what_bears_no_tax_moves_nothing_that_is_paid() {
     change(&mut bench, "taxes", taxes);
     tell(&bench, "orders/updated", &without_tax(3, true));
     assert_eq!(writes(&bench), before, "{:?}", bench.ledger(Company::XeroUk));
+}
+
+#[test]
+fn a_sale_without_tax_keeps_its_code_when_taxes_become_lines() {
+    let mut settings = Company::XeroUk.settings();
+    settings["taxes"] = json!([{"rate": "0.2", "code": "OUTPUT2"}, {"rate": "0", "code": "ZERORATEDOUTPUT"}]);
+    let mut bench = Bench::with(Company::XeroUk, settings);
+    tell(&bench, "orders/create", &without_tax(2, true));
+    tell(&bench, "order_transactions/create", &money(1, 4_200, 2));
+    change(&mut bench, "tax", json!("line"));
+    tell(&bench, "refunds/create", &Sale { included: true }.refund(9_200, 0, 4));
+    // What a unit costs was sold, and came back, under one code.
+    assert_eq!(prices_by_code(&bench), []);
+}
+
+#[test]
+fn a_tax_that_prices_were_said_to_contain_stays_in_what_is_paid_when_they_contain_another_or_none() {
+    for now in [json!({"rate": "0.05", "code": "RROUTPUT"}), json!(null)] {
+        let mut settings = Company::XeroUk.settings();
+        settings["included_tax"] = json!({"rate": "0.2", "code": "OUTPUT2"});
+        let mut bench = Bench::with(Company::XeroUk, settings);
+        tell(&bench, "orders/create", &without_tax(2, false));
+        tell(&bench, "order_transactions/create", &money(1, 4_200, 2));
+        let before = writes(&bench);
+        if now.is_null() {
+            let connection = bench.variables.get_mut("CONNECTION_MAIN").unwrap();
+            connection.as_object_mut().unwrap().remove("included_tax");
+        } else {
+            change(&mut bench, "included_tax", now.clone());
+        }
+        tell(&bench, "orders/updated", &without_tax(3, false));
+        assert_eq!(writes(&bench), before, "{now}: {:?}", bench.ledger(Company::XeroUk));
+        tell(&bench, "refunds/create", &Sale { included: true }.refund(9_200, 0, 4));
+        assert_eq!(by_code(&bench), [("OUTPUT2".to_owned(), "3.50".to_owned())], "{now}");
+    }
 }
 
 #[test]

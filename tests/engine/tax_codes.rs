@@ -30,6 +30,11 @@ pub fn by_code(bench: &Bench) -> Vec<(String, String)> {
     sums(bench, |line| (&line["tax"]["code"], &line["tax"]["amount"]))
 }
 
+/// The same of what a unit of each line costs.
+pub fn prices_by_code(bench: &Bench) -> Vec<(String, String)> {
+    sums(bench, |line| (&line["tax"]["code"], &line["unit_price"]))
+}
+
 /// The same where taxes are lines of their own: by the line's source, what stands on such lines.
 pub fn by_source(bench: &Bench) -> Vec<(String, String)> {
     sums(bench, |line| (&line["source"], &line["unit_price"]))

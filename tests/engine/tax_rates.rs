@@ -307,3 +307,36 @@ fn what_came_back_of_a_delivery_stays_at_its_rates_when_the_delivery_is_divided_
         }
     }
 }
+
+/// How a refund of a delivery divides it among its rates may be a cent off the delivery's own lines.
+#[test]
+fn a_cent_by_which_the_parts_of_a_delivery_came_back_otherwise_moves_nothing() {
+    for (one, as_line, _) in COMPANIES {
+        let case = format!("{one:?}, as a line: {as_line}");
+        let bench = company(one, as_line);
+        let told = |day, outstanding, refunds: &[Value]| {
+            let mut body = delivered(day, &[(20, 100), (5, 33)], outstanding, refunds);
+            let shipping = &mut body["shipping_lines"][0];
+            for field in ["price", "discounted_price"] {
+                (shipping[field], shipping[format!("{field}_set")]) = (amount(1_149), set(1_149));
+            }
+            for field in ["total_price", "current_total_price"] {
+                (body[field], body[format!("{field}_set")]) = (amount(2_282), set(2_282));
+            }
+            body["total_shipping_price_set"] = set(1_149);
+            body["taxes_included"] = json!(false);
+            body
+        };
+        tell(&bench, "orders/create", &told(2, 2_282, &[]));
+        tell(&bench, "order_transactions/create", &money(1, 2_282, 2));
+        let mut returned = refund(9_200, 1_282, 3, &json!([]));
+        returned["order_adjustments"] = json!([{"id": 1, "kind": "shipping_refund", "reason": "Shipping refund",
+            "amount": amount(-1_149), "tax_amount": amount(-133)}]);
+        tell(&bench, "refunds/create", &returned);
+        let mut body = told(4, 0, std::slice::from_ref(&returned));
+        (body["current_total_price"], body["current_total_price_set"]) = (amount(1_000), set(1_000));
+        tell(&bench, "orders/updated", &body);
+        let ledger = bench.ledger(one);
+        assert!(ledger.iter().all(|one| !one.contains("-A1")), "{case}: {ledger:?}");
+    }
+}

@@ -54,7 +54,7 @@ fn is_known(plan: &Plan, company: Company, one_by_one: bool, manner: usize, text
         Some(("silence", figures)) => {
             nobody_says || plan.money.presentment.decimals > 2 && first(figures) < Decimal::new(5, 1)
         }
-        Some(("accounts", _)) => company == Company::QuickBooksUs,
+        Some(("accounts", text)) => company == Company::QuickBooksUs && text.contains("Refund differences"),
         Some(("tax", _)) if nobody_says || is_kept_back || is_unheard => true,
         Some(("tax", figures)) => shown.contains("Exchange") && off_by(figures) <= Decimal::new(cents, 2),
         _ => false,
