@@ -31,7 +31,8 @@ pub(super) fn lines_of(
     let mode = tax_mode(case);
     let mut lines = Vec::new();
     note_reading(case, &key, one)?;
-    let mut beyond = Decimal::ZERO;
+    // Money that lowered nothing gives back what was paid beyond the total, if anything was.
+    let mut beyond = booked_amount(case, one.beyond());
     for entry in taken(case, one.refund, one.reading, Side::Presentment)? {
         let less = note_another_rate(case, &key, &entry);
         beyond += booked_amount(case, less);

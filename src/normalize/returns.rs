@@ -57,6 +57,11 @@ impl Returned<'_> {
     pub fn unpaid(&self) -> Decimal {
         (self.takes - self.money).max(Decimal::ZERO)
     }
+
+    /// What it gave back beyond what it took off the order.
+    pub fn beyond(&self) -> Decimal {
+        (self.money - self.takes.max(Decimal::ZERO)).max(Decimal::ZERO)
+    }
 }
 
 /// Everything that was taken off an order.

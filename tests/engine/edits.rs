@@ -210,3 +210,18 @@ fn what_is_added_after_the_price_fell_is_booked_although_the_lower_price_waits_f
         stands(&[(first, "60.00"), (second, "30.00")]);
     }
 }
+
+#[test]
+fn what_was_overpaid_is_given_back_also_by_a_refund_that_takes_goods_back() {
+    for company in [Company::QuickBooksUs, Company::QuickBooksUk, Company::XeroUk] {
+        let bench = Bench::new(company);
+        let goods = |left| Goods { cents: 5_000, taxed: false, left };
+        tell(&bench, "orders/create", &order(&[goods(1), goods(1)], 2, "US"));
+        tell(&bench, "order_transactions/create", &money(1, 11_000, 2));
+        let line = json!([{"id": 1, "line_item_id": 57_000_000_000_001u64, "quantity": 1, "subtotal": amount(5_000),
+            "total_tax": amount(0), "restock_type": "return"}]);
+        tell(&bench, "refunds/create", &refund(9_200, 6_000, 3, &line));
+        let left = [("line:57000000000000".to_owned(), "50.00".to_owned())];
+        assert_eq!(by_source(&bench), left, "{company:?}: {:?}", bench.ledger(company));
+    }
+}
