@@ -92,9 +92,9 @@ impl LineTax {
     /// the same country is a setting that changed: that moves nothing; nor does a code for what bears no tax there.
     pub fn has_moved_from(&self, before: &Self) -> bool {
         let (Some(charged), Some(charged_before)) = (&self.charged, &before.charged) else { return false };
-        let country = |charged: &str| charged.split(':').next().map(str::to_owned);
         let bears_none = self.rate.is_zero() && before.rate.is_zero();
-        let is_same = charged == charged_before || bears_none && country(charged) == country(charged_before);
+        let in_one_country = charged.split(':').next() == charged_before.split(':').next();
+        let is_same = charged == charged_before || bears_none && in_one_country;
         !is_same && self.code != before.code
     }
 

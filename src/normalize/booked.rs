@@ -105,6 +105,11 @@ impl Booked {
         self.sales().iter().any(|one| one.key.adjustment_number().is_some() || self.is_settled(&one.key))
     }
 
+    /// The sale and what adjusted it, where it is ours and stays as it is.
+    pub fn final_sales(&self) -> Vec<&Document> {
+        if self.is_final() && self.foreign().is_none() { self.sales() } else { Vec::new() }
+    }
+
     /// True if a document says that more was paid than the order came to; and before anything is booked.
     pub fn has_overpayment(&self) -> bool {
         let sales = self.sales();

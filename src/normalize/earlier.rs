@@ -16,7 +16,7 @@ use crate::books::document::{Itemised, Line, LineRole, LineTax, TaxMode};
 /// Takes off `lines` what came back at another rate than the order has now, and gives it as lines of that rate. Rates that the
 /// sale never had are only how a refund was told.
 pub(super) fn at_another_rate(case: &Case<'_>, lines: &mut Vec<Line>) -> Vec<Line> {
-    if !case.has_final_sale() || !has_another_rate(case, lines) {
+    if case.input.booked.final_sales().is_empty() || !has_another_rate(case, lines) {
         return Vec::new();
     }
     let back = came_back(case).filter(|line| !is_settled(line));
@@ -87,7 +87,7 @@ fn base(line: &Line) -> &str {
 
 /// What refunds settled of an exchange, as the sale names it: there it stays as it was settled, whatever is exchanged later.
 pub(super) fn settled(case: &Case<'_>) -> Vec<Line> {
-    if !case.has_final_sale() {
+    if case.input.booked.final_sales().is_empty() {
         return Vec::new();
     }
     let mut all: Vec<Line> = Vec::new();

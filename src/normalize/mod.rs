@@ -374,11 +374,6 @@ impl<'a> Case<'a> {
         }))
     }
 
-    /// True if a sale of ours is in the books as it stays.
-    fn has_final_sale(&self) -> bool {
-        self.input.booked.is_final() && self.input.booked.foreign().is_none()
-    }
-
     /// The day of an instant in the company's books.
     fn day(&self, at: DateTime<FixedOffset>) -> NaiveDate {
         self.input.calendar.day(at)

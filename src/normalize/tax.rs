@@ -18,8 +18,7 @@ use crate::shopify::order::TaxLine;
 /// How an order's taxes are booked: as the settings say; once something of it is final as it is booked, lest what is said twice
 /// in two ways.
 pub(super) fn booking(input: &Input<'_>) -> TaxBooking {
-    let booked = input.booked;
-    let sales = if booked.is_final() && booked.foreign().is_none() { booked.sales() } else { Vec::new() };
+    let sales = input.booked.final_sales();
     let lines = || sales.iter().filter_map(|one| one.itemised()).flat_map(|body| &body.lines);
     let no_tax = input.settings.no_tax.as_deref().unwrap_or_default();
     if lines().any(|line| line.role == LineRole::Tax) {
@@ -32,7 +31,7 @@ pub(super) fn booking(input: &Input<'_>) -> TaxBooking {
 /// A setting that names another code for the same taxes changes nothing of what is booked: what is final stays under its code,
 /// and so does what is taken back of it.
 pub(super) fn keep_code(case: &Case<'_>, source: &str, tax: &mut LineTax) {
-    let sales = if case.has_final_sale() { case.input.booked.sales() } else { Vec::new() };
+    let sales = case.input.booked.final_sales();
     let mut lines = sales.iter().rev().filter_map(|one| one.itemised()).flat_map(|body| &body.lines);
     let is_it = |line: &&Line| line.source == source && line.tax.rate == tax.rate && line.unit_price > Decimal::ZERO;
     let booked = lines.find(is_it).map(|line| &line.tax);
@@ -188,12 +187,12 @@ pub(super) fn assumed(case: &Case<'_>, role: LineRole, with_tax: Decimal) -> Opt
 /// The rate and the code that were assumed when the sale became final, or that none was; `None` where the settings say it: it
 /// is not final, or does not say what it bears its tax for.
 fn assumed_before(case: &Case<'_>) -> Option<Option<(Decimal, String)>> {
-    let sales = if case.has_final_sale() { case.input.booked.sales() } else { Vec::new() };
+    let sales = case.input.booked.final_sales();
     let sold = || sales.iter().filter_map(|one| one.itemised()).flat_map(|body| &body.lines);
     let mut taxed = sold().filter(|line| line.role == LineRole::Tax || !line.tax.rate.is_zero());
     match taxed.next() {
         None => sold().next().map(|_| None),
-        Some(line) if line.role == LineRole::Tax || line.tax.charged.is_some() => None,
+        Some(line) if !codes(case) || line.role == LineRole::Tax || line.tax.charged.is_some() => None,
         Some(line) => case.order.country().map(|_| Some((line.tax.rate, line.tax.code.clone()))),
     }
 }

@@ -152,3 +152,15 @@ fn a_tax_that_prices_are_said_to_contain_since_is_not_in_what_is_paid() {
     tell(&bench, "refunds/create", &Sale { included: true }.refund(9_200, 0, 4));
     assert_eq!(by_code(&bench), []);
 }
+
+/// In QuickBooks US no line says what its tax is for: that of an order which lists none any more was not assumed.
+#[test]
+fn a_tax_that_is_no_longer_listed_leaves_a_paid_order_of_a_company_without_codes() {
+    let bench = Bench::new(Company::QuickBooksUs);
+    let sale = Sale { included: true };
+    paid(&bench, &sale);
+    let mut body = without_tax(3, false);
+    body["total_outstanding"] = amount(0);
+    tell(&bench, "orders/updated", &body);
+    assert_eq!(by_code(&bench), [], "{:?}", bench.ledger(Company::QuickBooksUs));
+}
