@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help demo dev reconcile-demo test native thorough simulation soak properties clients browser lint build checks bench deploy setup clean
+.PHONY: help demo dev reconcile-demo test native thorough simulation soak properties samples clients browser lint build checks bench deploy setup clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,11 @@ browser: build ## what people do on the pages, in a headless Chromium; SHOTS=fol
 properties: ## a hundred thousand drawn orders, on paper, damaged bodies, texts and splits: minutes; SEED=n draws others
 	PROPTEST_CASES=100000 cargo test --profile soak --test properties
 	PROPTEST_CASES=100000 cargo test --profile soak --lib normalize::
+
+samples: ## every sample of Shopify's bodies and signatures in SHOPIFY_SAMPLES=folder, which is not part of this project
+	@[ -d "$$SHOPIFY_SAMPLES" ] || { echo "make samples SHOPIFY_SAMPLES=folder: the folder with the samples" >&2; exit 2; }
+	cargo test --test samples -- --ignored --nocapture
+	VECTORS="$$SHOPIFY_SAMPLES/hmac-vectors.json" cargo test --test signatures -- --ignored
 
 lint: ## formatting and clippy, for this machine and for wasm
 	cargo fmt --all --check

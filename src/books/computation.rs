@@ -118,7 +118,14 @@ mod tests {
             unit_price: amount.parse().unwrap(),
             discount: Decimal::ZERO,
             account: "1".into(),
-            tax: LineTax { amount: Decimal::ZERO, rate: rates.iter().sum(), rates, code: "24".into(), charged: None },
+            tax: LineTax {
+                amount: Decimal::ZERO,
+                rate: rates.iter().sum(),
+                rates,
+                code: "24".into(),
+                charged: None,
+                assumed: false,
+            },
         }
     }
 

@@ -80,12 +80,16 @@ pub struct LineTax {
     /// lines of their own: the rates that this one's are (`20 %`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charged: Option<String>,
+    /// True if no tax was listed, and a setting says that the price contains this one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub assumed: bool,
 }
 
 impl LineTax {
     /// A line that bears no tax, with the ledger's code for that.
     pub fn none(code: &str) -> Self {
-        Self { amount: Decimal::ZERO, rate: Decimal::ZERO, rates: Vec::new(), code: code.to_owned(), charged: None }
+        let (rates, code) = (Vec::new(), code.to_owned());
+        Self { amount: Decimal::ZERO, rate: Decimal::ZERO, rates, code, charged: None, assumed: false }
     }
 
     /// True if the order changed so that the tax belongs under another code than `before`. Another code for the same taxes in

@@ -218,6 +218,8 @@ mod tests {
         assert!(problem(|v| v["number_prefix"] = json!("TOO-LONG")).contains("1 to 6 ASCII"));
         assert!(problem(|v| v["start_date"] = json!("yesterday")).contains("CONNECTION_MAIN.start_date"));
         assert!(problem(|v| v["no_tax"] = json!("")).contains("CONNECTION_MAIN.no_tax"));
+        let missing = problem(|v| v["included_tax"] = json!({"rate": "0.2"}));
+        assert!(missing.contains("CONNECTION_MAIN.included_tax.code: is missing"), "{missing}");
         let both = json!([{"untaxed": true, "rate": "0", "code": "ZERO"}]);
         assert!(problem(|v| v["taxes"] = both.clone()).contains("CONNECTION_MAIN.taxes[0].untaxed"));
         assert!(problem(|v| v["shop"] = json!("example.com")).contains("myshopify.com"));

@@ -65,7 +65,7 @@ fn labels(settings: &mut Settings) -> Vec<(String, NamedKind, &mut String)> {
     all.extend(settings.no_tax.as_mut().map(|label| ("no_tax".to_owned(), NamedKind::TaxCode, label)));
     let taxes = settings.taxes.iter_mut().enumerate();
     all.extend(taxes.map(|(at, entry)| (code_key(at), NamedKind::TaxCode, &mut entry.code)));
-    let included = settings.included_tax.as_mut();
+    let included = settings.included_tax.as_mut().filter(|tax| !tax.code.is_empty());
     all.extend(included.map(|tax| ("included_tax.code".to_owned(), NamedKind::TaxCode, &mut tax.code)));
     all
 }

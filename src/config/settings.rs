@@ -279,6 +279,13 @@ impl Settings {
                 "is for QuickBooks in the United States only, where `no_tax` and `taxes` are not used",
             ));
         }
+        let has_codes = self.no_tax.is_some() && self.tax == TaxBooking::Codes;
+        if has_codes && self.included_tax.as_ref().is_some_and(|tax| tax.code.is_empty()) {
+            found.push(ConfigError::new(
+                format!("{key}.included_tax.code"),
+                "is missing; name the ledger's code of the tax that such prices contain",
+            ));
+        }
         if self.most_lines.is_some_and(|most| most < 2) {
             found.push(ConfigError::new(format!("{key}.most_lines"), "must be 2 or more"));
         }

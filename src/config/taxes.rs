@@ -12,7 +12,8 @@ use crate::books::money::parse_amount;
 pub struct IncludedTax {
     /// The rate that the prices contain, 0.2 for 20 %.
     pub rate: Rate,
-    /// The ledger's tax code.
+    /// The ledger's tax code; empty where lines carry none.
+    #[serde(default)]
     pub code: String,
 }
 

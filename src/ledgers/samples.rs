@@ -28,7 +28,14 @@ pub fn line(quantity: &str, price: &str, discount: &str, tax: &str, rate: &str) 
         unit_price: d(price),
         discount: d(discount),
         account: "1".into(),
-        tax: LineTax { amount: d(tax), rate: d(rate), rates: Vec::new(), code: format!("code-{rate}"), charged: None },
+        tax: LineTax {
+            amount: d(tax),
+            rate: d(rate),
+            rates: Vec::new(),
+            code: format!("code-{rate}"),
+            charged: None,
+            assumed: false,
+        },
     }
 }
 

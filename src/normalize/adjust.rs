@@ -225,7 +225,14 @@ mod tests {
             unit_price: d(price),
             discount: d(discount),
             account: "200".into(),
-            tax: LineTax { amount: d(tax), rate: d(rate), rates: Vec::new(), code: rate.into(), charged: None },
+            tax: LineTax {
+                amount: d(tax),
+                rate: d(rate),
+                rates: Vec::new(),
+                code: rate.into(),
+                charged: None,
+                assumed: false,
+            },
         }
     }
     fn body(lines: Vec<Line>) -> Itemised {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
-use crate::books::document::{Document, DocumentKey, DocumentKind, LineRole};
+use crate::books::document::{Document, DocumentKey, DocumentKind};
 use crate::shopify::money::Id;
 
 /// A document that was written once.
@@ -108,13 +108,6 @@ impl Booked {
     /// The sale and what adjusted it, where it is ours and stays as it is.
     pub fn final_sales(&self) -> Vec<&Document> {
         if self.is_final() && self.foreign().is_none() { self.sales() } else { Vec::new() }
-    }
-
-    /// True if a document says that more was paid than the order came to; and before anything is booked.
-    pub fn has_overpayment(&self) -> bool {
-        let sales = self.sales();
-        let mut lines = sales.iter().filter_map(|one| one.itemised()).flat_map(|body| &body.lines);
-        sales.is_empty() || lines.any(|line| line.role == LineRole::Overpayments)
     }
 
     /// Which one of its key the next document written under it is.

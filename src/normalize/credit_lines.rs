@@ -32,10 +32,9 @@ pub(super) fn lines_of(
     let mut lines = Vec::new();
     note_reading(case, &key, one)?;
     // Money that lowered nothing gives back what was paid beyond the total, if anything was.
-    let mut beyond = booked_amount(case, one.beyond());
+    let beyond = booked_amount(case, one.beyond());
     for entry in taken(case, one.refund, one.reading, Side::Presentment)? {
-        let less = note_another_rate(case, &key, &entry);
-        beyond += booked_amount(case, less);
+        note_another_rate(case, &key, &entry);
         returned_lines(case, &key, sale, &entry, &mut lines)?;
     }
     let names_nothing = lines.is_empty();

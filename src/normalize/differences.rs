@@ -11,8 +11,7 @@ use super::refunds::key_of;
 use super::returns::Returned;
 use super::rounding::bound;
 use super::sale::Target;
-use super::tax::codes;
-use crate::books::computation::percent;
+use super::tax::{codes, title};
 use crate::books::document::{DocumentKey, Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
 use crate::config::DifferencesTax;
@@ -119,7 +118,7 @@ fn as_sold(case: &Case<'_>, sold: &[Line], line: Line) -> Vec<Line> {
     let closing = [LineRole::Rounding, LineRole::RefundDifferences, LineRole::Overpayments];
     for one in sold.iter().filter(|one| !closing.contains(&one.role)) {
         let with_tax = sum(case, mode, std::slice::from_ref(one));
-        match taxes.iter_mut().find(|(tax, ..)| (&tax.code, tax.rate) == (&one.tax.code, one.tax.rate)) {
+        match taxes.iter_mut().find(|(tax, ..)| (&tax.code, title(tax)) == (&one.tax.code, title(&one.tax))) {
             Some((_, sum, of_it, lines)) => {
                 (*sum, *of_it, *lines) = (*sum + with_tax, *of_it + one.tax.amount, *lines + 1)
             }
@@ -148,7 +147,7 @@ fn as_sold(case: &Case<'_>, sold: &[Line], line: Line) -> Vec<Line> {
         let amount = case.round(effective.map_or_else(|| by_rate(share), |rate| share * rate));
         let unit_price = if mode == TaxMode::Inclusive { share } else { share - amount };
         // Each tax is a line of its own, also to whoever compares documents line by line.
-        let source = format!("{}:{}", line.source, percent(tax.rate));
+        let source = format!("{}:{}", line.source, title(&tax));
         lines.push(Line { source, unit_price, tax: LineTax { amount, ..tax }, ..line.clone() });
     }
     lines.retain(|line| !line.unit_price.is_zero());

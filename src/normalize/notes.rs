@@ -132,15 +132,14 @@ pub(super) fn note_included(case: &mut Case<'_>, key: &DocumentKey, field: &str,
     case.writer.note(key, field, "included_tax", "", &after);
 }
 
-/// Goods that are taken back at another rate than the refund tells; how much less than it tells that is, tax included.
-pub(super) fn note_another_rate(case: &mut Case<'_>, key: &DocumentKey, entry: &Taken<'_>) -> Decimal {
-    let Some((with_tax, tax)) = entry.told else { return Decimal::ZERO };
+/// Goods that are taken back at another rate than the refund tells.
+pub(super) fn note_another_rate(case: &mut Case<'_>, key: &DocumentKey, entry: &Taken<'_>) {
+    let Some(tax) = entry.told else { return };
     if !tax.is_zero() {
         let show = |amount| case.order.presentment_currency().show(amount);
         let (before, after) = (show(tax), show(entry.tax));
         case.writer.note(key, &entry.source, "returned_at_another_rate", &before, &after);
     }
-    with_tax - entry.with_tax
 }
 
 /// A price that contains tax and was taken apart: `with_tax` became `line`.

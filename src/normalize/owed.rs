@@ -11,10 +11,11 @@ use super::credit_lines::again;
 use super::currency::{booked_amount, buyers_amount, conversion_bound, is_converted};
 use super::inferred::outstanding;
 use super::lines::{sum, tax_mode};
+use super::refunds::booked_refunds;
 use super::returns::{Returned, Returns, Taken, taken};
 use super::rounding::bound;
 use super::sale::Target;
-use crate::books::computation::percent;
+use super::tax::title;
 use crate::books::document::{Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::Hold;
 use crate::config::TaxBooking;
@@ -130,10 +131,14 @@ impl<'a, 'b> Owed<'a, 'b> {
         goods.retain(|one| one.value > Decimal::ZERO);
         let exchanged = sale.lines.iter().filter(|line| line.role == LineRole::RefundDifferences);
         let exchanged = exchanged.map(|line| Line { source: exchanged_source(line), ..line.clone() }).collect();
+        // By what a price fell is beyond the total too, but owed as such.
         let beyond = sale.lines.iter().filter(|line| line.role == LineRole::Overpayments);
-        let beyond = beyond.filter(|_| case.input.booked.has_overpayment());
-        let overpaid = beyond.map(|line| line.amount(case.currency)).sum();
-        let rates = sale.lines.iter().map(|line| (percent(line.tax.rate), line.tax.rate)).collect();
+        let beyond: Decimal = beyond.map(|line| line.amount(case.currency)).sum();
+        let mut fell = lowered.clone();
+        let credits = booked_refunds(case, returns).flat_map(|(_, credits)| credits).flat_map(|body| &body.lines);
+        fell.extend(credits.filter(|line| line.source.starts_with(LOWERED)).cloned());
+        let overpaid = (beyond - sum(case, tax_mode(case), &fell)).max(Decimal::ZERO);
+        let rates = sale.lines.iter().map(|line| (title(&line.tax), line.tax.rate)).collect();
         Ok(Self { goods, lowered, exchanged, overpaid, rates })
     }
 
@@ -186,7 +191,7 @@ impl<'a, 'b> Owed<'a, 'b> {
         let tax_of_lines: Decimal = lines.iter().map(|line| line.tax.amount).sum();
         let (amount, tax) = (with_tax + sum(case, mode, &lines), tax + tax_of_lines);
         // That something is owed is known exactly; how the lines say it was converted.
-        let is_lowered = !self.lowered.is_empty() && !case.input.booked.has_overpayment();
+        let is_lowered = !self.lowered.is_empty() && self.overpaid.is_zero();
         let says_nothing = taken.is_empty() && !is_lowered && !is_owed;
         let is_certain = outstanding(case.order) < Decimal::ZERO && !says_nothing;
         Unpaid { amount, tax, is_certain }
@@ -245,7 +250,7 @@ impl<'a, 'b> Owed<'a, 'b> {
             return;
         };
         for line in booked {
-            let source = format!("{EXCHANGED}:{}", percent(line.tax.rate));
+            let source = format!("{EXCHANGED}:{}", title(&line.tax));
             let settled = Line { source, tax: line.tax.clone(), ..difference.clone() };
             self.less_exchanged(&settled, line.amount(case.currency), line.tax.amount);
         }

@@ -31,8 +31,8 @@ pub(super) struct Taken<'a> {
     pub with_tax: Decimal,
     /// The tax in it.
     pub tax: Decimal,
-    /// Both as the refund tells them, where the order's rate became another one since and nothing of the refund is booked.
-    pub told: Option<(Decimal, Decimal)>,
+    /// That tax as the refund tells it, where the order's rate became another one since and nothing of the refund is booked.
+    pub told: Option<Decimal>,
     /// The taxes of the line that it is of.
     pub taxes: &'a [TaxLine],
 }
@@ -294,7 +294,7 @@ pub(super) fn taken<'a>(
             quantity: item.quantity.0,
             with_tax,
             tax,
-            told: now.map(|_| told),
+            told: now.map(|_| told.1),
             taxes: sold.map_or(&[], |sold| &sold.tax_lines),
         });
     }

@@ -20,11 +20,10 @@ use crate::shopify::order::TaxLine;
 pub(super) fn booking(input: &Input<'_>) -> TaxBooking {
     let sales = input.booked.final_sales();
     let lines = || sales.iter().filter_map(|one| one.itemised()).flat_map(|body| &body.lines);
-    let no_tax = input.settings.no_tax.as_deref().unwrap_or_default();
     if lines().any(|line| line.role == LineRole::Tax) {
         return TaxBooking::Line;
     }
-    let is_coded = |line: &Line| !line.tax.rate.is_zero() || !line.tax.code.is_empty() && line.tax.code != no_tax;
+    let is_coded = |line: &Line| !line.tax.rate.is_zero() || line.tax.charged.is_some();
     if lines().any(is_coded) { TaxBooking::Codes } else { input.settings.tax }
 }
 
@@ -132,7 +131,7 @@ pub(super) fn line_taxes(case: &Case<'_>, role: LineRole, lines: &[TaxLine]) -> 
         let rates: Vec<Decimal> = taxes.iter().map(|line| rate(line)).collect();
         let (rate, several) = (rates.iter().sum(), rates.len() > 1);
         let (rates, charged) = (if several { rates } else { Vec::new() }, charged_as(case, &taxes));
-        LineTax { amount, rate, rates, code: code.to_owned(), charged }
+        LineTax { amount, rate, rates, code: code.to_owned(), charged, assumed: false }
     };
     Ok(LineTaxes { own, marketplace })
 }
@@ -178,23 +177,31 @@ pub(super) fn assumed(case: &Case<'_>, role: LineRole, with_tax: Decimal) -> Opt
         return None;
     }
     let named = case.input.settings.included_tax.as_ref().map(|tax| (tax.rate.0, tax.code.clone()));
-    let (rate, code) = assumed_before(case).unwrap_or(named)?;
-    let amount = case.round(with_tax * rate / (Decimal::ONE + rate));
+    let (rate, code) = assumed_before(case, named.as_ref().map(|(rate, _)| *rate)).unwrap_or(named)?;
+    let amount = included(case, with_tax, rate);
     let code = if codes(case) { code } else { no_tax(case).to_owned() };
-    (!amount.is_zero()).then(|| LineTax { amount, rate, rates: Vec::new(), code, charged: None })
+    (!amount.is_zero()).then(|| LineTax { amount, rate, assumed: true, ..LineTax::none(&code) })
 }
 
 /// The rate and the code that were assumed when the sale became final, or that none was; `None` where the settings say it: it
-/// is not final, or does not say what it bears its tax for.
-fn assumed_before(case: &Case<'_>) -> Option<Option<(Decimal, String)>> {
+/// is not final, its tax was listed, or nothing was sold whose price could contain a tax of today's `named` rate.
+fn assumed_before(case: &Case<'_>, named: Option<Decimal>) -> Option<Option<(Decimal, String)>> {
     let sales = case.input.booked.final_sales();
     let sold = || sales.iter().filter_map(|one| one.itemised()).flat_map(|body| &body.lines);
-    let mut taxed = sold().filter(|line| line.role == LineRole::Tax || !line.tax.rate.is_zero());
-    match taxed.next() {
-        None => sold().next().map(|_| None),
-        Some(line) if !codes(case) || line.role == LineRole::Tax || line.tax.charged.is_some() => None,
-        Some(line) => case.order.country().map(|_| Some((line.tax.rate, line.tax.code.clone()))),
+    if let Some(line) = sold().find(|line| line.tax.assumed) {
+        return Some(Some((rates_of(line).iter().sum(), line.tax.code.clone())));
     }
+    let is_taxed = |line: &Line| line.role == LineRole::Tax || !line.tax.rate.is_zero();
+    let could_be = |line: &Line| {
+        let (amount, rate) = (line.amount(case.currency), named.unwrap_or(Decimal::ONE));
+        matches!(line.role, LineRole::Sales | LineRole::Shipping) && !included(case, amount, rate).is_zero()
+    };
+    (!sold().any(is_taxed) && sold().any(could_be)).then_some(None)
+}
+
+/// The tax of a rate in a price that contains it.
+fn included(case: &Case<'_>, with_tax: Decimal, rate: Decimal) -> Decimal {
+    case.round(with_tax * rate / (Decimal::ONE + rate))
 }
 
 /// True if lines carry tax codes.
@@ -275,7 +282,9 @@ pub(super) fn as_lines(case: &mut Case<'_>, key: &DocumentKey, body: &mut Itemis
     // Also a line on which the tax comes to nothing: the ledger would find some by its rate.
     for line in &mut body.lines {
         let bears = Some(name(&line.tax)).filter(|name| !name.is_empty() && !line.tax.amount.is_zero());
-        line.tax = LineTax { charged: bears, ..untaxed(case) };
+        line.tax = LineTax { assumed: line.tax.assumed, ..untaxed(case) };
+        keep_code(case, &line.source, &mut line.tax);
+        line.tax.charged = bears;
     }
     for (name, mark, amount) in taxes.into_iter().filter(|(.., amount)| !amount.is_zero()) {
         let source = format!("{mark}{TAX}{name}");
@@ -299,6 +308,11 @@ pub(super) fn as_lines(case: &mut Case<'_>, key: &DocumentKey, body: &mut Itemis
 
 /// How the sources of lines that are taxes begin; the names of their rates follow.
 const TAX: &str = "tax:";
+
+/// A tax by its rates, for the source of a line that is of all that bears it: `20 %`, `15 % + 5 %`, `0 %`.
+pub(super) fn title(tax: &LineTax) -> String {
+    Some(name(tax)).filter(|name| !name.is_empty()).unwrap_or_else(|| percent(Decimal::ZERO))
+}
 
 /// The names of a tax's rates.
 fn name(tax: &LineTax) -> String {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::edits::{amount, money, set, tell};
+use super::edits::{Goods, amount, money, order, refund, set, tell};
 use super::tax_codes::{by_code, by_source, prices_by_code};
 use super::tax_rates::Sale;
 use crate::support::{Bench, Company};
@@ -163,4 +163,84 @@ fn a_tax_that_is_no_longer_listed_leaves_a_paid_order_of_a_company_without_codes
     body["total_outstanding"] = amount(0);
     tell(&bench, "orders/updated", &body);
     assert_eq!(by_code(&bench), [], "{:?}", bench.ledger(Company::QuickBooksUs));
+}
+
+/// Where the order names no country its lines do not say what their taxes are for: that they were listed they do.
+#[test]
+fn a_tax_that_is_no_longer_listed_leaves_a_paid_order_that_had_no_address() {
+    for company in [Company::QuickBooksUk, Company::XeroUk] {
+        let bench = Bench::new(company);
+        let sale = Sale { included: true };
+        let mut body = sale.order(20, 2, 0, 2, &[]);
+        for address in ["shipping_address", "billing_address"] {
+            body[address] = Value::Null;
+        }
+        tell(&bench, "orders/create", &body);
+        tell(&bench, "order_transactions/create", &money(1, 2 * sale.unit(20) as u64, 2));
+        let mut body = without_tax(3, false);
+        body["shipping_address"]["country_code"] = json!("US");
+        body["total_outstanding"] = amount(0);
+        tell(&bench, "orders/updated", &body);
+        assert_eq!(by_code(&bench), [], "{:?}", bench.ledger(company));
+    }
+}
+
+#[test]
+fn a_tax_that_prices_were_said_to_contain_stays_also_where_no_code_says_it() {
+    for (company, line) in [(Company::XeroUk, true), (Company::QuickBooksUk, true), (Company::QuickBooksUs, false)] {
+        let mut settings = company.settings();
+        settings["included_tax"] = json!({"rate": "0.2"});
+        if line {
+            settings["tax"] = json!("line");
+        }
+        let mut bench = Bench::with(company, settings);
+        tell(&bench, "orders/create", &without_tax(2, false));
+        tell(&bench, "order_transactions/create", &money(1, 4_200, 2));
+        let before = writes(&bench);
+        bench.variables.get_mut("CONNECTION_MAIN").unwrap().as_object_mut().unwrap().remove("included_tax");
+        tell(&bench, "orders/updated", &without_tax(3, false));
+        assert_eq!(writes(&bench), before, "{company:?}: {:?}", bench.ledger(company));
+    }
+}
+
+/// A gift card bears no tax: that says nothing of the goods that come to its order later.
+#[test]
+fn goods_that_are_added_to_a_paid_gift_card_contain_the_tax_that_prices_are_said_to_contain() {
+    let mut settings = Company::XeroUk.settings();
+    settings["included_tax"] = json!({"rate": "0.2", "code": "OUTPUT2"});
+    let bench = Bench::with(Company::XeroUk, settings);
+    let goods = |cents| Goods { cents, taxed: false, left: 1 };
+    let body = |goods: &[Goods], day| {
+        let mut body = order(goods, day, "GB");
+        body["line_items"][0]["gift_card"] = json!(true);
+        body["taxes_included"] = json!(true);
+        for field in ["total_tax", "current_total_tax"] {
+            (body[field], body[format!("{field}_set")]) = (amount(0), set(0));
+        }
+        body
+    };
+    tell(&bench, "orders/create", &body(&[goods(5_000)], 2));
+    tell(&bench, "order_transactions/create", &money(1, 5_000, 2));
+    tell(&bench, "orders/updated", &body(&[goods(5_000), goods(1_200)], 3));
+    assert_eq!(by_code(&bench), [("OUTPUT2".to_owned(), "2.00".to_owned())], "{:?}", bench.ledger(Company::XeroUk));
+}
+
+#[test]
+fn another_code_for_no_tax_leaves_taxes_as_lines_what_they_are() {
+    let mut settings = Company::XeroUk.settings();
+    settings["tax"] = json!("line");
+    let mut bench = Bench::with(Company::XeroUk, settings);
+    let untaxed = Goods { cents: 4_000, taxed: false, left: 1 };
+    let taxed = Goods { cents: 2_000, taxed: true, left: 1 };
+    tell(&bench, "orders/create", &order(&[untaxed], 2, "GB"));
+    tell(&bench, "order_transactions/create", &money(1, 4_000, 2));
+    change(&mut bench, "no_tax", json!("EXEMPTOUTPUT"));
+    tell(&bench, "orders/updated", &order(&[untaxed, taxed], 3, "GB"));
+    let tax = by_source(&bench).into_iter().find(|(source, _)| source == "tax:20 %");
+    assert_eq!(tax, Some(("tax:20 %".to_owned(), "4.00".to_owned())), "{:?}", bench.ledger(Company::XeroUk));
+    // What comes back leaves the code that it was sold under.
+    let line = json!([{"id": 1, "line_item_id": 57_000_000_000_000u64, "quantity": 1, "subtotal": amount(4_000),
+        "total_tax": amount(0), "restock_type": "return"}]);
+    tell(&bench, "refunds/create", &refund(9_200, 4_000, 4, &line));
+    assert!(prices_by_code(&bench).iter().all(|(code, _)| code != "NONE"), "{:?}", prices_by_code(&bench));
 }

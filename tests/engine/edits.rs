@@ -225,3 +225,39 @@ fn what_was_overpaid_is_given_back_also_by_a_refund_that_takes_goods_back() {
         assert_eq!(by_source(&bench), left, "{company:?}: {:?}", bench.ledger(company));
     }
 }
+
+#[test]
+fn what_paid_back_a_lower_price_is_no_overpayment_that_a_later_refund_gives_back() {
+    for company in [Company::QuickBooksUs, Company::QuickBooksUk, Company::XeroUk] {
+        let goods = |cents| Goods { cents, taxed: false, left: 1 };
+        let stands = |bench: &Bench, of: &[(&str, &str)]| {
+            let of: Vec<_> = of.iter().map(|(source, sum)| ((*source).to_owned(), (*sum).to_owned())).collect();
+            assert_eq!(by_source(bench), of, "{company:?}: {:?}", bench.ledger(company));
+        };
+        let (first, second) = ("line:57000000000000", "line:57000000000001");
+        // Goods are added while a part of the lower price is not paid back yet.
+        let bench = Bench::new(company);
+        tell(&bench, "orders/create", &order(&[goods(10_000)], 2, "US"));
+        tell(&bench, "order_transactions/create", &money(1, 10_000, 2));
+        tell(&bench, "orders/updated", &order(&[goods(6_000)], 3, "US"));
+        tell(&bench, "refunds/create", &refund(9_200, 1_500, 4, &json!([])));
+        tell(&bench, "orders/updated", &order(&[goods(6_000), goods(1_000)], 5, "US"));
+        tell(&bench, "refunds/create", &refund(9_300, 1_500, 6, &json!([])));
+        tell(&bench, "refunds/create", &refund(9_400, 500, 7, &json!([])));
+        let kept = [(first, "60.00"), (second, "10.00"), ("refund_differences", "-5.00")];
+        stands(&bench, &kept);
+        let mut settled = order(&[goods(6_000), goods(1_000)], 8, "US");
+        (settled["current_total_price"], settled["current_total_price_set"]) = (amount(6_500), set(6_500));
+        settled["total_outstanding"] = amount(0);
+        tell(&bench, "orders/updated", &settled);
+        stands(&bench, &kept);
+        assert_eq!(bench.state("5600000001001").1, "", "{company:?}");
+        // More was paid than the total, the price falls, and more goes back than both.
+        let bench = Bench::new(company);
+        tell(&bench, "orders/create", &order(&[goods(10_000)], 2, "US"));
+        tell(&bench, "order_transactions/create", &money(1, 11_000, 2));
+        tell(&bench, "orders/updated", &order(&[goods(8_000)], 3, "US"));
+        tell(&bench, "refunds/create", &refund(9_200, 3_500, 4, &json!([])));
+        stands(&bench, &[(first, "80.00"), ("refund_differences", "-5.00")]);
+    }
+}

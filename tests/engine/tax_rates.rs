@@ -178,6 +178,30 @@ fn a_refund_that_is_heard_of_after_the_rate_changed_takes_back_what_is_booked() 
     }
 }
 
+/// Goodwill that comes with such a refund is goodwill: what the lower rate makes of the price is the buyer's besides.
+#[test]
+fn what_a_refund_told_at_another_rate_is_beyond_the_total_only_once() {
+    for (one, as_line, _) in COMPANIES {
+        let sale = Sale { included: false };
+        let bench = company(one, as_line);
+        let mut back = sale.refund(9_200, 20, 3);
+        back["order_adjustments"] = json!([{"id": 1, "kind": "refund_discrepancy", "amount": amount(-500),
+            "tax_amount": amount(0)}]);
+        back["transactions"][0]["amount"] = amount(2_900);
+        bench.deliver("order_transactions/create", &money(1, 4_800, 2));
+        let mut body = sale.order(5, 1, 1_900, 4, std::slice::from_ref(&back));
+        for field in ["current_total_price", "current_total_price_set"] {
+            body[field] = if field.ends_with("set") { set(1_600) } else { amount(1_600) };
+        }
+        body["total_outstanding"] = amount(-300);
+        tell(&bench, "orders/updated", &body);
+        tell(&bench, "refunds/create", &back);
+        let sums = by_source(&bench);
+        let of = |source: &str| sums.iter().find(|(known, _)| known == source).map(|(_, sum)| sum.as_str());
+        assert_eq!(of("overpayments"), Some("3.00"), "{one:?}, {as_line}: {sums:?}");
+    }
+}
+
 /// It is a lower price for what was sold, at whatever rate.
 #[test]
 fn goodwill_that_bears_the_sales_tax_stays_under_the_rate_and_so_does_its_part_of_the_sale() {

@@ -179,7 +179,7 @@ pub fn verdict(plan: &Plan, company: Company, one_by_one: bool, manner: &str) ->
         .map_err(|text| format!("{text}\n{:#?}", bench.ledger(company)))?;
     let rows = bench.rows("SELECT document FROM documents WHERE state NOT IN ('voided', 'deleted')");
     let booked: Vec<Document> = rows.iter().map(|row| serde_json::from_str(&row["document"]).unwrap()).collect();
-    taxes(&life, booked.iter(), in_the_buyers)?;
+    taxes(&life, booked.iter(), in_the_buyers, &codes(company, manner))?;
     accounts(&life, booked.iter(), in_the_buyers)?;
     is_told(&life, !reason.is_empty(), booked.iter())?;
     // The same news again, in another delivery, changes nothing.
@@ -257,19 +257,65 @@ fn is_exact(life: &Life, in_the_buyers: bool) -> bool {
 }
 
 /// Where everything is settled the books have the tax of what the buyer kept: of the sale and what was added to it, less
-/// what was credited.
-pub fn taxes<'a>(life: &Life, booked: impl Iterator<Item = &'a Document>, in_the_buyers: bool) -> Result<(), String> {
-    let Some(kept) = life.expected.tax.filter(|_| is_exact(life, in_the_buyers)) else { return Ok(()) };
-    let mut found = Decimal::ZERO;
+/// what was credited. In all, and under each of the company's codes.
+pub fn taxes<'a>(
+    life: &Life,
+    booked: impl Iterator<Item = &'a Document>,
+    in_the_buyers: bool,
+    codes: &BTreeMap<Vec<Decimal>, String>,
+) -> Result<(), String> {
+    let expected = &life.expected;
+    let Some(kept) = expected.tax.as_ref().filter(|_| is_exact(life, in_the_buyers)) else { return Ok(()) };
+    let mut found: BTreeMap<String, Decimal> = BTreeMap::new();
     for document in booked {
         let Some(body) = document.itemised() else { continue };
-        let lines = body.lines.iter().filter(|line| line.role == LineRole::Tax);
-        let tax = body.tax_total + lines.map(|line| line.amount(document.currency)).sum::<Decimal>();
         let takes_back = matches!(document.kind(), DocumentKind::CreditNote | DocumentKind::RefundReceipt);
-        found += if takes_back { -tax } else { tax };
+        let mut add =
+            |code: String, tax: Decimal| *found.entry(code).or_default() += if takes_back { -tax } else { tax };
+        let by_line = body.lines.iter().filter(|line| line.role == LineRole::Tax);
+        let mut rest = body.tax_total + by_line.map(|line| line.amount(document.currency)).sum::<Decimal>();
+        for line in body.lines.iter().filter(|_| !codes.is_empty()) {
+            add(line.tax.code.clone(), line.tax.amount);
+            rest -= line.tax.amount;
+        }
+        add(String::new(), rest);
     }
-    let (kept, crumbs) = (life.decimal(kept), life.decimal(life.expected.tax_crumbs));
-    if (found - kept).abs() <= crumbs { Ok(()) } else { Err(format!("tax: {found} in the books, {kept} in the till")) }
+    let mut kept_under: BTreeMap<&str, Decimal> = BTreeMap::new();
+    for (rates, amount) in kept {
+        let rates: Vec<Decimal> = rates.iter().map(|rate| Decimal::new(*rate, 4).normalize()).collect();
+        *kept_under.entry(codes.get(&rates).map_or("", String::as_str)).or_default() += life.decimal(*amount);
+    }
+    let (all, kept): (Decimal, Decimal) = (found.values().sum(), kept_under.values().sum());
+    let crumbs = life.decimal(expected.tax_crumbs);
+    if (all - kept).abs() > crumbs {
+        return Err(format!("tax: {all} in the books, {kept} in the till"));
+    }
+    if expected.names_no_delivery || codes.is_empty() {
+        return Ok(());
+    }
+    let crumbs = crumbs + life.decimal(expected.divided);
+    for code in codes.values() {
+        let found = found.get(code).copied().unwrap_or_default();
+        let kept = kept_under.get(code.as_str()).copied().unwrap_or_default();
+        if (found - kept).abs() > crumbs {
+            return Err(format!("code: {found} under {code} in the books, {kept} in the till"));
+        }
+    }
+    Ok(())
+}
+
+/// A company's codes by the rates that are charged together; none where tax is no matter of lines' codes.
+pub fn codes(company: Company, manner: &str) -> BTreeMap<Vec<Decimal>, String> {
+    let settings = settings(company, manner);
+    let decimal = |rate: &Value| rate.as_str()?.parse::<Decimal>().ok().map(|rate| rate.normalize());
+    let rates = |one: &Value| match &one["rates"] {
+        Value::Array(rates) => rates.iter().filter_map(decimal).collect(),
+        _ => decimal(&one["rate"]).into_iter().collect::<Vec<_>>(),
+    };
+    let codes = settings["taxes"].as_array().into_iter().flatten();
+    let codes = codes.map(|one| (rates(one), one["code"].as_str().unwrap().to_owned()));
+    let is_line = settings["tax"] == "line";
+    codes.filter(|(rates, _)| !is_line && rates.iter().any(|rate| !rate.is_zero())).collect()
 }
 
 /// Where all the money went back no account keeps anything: of nothing that was sold, overpaid, kept or exchanged.

@@ -14,13 +14,15 @@ use tillproof::normalize::{self, Booked, BookedDocument, Cutover, Desired, Docum
 use tillproof::shopify::OrderState;
 use tillproof::shopify::delivery::{self, News};
 
-use crate::books::{COMPANIES, MANNERS, Standing, accounts, balances, is_told, settings, taxes};
+use crate::books::{COMPANIES, MANNERS, Standing, accounts, balances, codes, is_told, settings, taxes};
 use crate::orders::plan::Rates;
 use crate::orders::{Life, Plan};
 use crate::support::{Company, SHOP};
 
 /// A company's settings and the model of its ledger, for each manner of booking: read once, not for every life.
-pub struct Desks(Vec<Vec<(Settings, Box<dyn Ledger>)>>);
+pub struct Desks(Vec<Vec<(Settings, Box<dyn Ledger>, Codes)>>);
+
+type Codes = BTreeMap<Vec<Decimal>, String>;
 
 impl Desks {
     pub fn open() -> Self {
@@ -29,7 +31,7 @@ impl Desks {
             let settings = config::connections(&variables).remove(0).settings.unwrap();
             let home = company.home().parse().ok();
             let ledger = ledgers::open(&settings, company.id(), home, &BTreeMap::new());
-            (settings, ledger)
+            (settings, ledger, codes(company, manner))
         };
         Self(COMPANIES.map(|company| MANNERS.iter().map(|manner| desk(company, manner)).collect()).into())
     }
@@ -37,7 +39,7 @@ impl Desks {
     /// What is wrong with the books of a life; nothing, if they are right.
     pub fn verdict(&self, plan: &Plan, company: Company, one_by_one: bool, manner: usize) -> Result<(), String> {
         let at = COMPANIES.iter().position(|one| *one == company).unwrap();
-        let (settings, ledger) = &self.0[at][manner];
+        let (settings, ledger, codes) = &self.0[at][manner];
         let rates = if company == Company::XeroAu { Rates::Australian } else { Rates::British };
         let life = Life::of(&Plan { rates, ..plan.clone() });
         let mut paper = Paper {
@@ -62,7 +64,7 @@ impl Desks {
         let in_the_buyers = MANNERS[manner].contains("presentment");
         let shown = |text: String| format!("{text}\n{}", paper.shown());
         balances(&life, &paper.standing(), in_the_buyers).map_err(shown)?;
-        taxes(&life, paper.booked.standing(), in_the_buyers).map_err(shown)?;
+        taxes(&life, paper.booked.standing(), in_the_buyers, codes).map_err(shown)?;
         accounts(&life, paper.booked.standing(), in_the_buyers).map_err(shown)?;
         is_told(&life, paper.notice, paper.booked.standing()).map_err(shown)
     }

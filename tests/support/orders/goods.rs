@@ -1,5 +1,7 @@
 //! What is sold and how it is priced: lines, discounts and their shares, taxes (facts/shopify §2.3).
 
+use std::collections::BTreeMap;
+
 use super::plan::{Discount, Kind, Line, Rates, Shipping, Tax, Tip};
 use super::till::Till;
 
@@ -20,6 +22,29 @@ pub(super) struct TaxLine {
     pub rate: i64,
     pub amount: i64,
     pub marketplace: bool,
+}
+
+/// The seller's tax by the rates that are charged together, in ten-thousandths.
+pub(super) type ByRates = BTreeMap<Vec<i64>, i64>;
+
+/// The seller's tax of each part of something that bears its own rates; the two of State and County are one part's.
+pub(super) fn by_rates(taxes: &[TaxLine]) -> ByRates {
+    let own = || taxes.iter().filter(|tax| !tax.marketplace);
+    let mut found = ByRates::new();
+    let together: Vec<i64> =
+        own().filter(|tax| tax.title.contains("State") || tax.title.contains("County")).map(|tax| tax.rate).collect();
+    for tax in own() {
+        let rates = if together.is_empty() { vec![tax.rate] } else { together.clone() };
+        *found.entry(rates).or_default() += tax.amount;
+    }
+    found
+}
+
+/// Adds amounts to those that there are.
+pub(super) fn add(sums: &mut ByRates, more: impl IntoIterator<Item = (Vec<i64>, i64)>) {
+    for (rates, amount) in more {
+        *sums.entry(rates).or_default() += amount;
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -12,6 +12,8 @@ pub mod plan;
 mod refund;
 mod till;
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -43,11 +45,16 @@ pub struct Expected {
     /// Successful receipts by transaction id.
     pub receipts: Vec<(String, i64)>,
     pub is_cancelled: bool,
-    /// The seller's tax of what the buyer kept, where Shopify's figures alone say it.
-    pub tax: Option<i64>,
+    /// The seller's tax of what the buyer kept, by the rates that are charged together (in ten-thousandths), where Shopify's
+    /// figures alone say it.
+    pub tax: Option<BTreeMap<Vec<i64>, i64>>,
     /// By how much it may be off: which cents of a line that is taxed anew are of units that came back before, Shopify does
     /// not say.
     pub tax_crumbs: i64,
+    /// And by how much more the tax of each rate may be, where a delivery bears several and parts of it came back.
+    pub divided: i64,
+    /// True if nobody says which of several deliveries came back.
+    pub names_no_delivery: bool,
 }
 
 /// A currency with its number of decimals.

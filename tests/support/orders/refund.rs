@@ -4,19 +4,20 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::goods::part;
+use super::goods::{ByRates, add, by_rates, part};
 use super::plan::{Refund, ShippingShape};
 use super::till::{RefundBody, Returned, Till, Transaction};
 
 impl Till<'_> {
     /// Takes units out of the order: a refund of them, without money so far.
     pub(super) fn take_out(&mut self, units: &[(usize, i64)]) -> RefundBody {
-        let (mut lines, mut own_tax) = (Vec::new(), 0);
+        let (mut lines, mut own_tax) = (Vec::new(), ByRates::new());
         for &(index, units) in units {
             let item = &mut self.items[index];
             let (subtotal, tax) = item.share(units);
             item.current -= units;
-            own_tax += if item.is_remitted() { 0 } else { tax };
+            // All of a line's taxes are charged together.
+            add(&mut own_tax, by_rates(&item.taxes).into_keys().map(|rates| (rates, tax)));
             lines.push(Returned { item: item.id, units, subtotal, tax });
         }
         RefundBody {
@@ -46,9 +47,17 @@ impl Till<'_> {
             if amount > 0 {
                 let tax = part(tax, line.returned + amount, net) - part(tax, line.returned, net);
                 line.returned += amount;
-                let own = if line.taxes.iter().any(|tax| tax.marketplace) { 0 } else { tax };
-                refund.own_tax += own;
-                refund.own_tax_of_delivery += own;
+                // Of several rates, the last one takes what the rounding of the others leaves.
+                let own = by_rates(&line.taxes);
+                self.divided += i64::from(own.len() > 1);
+                let (before, last) = (line.returned - amount, own.keys().next_back().cloned());
+                let mut left = tax;
+                for (rates, whole) in own {
+                    let share = part(whole, line.returned, net) - part(whole, before, net);
+                    let share = if Some(&rates) == last.as_ref() { left } else { share };
+                    left -= share;
+                    add(&mut refund.own_tax_of_delivery, [(rates, share)]);
+                }
                 refund.shipping.push((line.id, amount, tax));
             }
         }
@@ -146,6 +155,7 @@ impl Till<'_> {
             taxes.into_iter().any(|tax| tax.marketplace)
         };
         let remitted = refund.shipping.iter().filter(|(id, ..)| is_remitted(*id)).count();
+        refund.names_no_delivery = refund.in_adjustments && !refund.in_lines && self.shipping.len() > 1;
         refund.unclear |= refund.in_adjustments && (1..refund.shipping.len()).contains(&remitted);
     }
 

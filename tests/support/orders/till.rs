@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::goods::{Delivery, Item, TaxLine, part};
+use super::goods::{ByRates, Delivery, Item, add, by_rates, part};
 use super::plan::{Discount, Event, Line, Payment, Plan, Tax};
 use super::{Expected, Life};
 
@@ -48,10 +48,12 @@ pub(super) struct RefundBody {
     pub gone: i64,
     /// True if its money and what it takes back differ, whether it says so or not.
     pub unclear: bool,
-    /// The seller's tax in what it takes back, whatever its lines tell.
-    pub own_tax: i64,
-    /// What of it is that of deliveries.
-    pub own_tax_of_delivery: i64,
+    /// The seller's tax in the goods that it takes back, whatever its lines tell.
+    pub own_tax: ByRates,
+    /// And in the deliveries.
+    pub own_tax_of_delivery: ByRates,
+    /// True if nobody can tell which of several deliveries came back.
+    pub names_no_delivery: bool,
     pub at: usize,
 }
 
@@ -68,6 +70,8 @@ pub(super) struct Till<'a> {
     /// What leaves the order, with its tax, beyond what its total shows.
     pub gone: i64,
     tax_crumbs: i64,
+    /// Parts of deliveries of several rates that came back: which cents of their tax are whose, nobody says.
+    pub(super) divided: i64,
     pub cancelled: Option<usize>,
     /// Hours since the order.
     pub now: usize,
@@ -88,6 +92,7 @@ impl<'a> Till<'a> {
             refunds: Vec::new(),
             gone: 0,
             tax_crumbs: 0,
+            divided: 0,
             cancelled: None,
             now: 0,
             acts: Vec::new(),
@@ -111,6 +116,8 @@ impl<'a> Till<'a> {
             is_cancelled: till.cancelled.is_some(),
             tax: till.tax_kept(),
             tax_crumbs: till.tax_crumbs,
+            divided: till.divided,
+            names_no_delivery: till.refunds.iter().any(|refund| refund.names_no_delivery),
         };
         Life {
             acts: till.acts,
@@ -160,7 +167,7 @@ impl<'a> Till<'a> {
 
     /// The seller's tax of what the buyer kept; `None` where money that no line explains, or that has not come to rest,
     /// leaves it to the books.
-    fn tax_kept(&self) -> Option<i64> {
+    fn tax_kept(&self) -> Option<ByRates> {
         let unclear = |refund: &RefundBody| {
             refund.unclear || refund.discrepancy != 0 || refund.transactions.iter().any(|one| one.status != "success")
         };
@@ -168,12 +175,18 @@ impl<'a> Till<'a> {
             return None;
         }
         if self.cancelled.is_some() {
-            return (self.received() == self.refunded()).then_some(0);
+            return (self.received() == self.refunded()).then(ByRates::new);
         }
-        let own = |taxes: &[TaxLine]| taxes.iter().filter(|tax| !tax.marketplace).map(|tax| tax.amount).sum::<i64>();
-        let goods: i64 = self.items.iter().map(|item| own(&item.taxes)).sum();
-        let delivery: i64 = self.shipping.iter().filter(|one| !one.removed).map(|one| own(&one.taxes)).sum();
-        Some(goods + delivery - self.refunds.iter().map(|refund| refund.own_tax).sum::<i64>())
+        let mut kept = ByRates::new();
+        let deliveries = self.shipping.iter().filter(|one| !one.removed);
+        for taxes in self.items.iter().map(|item| &item.taxes).chain(deliveries.map(|one| &one.taxes)) {
+            add(&mut kept, by_rates(taxes));
+        }
+        for refund in &self.refunds {
+            let gone = refund.own_tax.iter().chain(&refund.own_tax_of_delivery);
+            add(&mut kept, gone.map(|(rates, amount)| (rates.clone(), -amount)));
+        }
+        Some(kept)
     }
 
     pub fn received(&self) -> i64 {
@@ -338,19 +351,17 @@ impl<'a> Till<'a> {
         self.tax_all();
         let mut before = BTreeMap::new();
         for refund in &mut self.refunds {
-            let goods: i64 = refund
-                .lines
-                .iter()
-                .map(|line| {
-                    let item = self.items.iter().find(|item| item.id == line.item).unwrap();
-                    let gone: &mut i64 = before.entry(line.item).or_default();
-                    let upto = |units| part(item.tax_total(), units, item.quantity);
-                    *gone += line.units;
-                    if item.is_remitted() { 0 } else { upto(*gone) - upto(*gone - line.units) }
-                })
-                .sum();
-            self.tax_crumbs += i64::try_from(refund.lines.len()).unwrap();
-            refund.own_tax = goods + refund.own_tax_of_delivery;
+            refund.own_tax.clear();
+            for line in &refund.lines {
+                let item = self.items.iter().find(|item| item.id == line.item).unwrap();
+                let gone: &mut i64 = before.entry(line.item).or_default();
+                let own: ByRates = by_rates(&item.taxes);
+                let upto = |tax, units| part(tax, units, item.quantity);
+                let of = |tax| upto(tax, *gone + line.units) - upto(tax, *gone);
+                add(&mut refund.own_tax, own.into_iter().map(|(rates, tax)| (rates, of(tax))));
+                *gone += line.units;
+                self.tax_crumbs += 1;
+            }
         }
         self.edit();
     }
