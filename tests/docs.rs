@@ -45,14 +45,14 @@ as it is, and every change is written down in `adjustments`, with the text befor
 * Emoji become their names (`emoji = \"name\"`), go (`\"strip\"`) or stay where the field takes them (`\"keep\"`)
   and go elsewhere.
 * Characters that a field refuses are replaced: `:` by `-`, `\"` by `'`, others by a space. Characters above U+FFFF are
-  replaced by their plain twin, or by `?`; so are those that are no ASCII where only ASCII is taken.
-* A text that is too long is cut between characters as people see them, and ends in `…`. Only a line's description is
-  never cut: it goes on in further lines without an amount. A text of more than 25 fields' length is cut after all.
+  replaced by their plain twin, or by `?`; where only ASCII is taken, those that are none by their plain twin, or they go.
+* A text that is too long is cut between characters as people see them, and ends in `…`. Only a line's description
+  goes on, in further lines without an amount: up to 25 fields' length, where it is cut as well.
 * A name that has nothing left falls back to the SKU and the id, a customer's to the e-mail address and the id.
 * Lengths are counted in UTF-16 units: neither vendor says what it counts, and these are never fewer than characters.
 ";
 
-fn limits_of(ledger: LedgerName, row: fn(Field) -> FieldRow) -> String {
+fn limits_of(ledger: LedgerName, row: fn(Field) -> FieldRow, most_lines: usize) -> String {
     let describe = |field: Field| {
         let FieldRow { at, rule, limit, source } = row(field);
         let LengthUnit::Utf16 = rule.unit;
@@ -70,14 +70,18 @@ fn limits_of(ledger: LedgerName, row: fn(Field) -> FieldRow) -> String {
     };
     let rows: Vec<Vec<String>> = Field::ALL.into_iter().map(describe).collect();
     let head = ["text", "field", "longest", "the ledger's limit", "lines", "characters", "refused", "source"];
-    format!("\n## {}\n\n{}", ledger.title(), table(&head, &rows))
+    let documents = format!(
+        "A document has at most {most_lines} lines, fewer if `most_lines` says so: a longer order becomes several that add \
+         up exactly to it, and its payments are spread over them."
+    );
+    format!("\n## {}\n\n{documents}\n\n{}", ledger.title(), table(&head, &rows))
 }
 
 #[test]
 fn the_limits_are_those_of_the_code() {
     let mut text = LIMITS.to_owned();
-    text += &limits_of(LedgerName::QuickBooks, quickbooks::text::row);
-    text += &limits_of(LedgerName::Xero, xero::text::row);
+    text += &limits_of(LedgerName::QuickBooks, quickbooks::text::row, quickbooks::text::MOST_LINES);
+    text += &limits_of(LedgerName::Xero, xero::text::row, xero::text::MOST_LINES);
     generated("limits.md", &text);
 }
 
@@ -95,8 +99,8 @@ fn nothing_longer_than_a_ledgers_own_limit_is_sent() {
 #[test]
 fn the_holds_are_those_of_the_code() {
     let mut text = String::from(
-        "# Why an order waits\n\nAn order that cannot be booked safely is held: nothing more of it is posted until a person \
-         has looked. The reason and the remedy stand in `GET /api/orders/<connection>/<order>` and in the view `needs_attention`; all other \
+        "# Why an order waits\n\nAn order that cannot be booked safely is held: nothing more of it is posted until what holds \
+         it is over; for most reasons, until a person has looked. The reason and the remedy stand in `GET /api/orders/<connection>/<order>` and in the view `needs_attention`; all other \
          orders go on.\n\n",
     );
     let rows = |waits: bool| -> Vec<Vec<String>> {

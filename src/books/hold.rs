@@ -153,8 +153,8 @@ impl HoldReason {
             ),
             HoldReason::CurrencyUnusable => (
                 "currency_unusable",
-                "The order is in a currency that cannot be booked as the connection's settings want it.",
-                "Check the order's currency in Shopify and the currency setting of the connection, then release the order.",
+                "A payment or a refund of the order is in a currency that is neither the shop's nor the buyer's.",
+                "Look at the transaction named here in Shopify. No setting can book it: enter the order by hand, then leave it out with `POST /api/orders/<connection>/<order>/ignore` or on its page.",
             ),
             HoldReason::TaxUnmapped => (
                 "tax_unmapped",
@@ -179,12 +179,12 @@ impl HoldReason {
             HoldReason::PaymentSplitUnknown => (
                 "payment_split_unknown",
                 "Several gateways took part in the payment, and Shopify did not say how much went through each.",
-                "Subscribe to order_transactions/create in Shopify, so that each payment's amount is known, then replay the order.",
+                "Let the connection ask Shopify (docs/shopify.md), then release the order: its payments are fetched. Or enter the payments by hand, and leave the order out on its page. A subscription to order_transactions/create keeps later orders from this.",
             ),
             HoldReason::ChangedAfterPosting => (
                 "changed_after_posting",
                 "The order changed after its documents were posted, in a way that must not be followed automatically.",
-                "Correct the posted documents in the ledger to the order's present state, then release the order.",
+                "Correct the documents in the ledger to the order's present state by hand, then leave the order out with `POST /api/orders/<connection>/<order>/ignore` or on its page: nothing more of it is posted. If somebody voided a document, reconcile and approve the plan: what was voided is then known, and posted again once you release the order. If the invoice is another integration's, put it right as named here, and release the order.",
             ),
             HoldReason::OrderUnknown => (
                 "order_unknown",
@@ -199,12 +199,12 @@ impl HoldReason {
             HoldReason::NumberTaken => (
                 "number_taken",
                 "The ledger has another document under the order's number.",
-                "A document with this number exists that is not ours: renumber it in the ledger, or choose another number_prefix.",
+                "A document with this number exists that is not ours: renumber it in the ledger, then release the order. Another `number_prefix` counts for later orders only.",
             ),
             HoldReason::ProofDiffers => (
                 "proof_differs",
                 "The ledger stored another total than was expected.",
-                "Compare the document in the ledger with the expected total and correct it there, then release the order.",
+                "Find in the ledger what made the total another one (the rate of a tax code, a discount or rounding of its own) and correct that, then release the order: the document, which was voided, is posted again under a number that ends in -v2. Do not restore or enter it by hand: it would be there twice.",
             ),
             HoldReason::Refused => (
                 "refused",

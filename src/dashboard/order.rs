@@ -206,7 +206,7 @@ pub(super) fn left_out(rule: &str) -> &'static str {
         "before_start_date" => "It is older than the connection's start date, and no money moved since.",
         "ignored_by_person" => "Somebody said that it stays out of the books.",
         "zero_total" => "There is nothing to pay, and the settings leave such orders out.",
-        "cancelled_before_posting" => "It was cancelled before anything of it was posted.",
+        "cancelled_before_posting" => "It was cancelled, or nothing was left of it, before anything of it was posted.",
         "deleted" => "Shopify deleted it before anything of it was posted.",
         "put_aside" => "Somebody has seen to this delivery.",
         _ => "A rule leaves it out.",

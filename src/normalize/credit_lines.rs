@@ -3,7 +3,7 @@
 
 use rust_decimal::Decimal;
 
-use super::currency::{booked_amount, conversion_bound, to_precision};
+use super::currency::{booked_amount, conversion_bound, is_in_the_shops, note_precision, to_precision};
 use super::differences::{of_refund, overpayment};
 use super::lines::{REMITTED, account, single, tax_mode};
 use super::notes::{
@@ -121,6 +121,9 @@ fn returned_line(
     let (with_tax, all_tax) = (booked_amount(case, entry.with_tax), booked_amount(case, entry.tax));
     if with_tax.is_zero() && all_tax.is_zero() {
         return Ok(());
+    }
+    if case.is_coarse() && !is_in_the_shops(case) && (with_tax, all_tax) != (entry.with_tax, entry.tax) {
+        note_precision(case, key, &entry.source, (entry.with_tax, entry.tax), (with_tax, all_tax));
     }
     let sold = line_taxes(case, entry.role, entry.taxes)?;
     let tax = own_part(case, entry.taxes, all_tax)?;

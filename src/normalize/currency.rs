@@ -47,7 +47,7 @@ impl Case<'_> {
     }
 
     /// True if the ledger keeps fewer decimals than the currency has.
-    fn is_coarse(&self) -> bool {
+    pub(super) fn is_coarse(&self) -> bool {
         self.decimals < self.currency.decimals()
     }
 
@@ -69,7 +69,7 @@ pub(super) fn buyers_cent(case: &Case<'_>) -> Decimal {
     if is_converted { cent * case.total / case.presentment_total } else { Decimal::ZERO }
 }
 
-fn is_in_the_shops(case: &Case<'_>) -> bool {
+pub(super) fn is_in_the_shops(case: &Case<'_>) -> bool {
     case.side == Side::Shop && !case.order.one_currency()
 }
 
@@ -154,12 +154,23 @@ pub(super) fn to_precision(case: &mut Case<'_>, key: &DocumentKey, lines: &mut [
             continue;
         }
         let (rounded, rounded_tax) = (case.round(amount), case.round(tax));
-        let show = |amount: Decimal, tax: Decimal| {
-            let tax = if tax.is_zero() { String::new() } else { format!(", tax {}", case.currency.show(tax)) };
-            format!("{}{tax}", case.currency.show(amount))
-        };
-        let (before, after) = (show(amount, tax), show(rounded, rounded_tax));
-        case.writer.note(key, &line.source, "precision", &before, &after);
+        note_precision(case, key, &line.source, (amount, tax), (rounded, rounded_tax));
         *line = line.clone().as_one(rounded, rounded_tax);
     }
+}
+
+/// An amount and its tax that the ledger keeps with fewer decimals than they have.
+pub(super) fn note_precision(
+    case: &mut Case<'_>,
+    key: &DocumentKey,
+    source: &str,
+    before: (Decimal, Decimal),
+    after: (Decimal, Decimal),
+) {
+    let show = |(amount, tax): (Decimal, Decimal)| {
+        let tax = if tax.is_zero() { String::new() } else { format!(", tax {}", case.currency.show(tax)) };
+        format!("{}{tax}", case.currency.show(amount))
+    };
+    let (before, after) = (show(before), show(after));
+    case.writer.note(key, source, "precision", &before, &after);
 }

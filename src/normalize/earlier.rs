@@ -23,19 +23,20 @@ pub(super) fn at_another_rate(case: &Case<'_>, lines: &mut Vec<Line>) -> Vec<Lin
     // Goods first: money beyond them is of what is left of them.
     let (differences, goods): (Vec<Line>, Vec<Line>) = back.partition(|line| line.role == LineRole::RefundDifferences);
     let mut kept = Vec::new();
-    take_back(case, lines, goods, &mut kept);
+    // What a unit costs stays the same as the shop states it, with its tax or without; money beyond the goods has it in it.
+    let is_on_top = tax_mode(case) == TaxMode::Exclusive;
+    take_back(case, lines, goods, &mut kept, is_on_top && case.order.taxes_included);
     let differences = differences.into_iter().flat_map(|line| of_goods(case, lines, line)).collect();
-    take_back(case, lines, differences, &mut kept);
+    take_back(case, lines, differences, &mut kept, is_on_top);
     lines.retain(|line| !line.amount(case.currency).is_zero() || !kept.iter().any(|one| base(one) == base(line)));
     kept
 }
 
 /// Takes what came back off the lines that have its rate no more. What of it they still have at its rate stays there: a
-/// delivery of several rates may be divided in another way since.
-fn take_back(case: &Case<'_>, lines: &mut [Line], back: Vec<Line>, kept: &mut Vec<Line>) {
-    let is_on_top = case.order.taxes_included && tax_mode(case) == TaxMode::Exclusive;
-    // What a unit costs stays the same as the shop states it: with its tax, or without.
-    let price = |line: &Line| line.amount(case.currency) + if is_on_top { line.tax.amount } else { Decimal::ZERO };
+/// delivery of several rates may be divided in another way since. What it comes to stays the same, the tax on top of it counted
+/// `with_tax`.
+fn take_back(case: &Case<'_>, lines: &mut [Line], back: Vec<Line>, kept: &mut Vec<Line>, with_tax: bool) {
+    let price = |line: &Line| line.amount(case.currency) + if with_tax { line.tax.amount } else { Decimal::ZERO };
     let crumbs = conversion_bound(case).max(case.minor_unit());
     let mut taken: Vec<Decimal> = vec![Decimal::ZERO; lines.len()];
     let mut moved = Vec::new();
@@ -74,7 +75,7 @@ fn take_back(case: &Case<'_>, lines: &mut [Line], back: Vec<Line>, kept: &mut Ve
             let tax = case.round(now.tax.amount * stays / price(now));
             let line = Line { source: part.source.clone(), tax: part.tax.clone(), ..now.clone() };
             kept.push(line.as_one(amount, tax_of_it));
-            *now = rest_of(now, stays - if is_on_top { tax } else { Decimal::ZERO }, tax);
+            *now = rest_of(now, stays - if with_tax { tax } else { Decimal::ZERO }, tax);
             left -= take;
         }
     }

@@ -210,7 +210,8 @@ pub fn desired(input: &Input<'_>) -> Result<Desired, Hold> {
     let nothing_left = target.booked.is_zero()
         && (order.cancelled_at.is_some() || target.reduced || input.settings.zero_total == ZeroTotal::Ignore);
     if nothing_left && input.booked.is_empty() {
-        return Ok(Desired::Ignored(if target.reduced { Ignored::Cancelled } else { Ignored::ZeroTotal }));
+        let is_cancelled = order.cancelled_at.is_some() || target.reduced;
+        return Ok(Desired::Ignored(if is_cancelled { Ignored::Cancelled } else { Ignored::ZeroTotal }));
     }
     let awaits = receipts.awaits_transactions;
     if nothing_left {

@@ -205,7 +205,7 @@ fn figures_that_cannot_be_booked_are_holds_that_show_the_arithmetic_and_the_reme
             "payment_in_a_third_currency",
             "currency_unusable",
             "transaction 6700000012360 is in CHF, the order in USD and USD",
-            "Check the order's currency in Shopify",
+            "No setting can book it",
         ),
     ] {
         let story = Story::read(story);

@@ -40,10 +40,19 @@ pub fn id_of(bench: &Bench, key: &str) -> String {
 
 /// Removes an invoice: QuickBooks deletes it, Xero voids it.
 pub fn remove_invoice(bench: &Bench, company: Company, id: &str) {
+    take_out(bench, company, id, "delete");
+}
+
+/// Voids an invoice: in QuickBooks it stays, and comes to nothing.
+pub fn void_invoice(bench: &Bench, company: Company, id: &str) {
+    take_out(bench, company, id, "void");
+}
+
+fn take_out(bench: &Bench, company: Company, id: &str, operation: &str) {
     if is_xero(company) {
         change_invoice(bench, company, id, &json!({"Status": "VOIDED"}));
     } else {
-        let path = format!("/v3/company/{}/invoice?operation=delete&minorversion=75", company.id());
+        let path = format!("/v3/company/{}/invoice?operation={operation}&minorversion=75", company.id());
         let body = json!({"Id": id, "SyncToken": read(bench, company, id)["SyncToken"]});
         call(bench, company, "POST", &path, &body);
     }

@@ -3,9 +3,11 @@
 use chrono::Duration;
 use serde_json::json;
 
-use crate::bookkeeper::{change_invoice, enter_sale, id_of, redate_invoice, redate_refund_receipt, remove_invoice};
+use crate::bookkeeper::{
+    change_invoice, enter_sale, id_of, redate_invoice, redate_refund_receipt, remove_invoice, void_invoice,
+};
 use crate::support::reconcile::in_short;
-use crate::support::{Bench, Company, Story, connected};
+use crate::support::{Bench, Company, Story, connected, happened};
 use crate::told;
 
 fn unpaid() -> Story {
@@ -35,6 +37,36 @@ fn an_invoice_that_somebody_removed_is_missing_by_hand_and_a_person_says_whether
         let report = tillproof::reconcile::text(&view.report());
         assert!(report.contains("What is left"), "{company:?}: {report}");
         assert_eq!(bench.state(&story.order_id()), ("held".into(), "removed_in_ledger".into()));
+        bench.release(&story.order_id());
+        bench.run();
+        assert_eq!(bench.state(&story.order_id()).0, "synced", "{company:?}");
+        assert!(bench.ledger(company).iter().any(|one| one.contains("-v2")), "{:?}", bench.ledger(company));
+        assert_eq!(in_short(&bench.compare(&json!({}))), Vec::<String>::new(), "{company:?}");
+    }
+}
+
+/// As the remedy of `changed_after_posting` says.
+#[test]
+fn an_order_that_changed_after_somebody_voided_its_invoice_is_posted_again_once_that_was_found() {
+    for company in Company::ALL {
+        let story = Story::read("edited_while_unpaid");
+        let bench = connected(company, story.settings(company));
+        happened(&bench, &story);
+        let (first, rest) = story.deliveries.split_first().unwrap();
+        bench.deliver(&first.0, &first.1);
+        bench.run();
+        void_invoice(&bench, company, &id_of(&bench, "sale"));
+        rest.iter().for_each(|(topic, body)| bench.deliver(topic, body));
+        bench.run();
+        // Xero says so itself.
+        let reason = if company == Company::XeroUk { "refused" } else { "changed_after_posting" };
+        assert_eq!(bench.state(&story.order_id()), ("held".into(), reason.into()), "{company:?}");
+        bench.release(&story.order_id());
+        bench.run();
+        assert_eq!(bench.state(&story.order_id()).0, "held", "{company:?}");
+        let view = bench.compare(&json!({}));
+        bench.approve(&view.id);
+        assert_eq!(bench.state(&story.order_id()), ("held".into(), "removed_in_ledger".into()), "{company:?}");
         bench.release(&story.order_id());
         bench.run();
         assert_eq!(bench.state(&story.order_id()).0, "synced", "{company:?}");

@@ -118,6 +118,7 @@ pub fn unset_lines(settings: &Settings) -> Option<Finding> {
         (LineRole::Duties, "duties"),
         (LineRole::GiftCards, "gift_cards"),
         (LineRole::MarketplaceTax, "marketplace_tax"),
+        (LineRole::Overpayments, "overpayments"),
     ];
     let unset: Vec<&str> =
         roles.iter().filter(|(role, _)| settings.lines.account(*role).is_none()).map(|(_, name)| *name).collect();

@@ -89,9 +89,8 @@ impl LedgerRules for QuickBooks {
         text::row(field).rule
     }
 
-    /// 750 lines on a taxable invoice (facts/quickbooks §2), less the one for rounding.
     fn most_lines(&self) -> usize {
-        749
+        text::MOST_LINES
     }
 
     /// A discount is a line of its own.

@@ -3,6 +3,9 @@
 
 use crate::books::text::{Field, FieldRow, TextRule};
 
+/// How many lines one document has at most: 750 on a taxable invoice (facts/quickbooks §2), less the one for rounding.
+pub const MOST_LINES: usize = 749;
+
 const CUSTOMER: &str = "Intuit API reference, Customer";
 const SALES: &str = "Intuit API reference, Invoice, SalesReceipt, CreditMemo, RefundReceipt";
 

@@ -72,9 +72,8 @@ impl LedgerRules for Xero {
         text::row(field).rule
     }
 
-    /// "Any number" says Xero; its body limit of 3.5 MB is reached by no order of 1,000 lines of 3,000 characters.
     fn most_lines(&self) -> usize {
-        1_000
+        text::MOST_LINES
     }
 
     /// A discount stands on its line.

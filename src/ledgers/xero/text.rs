@@ -3,6 +3,10 @@
 
 use crate::books::text::{Field, FieldRow, TextRule};
 
+/// How many lines one document has at most. "Any number" says Xero; its body limit of 3.5 MB is reached by no order of 1,000
+/// lines of 3,000 characters.
+pub const MOST_LINES: usize = 1_000;
+
 const CONTACT: &str = "Xero OpenAPI 16.1.0, Contact";
 
 /// Refused in names, as are spaces at their ends and doubled ones.

@@ -95,7 +95,6 @@ pub fn release_settings_holds(sql: &dyn Sql, connection: &str, now: DateTime<Utc
         HoldReason::AccountUnmapped,
         HoldReason::SettingsInvalid,
         HoldReason::SettingsRefused,
-        HoldReason::CurrencyUnusable,
         HoldReason::TotalMismatch,
         HoldReason::TooManyLines,
         HoldReason::PreflightFailed,

@@ -147,8 +147,8 @@ pub enum Event {
     },
     /// Another discount on everything, in thousandths.
     Reduce(i64),
-    /// The order moves to where the full rate is charged on what bore the reduced one, and the other way round. Only where
-    /// prices contain the tax: there its total stays.
+    /// The order moves to where the full rate is charged on what bore the reduced one, and the other way round. Where prices
+    /// contain the tax its total stays.
     Retax,
     Cancel {
         refund: bool,

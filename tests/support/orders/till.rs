@@ -334,11 +334,12 @@ impl<'a> Till<'a> {
         }
     }
 
-    /// Another rate on everything that is taxed, of an order that is settled. Refunds tell for ever what they told; what they took back is none of what is
-    /// kept now.
+    /// Another rate on everything that is taxed, of an order that is settled, and what the buyer owes or is owed because of it
+    /// is paid. Refunds tell for ever what they told; what they took back is none of what is kept now.
     fn retax(&mut self) {
+        let has_failed = |one: &RefundBody| one.transactions.iter().any(|one| one.status == "failure");
         let is_settled = self.outstanding() == 0 && self.rounding == 0 && self.waiting() == 0;
-        if !self.plan.taxes_included || !is_settled {
+        if !is_settled || self.refunds.iter().any(has_failed) {
             return;
         }
         for item in &mut self.items {
@@ -351,7 +352,7 @@ impl<'a> Till<'a> {
         self.tax_all();
         let mut before = BTreeMap::new();
         for refund in &mut self.refunds {
-            refund.own_tax.clear();
+            let told: i64 = std::mem::take(&mut refund.own_tax).into_values().sum();
             for line in &refund.lines {
                 let item = self.items.iter().find(|item| item.id == line.item).unwrap();
                 let gone: &mut i64 = before.entry(line.item).or_default();
@@ -362,8 +363,18 @@ impl<'a> Till<'a> {
                 *gone += line.units;
                 self.tax_crumbs += 1;
             }
+            // What came back is none of what the buyer is charged now.
+            if !self.plan.taxes_included {
+                self.gone += refund.own_tax.values().sum::<i64>() - told;
+            }
         }
         self.edit();
+        if self.outstanding() > 0 {
+            self.pay_rest();
+        } else if self.outstanding() < 0 {
+            self.now += 1;
+            self.pay_what_is_owed();
+        }
     }
 
     fn pay_rest(&mut self) {
