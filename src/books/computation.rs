@@ -124,6 +124,7 @@ mod tests {
                 rates,
                 code: "24".into(),
                 charged: None,
+                apart: Vec::new(),
                 assumed: false,
             },
         }

@@ -76,10 +76,12 @@ pub struct LineTax {
     /// The ledger's tax code from the settings; empty where the ledger works the tax out itself (QuickBooks US).
     pub code: String,
     /// What the code was chosen for: the country that the order is for and Shopify's taxes (`FR: TVA 20 %`). Not known of a
-    /// line that bears none of an order's taxes, where the order names no country, and in older documents. Where taxes are
-    /// lines of their own: the rates that this one's are (`20 %`).
+    /// line that bears none of an order's taxes, and where the order names no country.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charged: Option<String>,
+    /// The rates of the tax of this line that stands on a line of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub apart: Vec<Decimal>,
     /// True if no tax was listed, and a setting says that the price contains this one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub assumed: bool,
@@ -88,8 +90,8 @@ pub struct LineTax {
 impl LineTax {
     /// A line that bears no tax, with the ledger's code for that.
     pub fn none(code: &str) -> Self {
-        let (rates, code) = (Vec::new(), code.to_owned());
-        Self { amount: Decimal::ZERO, rate: Decimal::ZERO, rates, code, charged: None, assumed: false }
+        let (rates, apart, code) = (Vec::new(), Vec::new(), code.to_owned());
+        Self { amount: Decimal::ZERO, rate: Decimal::ZERO, rates, code, charged: None, apart, assumed: false }
     }
 
     /// True if the order changed so that the tax belongs under another code than `before`. Another code for the same taxes in

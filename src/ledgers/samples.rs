@@ -34,6 +34,7 @@ pub fn line(quantity: &str, price: &str, discount: &str, tax: &str, rate: &str) 
             rates: Vec::new(),
             code: format!("code-{rate}"),
             charged: None,
+            apart: Vec::new(),
             assumed: false,
         },
     }

@@ -231,6 +231,7 @@ mod tests {
                 rates: Vec::new(),
                 code: rate.into(),
                 charged: None,
+                apart: Vec::new(),
                 assumed: false,
             },
         }

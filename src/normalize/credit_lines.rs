@@ -123,7 +123,10 @@ fn returned_line(
         return Ok(());
     }
     if case.is_coarse() && !is_in_the_shops(case) && (with_tax, all_tax) != (entry.with_tax, entry.tax) {
-        note_precision(case, key, &entry.source, (entry.with_tax, entry.tax), (with_tax, all_tax));
+        let on_line =
+            |with_tax: Decimal, tax: Decimal| if mode == TaxMode::Inclusive { with_tax } else { with_tax - tax };
+        let before = (on_line(entry.with_tax, entry.tax), entry.tax);
+        note_precision(case, key, &entry.source, before, (on_line(with_tax, all_tax), all_tax));
     }
     let sold = line_taxes(case, entry.role, entry.taxes)?;
     let tax = own_part(case, entry.taxes, all_tax)?;

@@ -23,19 +23,19 @@ pub(super) fn at_another_rate(case: &Case<'_>, lines: &mut Vec<Line>) -> Vec<Lin
     // Goods first: money beyond them is of what is left of them.
     let (differences, goods): (Vec<Line>, Vec<Line>) = back.partition(|line| line.role == LineRole::RefundDifferences);
     let mut kept = Vec::new();
-    // What a unit costs stays the same as the shop states it, with its tax or without; money beyond the goods has it in it.
-    let is_on_top = tax_mode(case) == TaxMode::Exclusive;
-    take_back(case, lines, goods, &mut kept, is_on_top && case.order.taxes_included);
+    take_back(case, lines, goods, &mut kept, true);
     let differences = differences.into_iter().flat_map(|line| of_goods(case, lines, line)).collect();
-    take_back(case, lines, differences, &mut kept, is_on_top);
+    take_back(case, lines, differences, &mut kept, false);
     lines.retain(|line| !line.amount(case.currency).is_zero() || !kept.iter().any(|one| base(one) == base(line)));
     kept
 }
 
 /// Takes what came back off the lines that have its rate no more. What of it they still have at its rate stays there: a
-/// delivery of several rates may be divided in another way since. What it comes to stays the same, the tax on top of it counted
-/// `with_tax`.
-fn take_back(case: &Case<'_>, lines: &mut [Line], back: Vec<Line>, kept: &mut Vec<Line>, with_tax: bool) {
+/// delivery of several rates may be divided in another way since. Where it is no goods but money beyond them, it is of as much as
+/// there is.
+fn take_back(case: &Case<'_>, lines: &mut [Line], back: Vec<Line>, kept: &mut Vec<Line>, is_goods: bool) {
+    // What a unit costs stays the same as the shop states it, with its tax or without; money beyond the goods has it in it.
+    let with_tax = tax_mode(case) == TaxMode::Exclusive && (case.order.taxes_included || !is_goods);
     let price = |line: &Line| line.amount(case.currency) + if with_tax { line.tax.amount } else { Decimal::ZERO };
     let crumbs = conversion_bound(case).max(case.minor_unit());
     let mut taken: Vec<Decimal> = vec![Decimal::ZERO; lines.len()];
@@ -64,13 +64,14 @@ fn take_back(case: &Case<'_>, lines: &mut [Line], back: Vec<Line>, kept: &mut Ve
                 continue;
             }
             // Of several rates a cent is how the parts were rounded.
-            let is_other = if is_alone { !fits } else { left <= crumbs };
+            let is_other = if is_alone { is_goods && !fits } else { left <= crumbs };
             if is_other {
                 continue;
             }
-            let take = if fits { left } else { free };
+            let take = left.min(free);
             let of_it = |amount: Decimal| if take == whole { amount } else { case.round(amount * take / whole) };
-            let (amount, tax_of_it) = (of_it(part.amount(case.currency)), of_it(part.tax.amount));
+            let amount = of_it(part.amount(case.currency));
+            let tax_of_it = if with_tax { take - amount } else { of_it(part.tax.amount) };
             let stays = (price(now) - take).max(Decimal::ZERO);
             let tax = case.round(now.tax.amount * stays / price(now));
             let line = Line { source: part.source.clone(), tax: part.tax.clone(), ..now.clone() };

@@ -137,7 +137,10 @@ impl<'a, 'b> Owed<'a, 'b> {
         let mut fell = lowered.clone();
         let credits = booked_refunds(case, returns).flat_map(|(_, credits)| credits).flat_map(|body| &body.lines);
         fell.extend(credits.filter(|line| line.source.starts_with(LOWERED)).cloned());
-        let overpaid = (beyond - sum(case, tax_mode(case), &fell)).max(Decimal::ZERO);
+        let overpaid = beyond - sum(case, tax_mode(case), &fell);
+        // What converting it leaves of a price that fell was never overpaid.
+        let crumbs = if fell.is_empty() { Decimal::ZERO } else { conversion_bound(case) };
+        let overpaid = if overpaid <= crumbs { Decimal::ZERO } else { overpaid };
         let rates = sale.lines.iter().map(|line| (title(&line.tax), line.tax.rate)).collect();
         Ok(Self { goods, lowered, exchanged, overpaid, rates })
     }

@@ -9,10 +9,11 @@ use rust_decimal::Decimal;
 
 pub(super) use self::gone::Gone;
 use super::inferred::{inexact, outstanding};
-use super::lines::role_of;
+use super::lines::{role_of, sum, tax_mode};
 use super::payments::presentment_amount;
+use super::tax::{on_lines, rate, rates_of};
 use super::{Case, duties, missing};
-use crate::books::document::{DocumentKey, LineRole};
+use crate::books::document::{Document, DocumentKey, Line, LineRole};
 use crate::books::hold::Hold;
 use crate::shopify::money::{Id, Side};
 use crate::shopify::order::{LineItem, TaxLine};
@@ -277,7 +278,8 @@ pub(super) fn taken<'a>(
         let mut subtotal = item.subtotal(side, one).ok_or_else(|| missing(&at("subtotal_set")))?;
         let mut tax = item.tax(side, one).ok_or_else(|| missing(&at("total_tax_set")))?;
         let sold = order.line_items.iter().find(|line| line.id == item.line_item_id);
-        if let Some(sold) = sold.filter(|_| reading.fill && subtotal.is_zero()) {
+        let is_silent = reading.fill && subtotal.is_zero();
+        if let Some(sold) = sold.filter(|_| is_silent) {
             (subtotal, tax) = share_of(case, sold, before(case, refund, &sold.id), item.quantity.0, side)?;
         }
         let on_top = !order.taxes_included || reading.net_goods;
@@ -286,9 +288,11 @@ pub(super) fn taken<'a>(
             Some(sold) => at_todays_rate(case, refund, sold, item.quantity.0, told, side)?,
             None => None,
         };
-        let (with_tax, tax) = now.unwrap_or(told);
+        let source = format!("line:{}", item.line_item_id.0);
+        let then = sold.filter(|_| is_silent).and_then(|sold| at_the_rate_then(case, refund, sold));
+        let (with_tax, tax) = now.or(then).unwrap_or(told);
         all.push(Taken {
-            source: format!("line:{}", item.line_item_id.0),
+            source,
             role: sold.map_or(LineRole::Sales, role_of),
             name: sold.map_or("Returned goods", LineItem::title).to_owned(),
             quantity: item.quantity.0,
@@ -341,9 +345,33 @@ fn at_todays_rate(
     let told = if included { with_tax } else { with_tax - tax };
     // Of several units Shopify rounds each.
     let cents = case.order.currency_of(side).minor_unit() * (quantity.abs() + Decimal::from(sold.tax_lines.len()));
-    let says_none = !included && tax.is_zero();
+    let says_none = !included && tax.is_zero() && !was_untaxed(case, sold);
     let is_same = says_none || (told - price).abs() > cents || (tax - tax_now).abs() <= cents;
     Ok((!is_same).then(|| (if included { with_tax } else { told + tax_now }, tax_now)))
+}
+
+/// What is booked of goods whose refund says nothing of what they come to, tax included, and their tax, where they bear another
+/// rate since: it took them back at the rate that they had then.
+fn at_the_rate_then(case: &Case<'_>, refund: &Refund, sold: &LineItem) -> Option<(Decimal, Decimal)> {
+    if !case.is_one_to_one() {
+        return None;
+    }
+    let source = format!("line:{}", sold.id.0);
+    let parts = case.input.booked.parts_of(&DocumentKey::credit(refund.id.as_str())).into_iter();
+    let lines = parts.filter_map(Document::itemised).flat_map(|body| body.lines.iter().cloned());
+    let of_it: Vec<Line> = on_lines(case, lines).into_iter().filter(|line| line.source == source).collect();
+    let rate_now: Decimal = sold.tax_lines.iter().map(rate).sum();
+    let is_other = !of_it.is_empty() && of_it.iter().all(|line| line.tax.rate != rate_now);
+    let tax: Decimal = of_it.iter().map(|line| line.tax.amount).sum();
+    is_other.then(|| (sum(case, tax_mode(case), &of_it), tax))
+}
+
+/// True if goods were sold without tax before the order bore any.
+fn was_untaxed(case: &Case<'_>, sold: &LineItem) -> bool {
+    let source = format!("line:{}", sold.id.0);
+    let sales = case.input.booked.final_sales();
+    let mut lines = sales.iter().filter_map(|one| one.itemised()).flat_map(|body| &body.lines);
+    lines.any(|line| line.source == source && line.unit_price > Decimal::ZERO && rates_of(line).is_empty())
 }
 
 /// Units of a line that older refunds took back.

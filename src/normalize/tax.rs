@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 
 use super::currency::{buyers_cent, conversion_bound};
 use super::lines::account;
-use super::owed::LOWERED;
+use super::owed::{LOWERED, sold_as};
 use super::rounding::bound;
 use super::{Case, Input, missing};
 use crate::books::computation::percent;
@@ -20,7 +20,7 @@ use crate::shopify::order::TaxLine;
 pub(super) fn booking(input: &Input<'_>) -> TaxBooking {
     let sales = input.booked.final_sales();
     let lines = || sales.iter().filter_map(|one| one.itemised()).flat_map(|body| &body.lines);
-    if lines().any(|line| line.role == LineRole::Tax) {
+    if lines().any(|line| line.role == LineRole::Tax || !line.tax.apart.is_empty()) {
         return TaxBooking::Line;
     }
     let is_coded = |line: &Line| !line.tax.rate.is_zero() || line.tax.charged.is_some();
@@ -131,7 +131,7 @@ pub(super) fn line_taxes(case: &Case<'_>, role: LineRole, lines: &[TaxLine]) -> 
         let rates: Vec<Decimal> = taxes.iter().map(|line| rate(line)).collect();
         let (rate, several) = (rates.iter().sum(), rates.len() > 1);
         let (rates, charged) = (if several { rates } else { Vec::new() }, charged_as(case, &taxes));
-        LineTax { amount, rate, rates, code: code.to_owned(), charged, assumed: false }
+        LineTax { amount, rate, rates, charged, ..LineTax::none(code) }
     };
     Ok(LineTaxes { own, marketplace })
 }
@@ -191,7 +191,7 @@ fn assumed_before(case: &Case<'_>, named: Option<Decimal>) -> Option<Option<(Dec
     if let Some(line) = sold().find(|line| line.tax.assumed) {
         return Some(Some((rates_of(line).iter().sum(), line.tax.code.clone())));
     }
-    let is_taxed = |line: &Line| line.role == LineRole::Tax || !line.tax.rate.is_zero();
+    let is_taxed = |line: &Line| !rates_of(line).is_empty();
     let could_be = |line: &Line| {
         let (amount, rate) = (line.amount(case.currency), named.unwrap_or(Decimal::ONE));
         matches!(line.role, LineRole::Sales | LineRole::Shipping) && !included(case, amount, rate).is_zero()
@@ -281,10 +281,9 @@ pub(super) fn as_lines(case: &mut Case<'_>, key: &DocumentKey, body: &mut Itemis
     }
     // Also a line on which the tax comes to nothing: the ledger would find some by its rate.
     for line in &mut body.lines {
-        let bears = Some(name(&line.tax)).filter(|name| !name.is_empty() && !line.tax.amount.is_zero());
-        line.tax = LineTax { assumed: line.tax.assumed, ..untaxed(case) };
-        keep_code(case, &line.source, &mut line.tax);
-        line.tax.charged = bears;
+        let apart = if line.tax.amount.is_zero() { Vec::new() } else { line.tax.components() };
+        line.tax = LineTax { apart, assumed: line.tax.assumed, ..untaxed(case) };
+        keep_code(case, &sold_as(&line.source), &mut line.tax);
     }
     for (name, mark, amount) in taxes.into_iter().filter(|(.., amount)| !amount.is_zero()) {
         let source = format!("{mark}{TAX}{name}");
@@ -321,13 +320,7 @@ fn name(tax: &LineTax) -> String {
 
 /// The rates that a booked line bears, on itself or on a line of their own.
 pub(super) fn rates_of(booked: &Line) -> Vec<Decimal> {
-    let on_itself = booked.tax.components();
-    if !on_itself.is_empty() {
-        return on_itself;
-    }
-    let one = |name: &str| Some(name.strip_suffix(" %")?.parse::<Decimal>().ok()? / Decimal::ONE_HUNDRED);
-    let named = booked.tax.charged.as_deref().unwrap_or_default().split(" + ").map(one);
-    named.collect::<Option<Vec<Decimal>>>().unwrap_or_default()
+    Some(booked.tax.components()).filter(|rates| !rates.is_empty()).unwrap_or_else(|| booked.tax.apart.clone())
 }
 
 /// The lines of a document, or of all parts of one, that were of something, with the tax that is on lines of its own back on

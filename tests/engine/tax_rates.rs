@@ -222,6 +222,28 @@ fn goodwill_that_bears_the_sales_tax_stays_under_the_rate_and_so_does_its_part_o
 }
 
 /// The total stays, and so does what is the buyer's; only its tax is another one.
+/// Where the tax is on top of prices it keeps what it comes to, its tax included.
+#[test]
+fn goodwill_that_bears_the_sales_tax_stays_under_the_rate_where_the_tax_is_on_top() {
+    for (one, names) in [(Company::QuickBooksUk, ["20", "21"]), (Company::XeroUk, ["OUTPUT2", "RROUTPUT"])] {
+        let mut settings = one.settings();
+        settings["differences_tax"] = json!("as_sold");
+        let bench = Bench::with(one, settings);
+        let sale = Sale { included: false };
+        tell(&bench, "orders/create", &sale.order(20, 2, 0, 2, &[]));
+        tell(&bench, "order_transactions/create", &money(1, 4_800, 2));
+        tell(&bench, "refunds/create", &refund(9_200, 1_200, 3, &json!([])));
+        assert_eq!(taxes(&bench, false, names), ["6.00", "0.00"], "{one:?}");
+        let mut body = sale.order(5, 2, 3_600, 4, &[]);
+        (body["current_total_price"], body["current_total_price_set"]) = (amount(3_000), set(3_000));
+        body["total_outstanding"] = amount(-600);
+        tell(&bench, "orders/updated", &body);
+        tell(&bench, "refunds/create", &refund(9_300, 600, 5, &json!([])));
+        assert_eq!(taxes(&bench, false, names), ["0.00", "1.43"], "{one:?}: {:?}", bench.ledger(one));
+        assert!(!told(&bench).contains("was not refunded"), "{one:?}: {}", told(&bench));
+    }
+}
+
 #[test]
 fn an_overpaid_order_moves_to_another_rate_as_well() {
     for (one, as_line, names) in COMPANIES {

@@ -412,3 +412,61 @@ fn a_cancelled_order_that_was_partly_paid_bears_no_tax_of_what_left_it() {
         assert_eq!(verdict(&plan, company, false, "{}"), Ok(()));
     }
 }
+
+#[test]
+fn goods_that_came_back_without_a_word_stay_at_the_rate_that_they_had_then() {
+    let goods = vec![line(4995, 3, Tax::Twenty, Discount::None), line(100, 2, Tax::Exempt, Discount::Percent(10))];
+    for taxes_included in [false, true] {
+        let events = vec![told(vec![1, 2], true), Event::Retax];
+        let plan = plan(one(GBP), taxes_included, goods.clone(), paid(vec![]), events);
+        for (company, manner) in [
+            (Company::QuickBooksUk, "{}"),
+            (Company::QuickBooksUk, r#"{"tax": "line"}"#),
+            (Company::XeroUk, "{}"),
+            (Company::QuickBooksUs, "{}"),
+        ] {
+            assert_eq!(verdict(&plan, company, true, manner), Ok(()), "{company:?}, {taxes_included}");
+        }
+    }
+}
+
+#[test]
+fn goods_that_were_exchanged_before_a_tax_came_on_top_left_without_it() {
+    let goods = vec![line(4995, 2, Tax::ZeroRated, Discount::None), line(4995, 3, Tax::Five, Discount::None)];
+    let into = line(999, 2, Tax::ZeroRated, Discount::None);
+    let plan = plan(one(GBP), false, goods, paid(vec![]), vec![exchange(1, 2, into, true), Event::Retax]);
+    assert_eq!(verdict(&plan, Company::XeroAu, true, "{}"), Ok(()));
+    assert_eq!(verdict(&plan, Company::XeroAu, true, r#"{"tax": "line"}"#), Ok(()));
+}
+
+#[test]
+fn parts_of_several_deliveries_that_are_told_twice_come_back_each_with_its_own_tax() {
+    let sent = |price, tax| Shipping { price, tax, discount: Discount::None, removed: false };
+    let shipping = vec![sent(997, Tax::Twenty), sent(490, Tax::FifteenAndFive)];
+    let goods = vec![line(999, 1, Tax::Five, Discount::None)];
+    let events = vec![of_the_delivery(vec![], 540, ShippingShape::Both)];
+    let plan = Plan { shipping, ..plan(one(GBP), true, goods, paid(vec![]), events) };
+    goes_right(&plan, Company::QuickBooksUk, "{}");
+}
+
+#[test]
+fn cents_by_which_parts_of_a_delivery_came_back_otherwise_move_no_total_when_the_rate_changes() {
+    let goods = vec![
+        line(287_442, 3, Tax::Five, Discount::None),
+        line(1_995, 1, Tax::Twenty, Discount::None),
+        line(999, 3, Tax::Twenty, Discount::None),
+    ];
+    let sent = |price, tax| Shipping { price, tax, discount: Discount::None, removed: false };
+    let shipping = vec![sent(4_577, Tax::Mixed(136)), sent(252, Tax::Five)];
+    let all = Event::Refund(Refund {
+        units: vec![99; 6],
+        shipping: 0,
+        shape: ShippingShape::Both,
+        difference: -26,
+        pending: false,
+        net: true,
+        silent: true,
+    });
+    let plan = Plan { shipping, ..plan(one(GBP), true, goods, paid(vec![]), vec![all, Event::Retax]) };
+    assert_eq!(verdict(&plan, Company::XeroUs, true, "{}"), Ok(()));
+}

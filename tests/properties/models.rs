@@ -55,6 +55,7 @@ fn taxes(company: Company) -> Vec<LineTax> {
             rates: if rates.len() > 1 { rates } else { Vec::new() },
             code: code.into(),
             charged: None,
+            apart: Vec::new(),
             assumed: false,
         }
     };

@@ -20,7 +20,14 @@ use crate::orders::{Life, Plan};
 use crate::support::{Company, SHOP};
 
 /// A company's settings and the model of its ledger, for each manner of booking: read once, not for every life.
-pub struct Desks(Vec<Vec<(Settings, Box<dyn Ledger>, Codes)>>);
+pub struct Desks(Vec<Vec<Desk>>);
+
+/// One company's, booking in one manner.
+struct Desk {
+    settings: Settings,
+    ledger: Box<dyn Ledger>,
+    codes: Codes,
+}
 
 type Codes = BTreeMap<Vec<Decimal>, String>;
 
@@ -31,7 +38,7 @@ impl Desks {
             let settings = config::connections(&variables).remove(0).settings.unwrap();
             let home = company.home().parse().ok();
             let ledger = ledgers::open(&settings, company.id(), home, &BTreeMap::new());
-            (settings, ledger, codes(company, manner))
+            Desk { settings, ledger, codes: codes(company, manner) }
         };
         Self(COMPANIES.map(|company| MANNERS.iter().map(|manner| desk(company, manner)).collect()).into())
     }
@@ -39,7 +46,7 @@ impl Desks {
     /// What is wrong with the books of a life; nothing, if they are right.
     pub fn verdict(&self, plan: &Plan, company: Company, one_by_one: bool, manner: usize) -> Result<(), String> {
         let at = COMPANIES.iter().position(|one| *one == company).unwrap();
-        let (settings, ledger, codes) = &self.0[at][manner];
+        let Desk { settings, ledger, codes } = &self.0[at][manner];
         let rates = if company == Company::XeroAu { Rates::Australian } else { Rates::British };
         let life = Life::of(&Plan { rates, ..plan.clone() });
         let mut paper = Paper {

@@ -32,8 +32,10 @@ pub(super) fn taken<'a>(
     };
     let entry = |index: usize, with_tax: Decimal, tax: Decimal| entry(case, index, with_tax, tax);
     if !amount.is_zero() {
-        let named = place(refund.refund_shipping_lines.first());
-        let shares = delivery_shares(case, named, amount, tax, side)?;
+        let told = refund.refund_shipping_lines.iter();
+        let told =
+            told.map(|line| (place(Some(line)), line.subtotal_amount_set.map(|set| set.on(side)).unwrap_or_default()));
+        let shares = delivery_shares(case, &told.collect::<Vec<_>>(), amount, tax, side)?;
         return Ok(shares.into_iter().map(|(index, amount, tax)| entry(index, amount + tax, tax)).collect());
     }
     let mut all = Vec::new();
@@ -83,11 +85,12 @@ fn entry<'a>(case: &Case<'a>, index: usize, with_tax: Decimal, tax: Decimal) -> 
     }
 }
 
-/// Which deliveries a sum given back is of, with how much of it and of its tax: the one named, where the tax is its own;
-/// else the first whose tax it is; else all of them, in proportion to what they cost.
+/// Which deliveries a sum given back is of, with how much of it and of its tax: those that are `told` besides, where they come
+/// to it; the one named, where the tax is its own; else the first whose tax it is; else all of them, in proportion to what they
+/// cost.
 fn delivery_shares(
     case: &Case<'_>,
-    named: usize,
+    told: &[(usize, Decimal)],
     amount: Decimal,
     tax: Decimal,
     side: Side,
@@ -99,11 +102,26 @@ fn delivery_shares(
         let net = price - if case.order.taxes_included { taxes } else { Decimal::ZERO };
         charged.push((index, net, taxes));
     }
+    if told.len() > 1 && told.iter().map(|(_, part)| part).sum::<Decimal>() == amount {
+        let of = |at: usize| charged.iter().find(|(index, ..)| *index == at).filter(|(_, net, _)| !net.is_zero());
+        let own = |(at, part): &(usize, Decimal)| of(*at).map_or(Decimal::ZERO, |(_, net, taxes)| part * taxes / net);
+        let all: Decimal = told.iter().map(own).sum();
+        let (mut upto, mut given) = (Decimal::ZERO, Decimal::ZERO);
+        let share = |one: &(usize, Decimal)| {
+            upto += own(one);
+            let so_far = if all.is_zero() { tax } else { currency.round(tax * upto / all) };
+            let part = so_far - given;
+            given = so_far;
+            (one.0, one.1, part)
+        };
+        return Ok(told.iter().map(share).collect());
+    }
     // A part's tax is rounded, as is that of the part before it; a delivery without tax has none to give back.
     let is_its_own = |(_, net, taxes): &&(usize, Decimal, Decimal)| {
         let off = if taxes.is_zero() { Decimal::ZERO } else { currency.minor_unit() };
         amount <= *net && !net.is_zero() && (amount * taxes / net - tax).abs() <= off
     };
+    let named = told.first().map_or(0, |(index, _)| *index);
     let named = charged.iter().find(|(index, ..)| *index == named);
     if let Some((index, ..)) = named.filter(is_its_own).or_else(|| charged.iter().find(is_its_own)) {
         return Ok(vec![(*index, amount, tax)]);

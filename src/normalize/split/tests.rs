@@ -35,6 +35,7 @@ fn line(cents: i64, discount: i64, tax: i64, more: usize) -> Line {
             rates: Vec::new(),
             code: "OUTPUT2".into(),
             charged: None,
+            apart: Vec::new(),
             assumed: false,
         },
     }
