@@ -204,7 +204,7 @@ impl HoldReason {
             HoldReason::ProofDiffers => (
                 "proof_differs",
                 "The ledger stored another total than was expected.",
-                "Find in the ledger what made the total another one (the rate of a tax code, a discount or rounding of its own) and correct that, then release the order: the document, which was voided, is posted again under a number that ends in -v2. Do not restore or enter it by hand: it would be there twice. If it could not be voided, void it in the ledger first.",
+                "Find in the ledger what made the total another one (the rate of a tax code, a discount or rounding of its own) and correct that, then release the order: the document, which was voided, is posted again under a number that ends in -v2. Do not restore or enter it by hand: it would be there twice. If it could not be voided, remove what keeps it there and release the order, or void it by hand and reconcile.",
             ),
             HoldReason::Refused => (
                 "refused",

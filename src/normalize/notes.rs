@@ -135,7 +135,8 @@ pub(super) fn note_included(case: &mut Case<'_>, key: &DocumentKey, field: &str,
 /// Goods that are taken back at another rate than the refund tells.
 pub(super) fn note_another_rate(case: &mut Case<'_>, key: &DocumentKey, entry: &Taken<'_>) {
     let Some(tax) = entry.told else { return };
-    if !tax.is_zero() {
+    // Prices that contain their tax may be told without a word on it.
+    if !tax.is_zero() || !case.order.taxes_included {
         let show = |amount| case.order.presentment_currency().show(amount);
         let (before, after) = (show(tax), show(entry.tax));
         case.writer.note(key, &entry.source, "returned_at_another_rate", &before, &after);

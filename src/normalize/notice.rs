@@ -10,6 +10,7 @@ use super::{Case, Input};
 use crate::books::document::TaxMode;
 use crate::books::hold::{Hold, HoldReason};
 use crate::shopify::money::Side;
+use crate::shopify::{Refund, Transaction};
 
 /// What the order's state alone says: an open dispute, or that Shopify deleted what stands in the books.
 pub fn told(input: &Input<'_>) -> Option<Hold> {
@@ -39,12 +40,22 @@ pub(super) fn not_refunded(case: &Case<'_>, received: Decimal, returns: &Returns
     }))
 }
 
+/// True if Shopify itself says, of all refunds that are known, that the buyer has nothing to get back; and none of their money
+/// failed to arrive.
+fn is_settled(case: &Case<'_>) -> bool {
+    let state = case.input.state;
+    let failed = |one: &Transaction| one.kind == "refund" && !one.is_refund() && !one.is_pending();
+    let arrived = |refund| !state.transactions_of(refund).any(failed);
+    let knows = |refund: &Refund| state.snapshot_refunds.contains(&refund.id);
+    case.order.owes_nothing() && state.refunds.values().all(|refund| knows(refund) && arrived(refund))
+}
+
 /// What was taken off an order after it was paid, by an edit or a lower price, and waits in the books for the refund that
 /// pays it back. A cancelled order is told of by itself.
 pub(super) fn not_refunded_yet(case: &Case<'_>, mode: TaxMode, owed: &mut Owed<'_, '_>) -> Option<Hold> {
     let Unpaid { amount, tax, is_certain } = owed.unpaid(case, mode);
     let least = if is_certain { Decimal::ZERO } else { conversion_bound(case) };
-    if case.order.cancelled_at.is_some() || amount <= least {
+    if case.order.cancelled_at.is_some() || amount <= least || is_settled(case) {
         return None;
     }
     let show = |amount| case.currency.show(amount);

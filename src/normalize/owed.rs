@@ -15,7 +15,7 @@ use super::refunds::booked_refunds;
 use super::returns::{Returned, Returns, Taken, taken};
 use super::rounding::bound;
 use super::sale::Target;
-use super::tax::title;
+use super::tax::{rates_of, title};
 use crate::books::document::{Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::Hold;
 use crate::config::TaxBooking;
@@ -188,8 +188,10 @@ impl<'a, 'b> Owed<'a, 'b> {
         let taken: Vec<Taken<'_>> = left.flat_map(|goods| goods.taken).collect();
         let with_tax = taken.iter().map(|one| booked_amount(case, one.with_tax)).sum::<Decimal>();
         let tax = taken.iter().map(|one| booked_amount(case, one.tax)).sum::<Decimal>();
-        let is_owed = outstanding(case.order) < Decimal::ZERO && sum(case, mode, &self.exchanged) > Decimal::ZERO;
-        let exchanged = self.exchanged.iter().filter(|_| is_owed);
+        let exchanged = sum(case, mode, &self.exchanged);
+        let is_owed = outstanding(case.order) < Decimal::ZERO && exchanged > Decimal::ZERO;
+        // Below zero it is what came in the place of goods, and was paid with them.
+        let exchanged = self.exchanged.iter().filter(|_| is_owed || exchanged < Decimal::ZERO);
         let lines: Vec<Line> = self.lowered.iter().chain(exchanged).cloned().collect();
         let tax_of_lines: Decimal = lines.iter().map(|line| line.tax.amount).sum();
         let (amount, tax) = (with_tax + sum(case, mode, &lines), tax + tax_of_lines);
@@ -259,6 +261,20 @@ impl<'a, 'b> Owed<'a, 'b> {
         }
     }
 
+    /// By how much more goods that were paid back came to then than they do now, where the tax on top of their price is another
+    /// one since.
+    fn dearer(&self, case: &Case<'_>, booked: &Line) -> Decimal {
+        let now = self.goods.iter().flat_map(|goods| &goods.taken).find(|one| one.source == booked.source);
+        let Some(now) = now.filter(|one| one.with_tax != one.tax && case.is_one_to_one()) else { return Decimal::ZERO };
+        if case.order.taxes_included {
+            return Decimal::ZERO;
+        }
+        let net = booked.amount(case.currency);
+        let then: Decimal = rates_of(booked).iter().sum();
+        let more = case.round(net * then) - case.round(net * now.tax / (now.with_tax - now.tax));
+        if more.abs() > case.minor_unit() { more } else { Decimal::ZERO }
+    }
+
     /// The tax of a booked line that names its rate, also where taxes are lines of their own.
     fn tax_of(&self, case: &Case<'_>, booked: &Line) -> Decimal {
         let rate = booked.source.split_once(':').and_then(|(_, rate)| self.rates.get(rate));
@@ -307,17 +323,18 @@ impl<'a, 'b> Owed<'a, 'b> {
         let differences: Decimal = differences.map(|line| line.amount(case.currency) + on_top(line)).sum();
         let is_lowered = |line: &&&Line| line.source.starts_with(LOWERED);
         let lowered: Decimal = booked.iter().filter(is_lowered).map(|line| with_tax(line)).sum();
-        let beyond = all - overpaid - differences - of(LineRole::Rounding) - own - lowered;
+        let is_own = |line: &Line| taken.iter().any(|one| line.source.split('/').next() == Some(&one.source));
+        let is_earlier = |line: &&&Line| !is_lowered(line) && !is_own(line) && !CLOSING.contains(&line.role);
+        let earlier: Vec<&Line> = booked.iter().filter(is_earlier).copied().collect();
+        let dearer: Decimal = earlier.iter().map(|line| self.dearer(case, line)).sum();
+        let beyond = all - overpaid - differences - of(LineRole::Rounding) - own - lowered - dearer;
         let beyond = if beyond > crumbs { buyers_amount(case, beyond) } else { Decimal::ZERO };
         let (_, left) = self.pay_goods(case, one, beyond, buyers_amount(case, crumbs));
         let left = booked_amount(case, left);
         if left > crumbs {
             let lowered = self.lowered(case, mode, left);
             let left = left - sum(case, mode, &lowered);
-            let is_own = |line: &Line| taken.iter().any(|one| line.source.split('/').next() == Some(&one.source));
-            let earlier = booked.iter().filter(|line| !is_lowered(line));
-            let earlier = earlier.filter(|line| !is_own(line) && !CLOSING.contains(&line.role));
-            self.left_since(case, mode, left, &earlier.copied().collect::<Vec<_>>());
+            self.left_since(case, mode, left, &earlier);
         }
         let alone = booked.iter().all(|line| CLOSING.contains(&line.role)).then(|| of(LineRole::Tax));
         let exchanged: Vec<&&Line> = booked.iter().filter(|line| line.source.starts_with(EXCHANGED)).collect();

@@ -9,11 +9,11 @@ use rust_decimal::Decimal;
 
 pub(super) use self::gone::Gone;
 use super::inferred::{inexact, outstanding};
-use super::lines::{role_of, sum, tax_mode};
+use super::lines::role_of;
 use super::payments::presentment_amount;
-use super::tax::{on_lines, rate, rates_of};
+use super::tax::rates_of;
 use super::{Case, duties, missing};
-use crate::books::document::{Document, DocumentKey, Line, LineRole};
+use crate::books::document::{Document, DocumentKey, LineRole};
 use crate::books::hold::Hold;
 use crate::shopify::money::{Id, Side};
 use crate::shopify::order::{LineItem, TaxLine};
@@ -289,7 +289,7 @@ pub(super) fn taken<'a>(
             None => None,
         };
         let source = format!("line:{}", item.line_item_id.0);
-        let then = sold.filter(|_| is_silent).and_then(|sold| at_the_rate_then(case, refund, sold));
+        let then = sold.filter(|_| is_silent).and_then(|sold| at_the_rate_then(case, refund, sold, told));
         let (with_tax, tax) = now.or(then).unwrap_or(told);
         all.push(Taken {
             source,
@@ -350,20 +350,26 @@ fn at_todays_rate(
     Ok((!is_same).then(|| (if included { with_tax } else { told + tax_now }, tax_now)))
 }
 
-/// What is booked of goods whose refund says nothing of what they come to, tax included, and their tax, where they bear another
-/// rate since: it took them back at the rate that they had then.
-fn at_the_rate_then(case: &Case<'_>, refund: &Refund, sold: &LineItem) -> Option<(Decimal, Decimal)> {
-    if !case.is_one_to_one() {
+/// What goods come to, and their tax, whose refund says nothing of it and is booked at another rate than they have `now`: they
+/// left at the rate that they had then. Where prices contain the tax they come to the same.
+fn at_the_rate_then(
+    case: &Case<'_>,
+    refund: &Refund,
+    sold: &LineItem,
+    now: (Decimal, Decimal),
+) -> Option<(Decimal, Decimal)> {
+    let is_remitted = sold.tax_lines.iter().any(|tax| tax.channel_liable == Some(true));
+    if case.order.taxes_included || is_remitted || !case.is_one_to_one() {
         return None;
     }
     let source = format!("line:{}", sold.id.0);
     let parts = case.input.booked.parts_of(&DocumentKey::credit(refund.id.as_str())).into_iter();
-    let lines = parts.filter_map(Document::itemised).flat_map(|body| body.lines.iter().cloned());
-    let of_it: Vec<Line> = on_lines(case, lines).into_iter().filter(|line| line.source == source).collect();
-    let rate_now: Decimal = sold.tax_lines.iter().map(rate).sum();
-    let is_other = !of_it.is_empty() && of_it.iter().all(|line| line.tax.rate != rate_now);
-    let tax: Decimal = of_it.iter().map(|line| line.tax.amount).sum();
-    is_other.then(|| (sum(case, tax_mode(case), &of_it), tax))
+    let mut lines = parts.filter_map(Document::itemised).flat_map(|body| &body.lines);
+    let then: Decimal = rates_of(lines.find(|line| line.source == source)?).iter().sum();
+    let net = now.0 - now.1;
+    let tax = case.round(net * then);
+    let is_other = (tax - now.1).abs() > case.minor_unit() * Decimal::from(1 + sold.tax_lines.len());
+    is_other.then_some((net + tax, tax))
 }
 
 /// True if goods were sold without tax before the order bore any.

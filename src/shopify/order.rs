@@ -147,6 +147,11 @@ impl Order {
         self.total_outstanding.unwrap_or_default().0
     }
 
+    /// True if the order says that the buyer has nothing to get back.
+    pub fn owes_nothing(&self) -> bool {
+        self.total_outstanding.is_some_and(|left| left.0 >= Decimal::ZERO)
+    }
+
     /// All tax on one side, as the order states it.
     pub fn total_tax(&self, side: Side) -> Option<Decimal> {
         pick(&self.total_tax_set, self.total_tax, side, self.one_currency())

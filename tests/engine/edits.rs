@@ -261,3 +261,31 @@ fn what_paid_back_a_lower_price_is_no_overpayment_that_a_later_refund_gives_back
         stands(&bench, &[(first, "80.00"), ("refund_differences", "-5.00")]);
     }
 }
+
+/// A tax that is listed and not charged is no other rate: each receipt of a refund that says nothing is of goods.
+#[test]
+fn goods_that_bear_a_tax_of_nothing_come_back_through_two_gateways_as_goods() {
+    for company in [Company::QuickBooksUs, Company::QuickBooksUk] {
+        let mut settings = company.settings();
+        settings["payments"] = json!({"default": "91", "gift_card": "89"});
+        let bench = Bench::with(company, settings);
+        let goods = Goods { cents: 5_000, taxed: false, left: 1 };
+        let mut body = order(&[goods; 3], 2, "GB");
+        for line in body["line_items"].as_array_mut().unwrap() {
+            line["tax_lines"] = json!([{"title": "VAT", "rate": 0.2, "price": amount(0), "price_set": set(0), "channel_liable": false}]);
+        }
+        tell(&bench, "orders/create", &body);
+        tell(&bench, "order_transactions/create", &money(1, 15_000, 2));
+        let line = |at: u64| {
+            json!({"id": at, "line_item_id": 57_000_000_000_000u64 + at, "quantity": 1, "subtotal": amount(0),
+                "total_tax": amount(0), "restock_type": "return"})
+        };
+        let mut back = refund(9_200, 6_000, 3, &json!([line(1), line(2)]));
+        let mut other = back["transactions"][0].clone();
+        (other["id"], other["amount"], other["gateway"]) = (json!(9_202), amount(4_000), json!("gift_card"));
+        back["transactions"].as_array_mut().unwrap().push(other);
+        tell(&bench, "refunds/create", &back);
+        let left = [("line:57000000000000".to_owned(), "50.00".to_owned())];
+        assert_eq!(by_source(&bench), left, "{company:?}: {:?}", bench.ledger(company));
+    }
+}

@@ -221,7 +221,6 @@ fn goodwill_that_bears_the_sales_tax_stays_under_the_rate_and_so_does_its_part_o
     }
 }
 
-/// The total stays, and so does what is the buyer's; only its tax is another one.
 /// Where the tax is on top of prices it keeps what it comes to, its tax included.
 #[test]
 fn goodwill_that_bears_the_sales_tax_stays_under_the_rate_where_the_tax_is_on_top() {
@@ -244,6 +243,7 @@ fn goodwill_that_bears_the_sales_tax_stays_under_the_rate_where_the_tax_is_on_to
     }
 }
 
+/// The total stays, and so does what is the buyer's; only its tax is another one.
 #[test]
 fn an_overpaid_order_moves_to_another_rate_as_well() {
     for (one, as_line, names) in COMPANIES {

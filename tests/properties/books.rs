@@ -30,8 +30,9 @@ use crate::support::{Bench, Company};
 /// * Where only a document's whole tax is told (QuickBooks US), tax that became part of an amount, for more of it was kept back
 ///   than came back and the ledger takes no tax below zero: it stays on that account, and of an order that was paid in part
 ///   it is missing as tax.
-/// * A refund told no tax, for prices without it bore none then, and nothing was heard of it until they did: the same is told
-///   where the tax is kept back.
+/// * Another tax came on top of prices before or after something was taken back, and nothing was heard of it until all was over:
+///   a refund that tells no tax is told the same where the tax is kept back, and which refund paid for the lower tax nobody
+///   says.
 /// * Where the books are not in the buyer's currency, less is to go back than converting amounts one by one may leave.
 /// * Two cents of tax at most, after something was removed or exchanged: where differences are taxed as what was sold, nobody
 ///   says which exchange a refund's money is for; where taxes are lines, a credit does not say what of them is whose. One
@@ -47,8 +48,8 @@ fn is_known(plan: &Plan, company: Company, one_by_one: bool, manner: usize, text
     let nobody_says = was_taken_off && refunds().any(is_unsaid);
     let exchanges = plan.events.iter().filter(|one| matches!(one, Event::Exchange { .. })).count();
     let is_unheard = overpaid && exchanges > 1 && !one_by_one;
-    let is_untold =
-        !plan.taxes_included && !one_by_one && plan.events.iter().any(|event| matches!(event, Event::Retax));
+    let is_taxed_anew = plan.events.len() > 1 && plan.events.iter().any(|event| matches!(event, Event::Retax));
+    let is_untold = !plan.taxes_included && !one_by_one && is_taxed_anew;
     let crumbs =
         Decimal::new(50, plan.money.shop.decimals.min(2)) * Decimal::from(1_000_000) / Decimal::from(plan.money.rate);
     let is_kept_back = company == Company::QuickBooksUs && matches!(plan.payment, Payment::Partly(_));
@@ -65,7 +66,7 @@ fn is_known(plan: &Plan, company: Company, one_by_one: bool, manner: usize, text
         }
         Some(("accounts", text)) => company == Company::QuickBooksUs && text.contains("Refund differences"),
         Some(("tax", _)) if nobody_says || is_kept_back || is_unheard => true,
-        Some(("tax", _)) if is_untold && company == Company::XeroAu => true,
+        Some(("tax", _)) if is_untold => true,
         Some(("tax", figures)) => was_taken_off && off_by(figures) <= Decimal::new(cents, 2),
         _ => false,
     }
@@ -255,6 +256,9 @@ pub fn is_told<'a>(life: &Life, notice: bool, mut booked: impl Iterator<Item = &
         let is_refund = one.key.as_str().starts_with("credit:");
         has(LineRole::Overpayments) || is_refund && has(LineRole::RefundDifferences)
     };
+    if notice && expected.outstanding >= 0 && !expected.has_failed {
+        return Err("notice: something is said to be the buyer's, and nothing is".to_owned());
+    }
     if nothing_due || notice || booked.any(explains) {
         return Ok(());
     }

@@ -470,3 +470,13 @@ fn cents_by_which_parts_of_a_delivery_came_back_otherwise_move_no_total_when_the
     let plan = Plan { shipping, ..plan(one(GBP), true, goods, paid(vec![]), vec![all, Event::Retax]) };
     assert_eq!(verdict(&plan, Company::XeroUs, true, "{}"), Ok(()));
 }
+
+#[test]
+fn goods_that_were_exchanged_and_paid_back_do_not_come_to_less_when_the_rate_falls() {
+    let goods = vec![line(100, 1, Tax::Twenty, Discount::None), line(100, 1, Tax::Twenty, Discount::None)];
+    let free = Line { kind: Kind::Free, ..line(0, 1, Tax::Twenty, Discount::None) };
+    let plan = plan(one(GBP), false, goods, paid(vec![]), vec![exchange(0, 1, free, true), Event::Retax]);
+    for company in [Company::QuickBooksUs, Company::QuickBooksUk, Company::XeroUk, Company::XeroUs] {
+        assert_eq!(verdict(&plan, company, true, "{}"), Ok(()), "{company:?}");
+    }
+}

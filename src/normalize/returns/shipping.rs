@@ -26,26 +26,24 @@ pub(super) fn taken<'a>(
         amount -= adjustment.amount(side, one).ok_or_else(|| missing("order_adjustments[].amount_set"))?;
         tax -= adjustment.tax(side, one).ok_or_else(|| missing("order_adjustments[].tax_amount_set"))?;
     }
-    let place = |line: Option<&RefundShippingLine>| {
-        let wanted = line.and_then(|line| line.shipping_line_id.as_ref());
-        wanted.and_then(|id| lines.iter().position(|one| one.id.as_ref() == Some(id))).unwrap_or(0)
+    let found = |line: &RefundShippingLine| {
+        line.shipping_line_id.as_ref().and_then(|id| lines.iter().position(|one| one.id.as_ref() == Some(id)))
     };
+    let place = |line: &RefundShippingLine| found(line).unwrap_or(0);
+    let told = |line: &RefundShippingLine| line.subtotal_amount_set.map(|set| set.on(side)).unwrap_or_default();
     let entry = |index: usize, with_tax: Decimal, tax: Decimal| entry(case, index, with_tax, tax);
     if !amount.is_zero() {
-        let told = refund.refund_shipping_lines.iter();
-        let told =
-            told.map(|line| (place(Some(line)), line.subtotal_amount_set.map(|set| set.on(side)).unwrap_or_default()));
+        let told = refund.refund_shipping_lines.iter().filter_map(|line| Some((found(line)?, told(line))));
         let shares = delivery_shares(case, &told.collect::<Vec<_>>(), amount, tax, side)?;
         return Ok(shares.into_iter().map(|(index, amount, tax)| entry(index, amount + tax, tax)).collect());
     }
     let mut all = Vec::new();
     for line in &refund.refund_shipping_lines {
-        let amount = line.subtotal_amount_set.map(|set| set.on(side)).unwrap_or_default();
-        let index = place(Some(line));
+        let (amount, index) = (told(line), place(line));
         let mut before = Decimal::ZERO;
         for older in case.input.state.refunds.values().filter(|one| age(one) < age(refund)) {
-            let named = older.refund_shipping_lines.iter().filter(|line| place(Some(line)) == index);
-            before += named.filter_map(|line| line.subtotal_amount_set.map(|set| set.on(side))).sum::<Decimal>();
+            let named = older.refund_shipping_lines.iter().filter(|line| place(line) == index);
+            before += named.map(told).sum::<Decimal>();
             if older.refund_shipping_lines.is_empty() {
                 let told = taken(case, older, reading, side)?.into_iter();
                 let of_it = told.filter(|one| one.source == shipping_source(case.order, index));
@@ -103,18 +101,22 @@ fn delivery_shares(
         charged.push((index, net, taxes));
     }
     if told.len() > 1 && told.iter().map(|(_, part)| part).sum::<Decimal>() == amount {
-        let of = |at: usize| charged.iter().find(|(index, ..)| *index == at).filter(|(_, net, _)| !net.is_zero());
-        let own = |(at, part): &(usize, Decimal)| of(*at).map_or(Decimal::ZERO, |(_, net, taxes)| part * taxes / net);
-        let all: Decimal = told.iter().map(own).sum();
-        let (mut upto, mut given) = (Decimal::ZERO, Decimal::ZERO);
-        let share = |one: &(usize, Decimal)| {
-            upto += own(one);
-            let so_far = if all.is_zero() { tax } else { currency.round(tax * upto / all) };
-            let part = so_far - given;
-            given = so_far;
-            (one.0, one.1, part)
+        let own = |(at, part): &(usize, Decimal)| {
+            let (price, taxes) = figures(case, &case.order.shipping_lines[*at], side)?;
+            let net = price - if case.order.taxes_included { taxes } else { Decimal::ZERO };
+            Ok(if net.is_zero() { Decimal::ZERO } else { part * taxes / net })
         };
-        return Ok(told.iter().map(share).collect());
+        let own = told.iter().map(own).collect::<Result<Vec<Decimal>, Hold>>()?;
+        let all: Decimal = own.iter().sum();
+        let (mut upto, mut given) = (Decimal::ZERO, Decimal::ZERO);
+        let share = |((at, part), own): (&(usize, Decimal), Decimal)| {
+            upto += own;
+            let so_far = if all.is_zero() { tax } else { currency.round(tax * upto / all) };
+            let its_tax = so_far - given;
+            given = so_far;
+            (*at, *part, its_tax)
+        };
+        return Ok(told.iter().zip(own).map(share).collect());
     }
     // A part's tax is rounded, as is that of the part before it; a delivery without tax has none to give back.
     let is_its_own = |(_, net, taxes): &&(usize, Decimal, Decimal)| {

@@ -114,6 +114,7 @@ impl<'a> Till<'a> {
             refunds: refunds.collect(),
             receipts: receipts.collect(),
             is_cancelled: till.cancelled.is_some(),
+            has_failed: till.refunds.iter().any(has_failed),
             tax: till.tax_kept(),
             tax_crumbs: till.tax_crumbs,
             divided: till.divided,
@@ -337,7 +338,6 @@ impl<'a> Till<'a> {
     /// Another rate on everything that is taxed, of an order that is settled, and what the buyer owes or is owed because of it
     /// is paid. Refunds tell for ever what they told; what they took back is none of what is kept now.
     fn retax(&mut self) {
-        let has_failed = |one: &RefundBody| one.transactions.iter().any(|one| one.status == "failure");
         let is_settled = self.outstanding() == 0 && self.rounding == 0 && self.waiting() == 0;
         if !is_settled || self.refunds.iter().any(has_failed) {
             return;
@@ -420,6 +420,11 @@ impl<'a> Till<'a> {
         act.push(("orders/cancelled".to_owned(), self.order()));
         self.acts.push(act);
     }
+}
+
+/// True if its money did not arrive.
+fn has_failed(refund: &RefundBody) -> bool {
+    refund.transactions.iter().any(|one| one.status == "failure")
 }
 
 /// What of a refund's money has moved.
