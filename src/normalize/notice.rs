@@ -40,22 +40,24 @@ pub(super) fn not_refunded(case: &Case<'_>, received: Decimal, returns: &Returns
     }))
 }
 
-/// True if Shopify itself says, of all refunds that are known, that the buyer has nothing to get back; and none of their money
-/// failed to arrive.
-fn is_settled(case: &Case<'_>) -> bool {
+/// True if Shopify itself says, of all refunds that are known, that the buyer has nothing to get back, and by what the order
+/// comes to now none of what was `kept` is theirs; and the money of all refunds arrived.
+fn is_settled(case: &Case<'_>, kept: Decimal) -> bool {
     let state = case.input.state;
-    let failed = |one: &Transaction| one.kind == "refund" && !one.is_refund() && !one.is_pending();
-    let arrived = |refund| !state.transactions_of(refund).any(failed);
+    let is_on_its_way = |one: &Transaction| one.kind == "refund" && !one.is_refund();
+    let arrived = |refund| !state.transactions_of(refund).any(is_on_its_way);
+    let is_theirs = case.order.current_total(Side::Presentment).is_none_or(|current| kept > current);
     let knows = |refund: &Refund| state.snapshot_refunds.contains(&refund.id);
-    case.order.owes_nothing() && state.refunds.values().all(|refund| knows(refund) && arrived(refund))
+    case.order.owes_nothing() && !is_theirs && state.refunds.values().all(|refund| knows(refund) && arrived(refund))
 }
 
 /// What was taken off an order after it was paid, by an edit or a lower price, and waits in the books for the refund that
 /// pays it back. A cancelled order is told of by itself.
-pub(super) fn not_refunded_yet(case: &Case<'_>, mode: TaxMode, owed: &mut Owed<'_, '_>) -> Option<Hold> {
+/// `kept` is what was received and did not go back, in the buyer's currency.
+pub(super) fn not_refunded_yet(case: &Case<'_>, mode: TaxMode, owed: &mut Owed<'_, '_>, kept: Decimal) -> Option<Hold> {
     let Unpaid { amount, tax, is_certain } = owed.unpaid(case, mode);
     let least = if is_certain { Decimal::ZERO } else { conversion_bound(case) };
-    if case.order.cancelled_at.is_some() || amount <= least || is_settled(case) {
+    if case.order.cancelled_at.is_some() || amount <= least || is_settled(case, kept) {
         return None;
     }
     let show = |amount| case.currency.show(amount);

@@ -15,7 +15,7 @@ use super::refunds::booked_refunds;
 use super::returns::{Returned, Returns, Taken, taken};
 use super::rounding::bound;
 use super::sale::Target;
-use super::tax::{rates_of, title};
+use super::tax::{another_rate, title};
 use crate::books::document::{Itemised, Line, LineRole, LineTax, TaxMode};
 use crate::books::hold::Hold;
 use crate::config::TaxBooking;
@@ -265,14 +265,12 @@ impl<'a, 'b> Owed<'a, 'b> {
     /// one since.
     fn dearer(&self, case: &Case<'_>, booked: &Line) -> Decimal {
         let now = self.goods.iter().flat_map(|goods| &goods.taken).find(|one| one.source == booked.source);
-        let Some(now) = now.filter(|one| one.with_tax != one.tax && case.is_one_to_one()) else { return Decimal::ZERO };
-        if case.order.taxes_included {
+        let now = now.filter(|one| one.with_tax != one.tax && case.is_one_to_one() && !case.order.taxes_included);
+        let Some((now, then)) = now.and_then(|now| Some((now, another_rate(case, booked, now.taxes)?))) else {
             return Decimal::ZERO;
-        }
+        };
         let net = booked.amount(case.currency);
-        let then: Decimal = rates_of(booked).iter().sum();
-        let more = case.round(net * then) - case.round(net * now.tax / (now.with_tax - now.tax));
-        if more.abs() > case.minor_unit() { more } else { Decimal::ZERO }
+        case.round(net * then) - case.round(net * now.tax / (now.with_tax - now.tax))
     }
 
     /// The tax of a booked line that names its rate, also where taxes are lines of their own.

@@ -76,7 +76,7 @@ pub(super) fn refunds(
         documents.extend(one_refund(case, sale, one, body, amount)?);
     }
     if case.notice.is_none() && !documents_of_it.is_empty() && cumulated < target.presentment {
-        case.notice = notice::not_refunded_yet(case, sale.tax_mode, &mut owed);
+        case.notice = notice::not_refunded_yet(case, sale.tax_mode, &mut owed, target.presentment - cumulated);
     }
     Ok(documents)
 }

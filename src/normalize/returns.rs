@@ -11,7 +11,7 @@ pub(super) use self::gone::Gone;
 use super::inferred::{inexact, outstanding};
 use super::lines::role_of;
 use super::payments::presentment_amount;
-use super::tax::rates_of;
+use super::tax::{another_rate, rates_of};
 use super::{Case, duties, missing};
 use crate::books::document::{Document, DocumentKey, LineRole};
 use crate::books::hold::Hold;
@@ -358,18 +358,16 @@ fn at_the_rate_then(
     sold: &LineItem,
     now: (Decimal, Decimal),
 ) -> Option<(Decimal, Decimal)> {
-    let is_remitted = sold.tax_lines.iter().any(|tax| tax.channel_liable == Some(true));
-    if case.order.taxes_included || is_remitted || !case.is_one_to_one() {
+    if case.order.taxes_included || !case.is_one_to_one() {
         return None;
     }
     let source = format!("line:{}", sold.id.0);
     let parts = case.input.booked.parts_of(&DocumentKey::credit(refund.id.as_str())).into_iter();
     let mut lines = parts.filter_map(Document::itemised).flat_map(|body| &body.lines);
-    let then: Decimal = rates_of(lines.find(|line| line.source == source)?).iter().sum();
+    let then = another_rate(case, lines.find(|line| line.source == source)?, &sold.tax_lines)?;
     let net = now.0 - now.1;
     let tax = case.round(net * then);
-    let is_other = (tax - now.1).abs() > case.minor_unit() * Decimal::from(1 + sold.tax_lines.len());
-    is_other.then_some((net + tax, tax))
+    Some((net + tax, tax))
 }
 
 /// True if goods were sold without tax before the order bore any.

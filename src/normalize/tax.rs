@@ -323,6 +323,18 @@ pub(super) fn rates_of(booked: &Line) -> Vec<Decimal> {
     Some(booked.tax.components()).filter(|rates| !rates.is_empty()).unwrap_or_else(|| booked.tax.apart.clone())
 }
 
+/// The rate that a booked line was under, where `taxes` charge its goods another one now; a marketplace's is no part of either.
+pub(super) fn another_rate(case: &Case<'_>, booked: &Line, taxes: &[TaxLine]) -> Option<Decimal> {
+    let is_charged = |tax: &&TaxLine| {
+        let amount = tax.amount(case.side, case.order.one_currency());
+        tax.channel_liable != Some(true) && amount.is_some_and(|amount| !amount.is_zero())
+    };
+    let is_remitted = taxes.iter().any(|tax| tax.channel_liable == Some(true));
+    let now: Decimal = taxes.iter().filter(is_charged).map(rate).sum();
+    let then: Decimal = rates_of(booked).iter().sum();
+    (!is_remitted && then != now).then_some(then)
+}
+
 /// The lines of a document, or of all parts of one, that were of something, with the tax that is on lines of its own back on
 /// them.
 pub(super) fn on_lines(case: &Case<'_>, lines: impl Iterator<Item = Line>) -> Vec<Line> {

@@ -289,3 +289,44 @@ fn goods_that_bear_a_tax_of_nothing_come_back_through_two_gateways_as_goods() {
         assert_eq!(by_source(&bench), left, "{company:?}: {:?}", bench.ledger(company));
     }
 }
+
+/// What a marketplace remits of goods that were removed is no other rate: two refunds pay for them, the second for all the rest.
+#[test]
+fn goods_with_a_marketplaces_tax_that_were_removed_are_paid_back_in_two_refunds() {
+    for company in [Company::QuickBooksUs, Company::QuickBooksUk, Company::XeroUk] {
+        let bench = Bench::new(company);
+        let told = |left: u64, refunds: Value, day| {
+            let goods = |left| Goods { cents: 10_000, taxed: false, left };
+            let mut body = order(&[goods(left), goods(1)], day, "US");
+            for line in body["line_items"].as_array_mut().unwrap() {
+                line["tax_lines"] = json!([{"title": "State Tax", "rate": 0.07, "price": amount(700),
+                    "price_set": set(700), "channel_liable": true}]);
+            }
+            for (field, cents) in [("total_price", 21_400), ("current_total_price", 10_700 * (1 + left))] {
+                (body[field], body[format!("{field}_set")]) = (amount(cents), set(cents));
+            }
+            for (field, cents) in [("total_tax", 1_400), ("current_total_tax", 700 * (1 + left))] {
+                (body[field], body[format!("{field}_set")]) = (amount(cents), set(cents));
+            }
+            body["refunds"] = refunds;
+            body
+        };
+        tell(&bench, "orders/create", &told(1, json!([]), 2));
+        tell(&bench, "order_transactions/create", &money(1, 21_400, 2));
+        let mut removal = refund(
+            9_100,
+            0,
+            3,
+            &json!([{"id": 1, "line_item_id": 57_000_000_000_000u64, "quantity": 1, "subtotal": amount(10_000),
+                "total_tax": amount(700), "restock_type": "cancel"}]),
+        );
+        removal["transactions"] = json!([]);
+        let mut body = told(0, json!([removal]), 3);
+        body["total_outstanding"] = amount(-10_700);
+        tell(&bench, "orders/updated", &body);
+        tell(&bench, "refunds/create", &refund(9_200, 5_000, 4, &json!([])));
+        tell(&bench, "refunds/create", &refund(9_300, 5_700, 5, &json!([])));
+        let left = [("line:57000000000001", "100.00"), ("marketplace_tax", "7.00")];
+        assert_eq!(by_source(&bench), shape(&left), "{company:?}: {:?}", bench.ledger(company));
+    }
+}

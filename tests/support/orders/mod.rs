@@ -45,7 +45,7 @@ pub struct Expected {
     /// Successful receipts by transaction id.
     pub receipts: Vec<(String, i64)>,
     pub is_cancelled: bool,
-    /// True if money that was to go back for something did not arrive.
+    /// True if money that was to go back for something did not arrive, or not yet.
     pub has_failed: bool,
     /// The seller's tax of what the buyer kept, by the rates that are charged together (in ten-thousandths), where Shopify's
     /// figures alone say it.

@@ -422,9 +422,9 @@ impl<'a> Till<'a> {
     }
 }
 
-/// True if its money did not arrive.
+/// True if its money did not arrive, or not yet.
 fn has_failed(refund: &RefundBody) -> bool {
-    refund.transactions.iter().any(|one| one.status == "failure")
+    refund.transactions.iter().any(|one| one.status != "success")
 }
 
 /// What of a refund's money has moved.
