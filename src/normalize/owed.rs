@@ -265,7 +265,9 @@ impl<'a, 'b> Owed<'a, 'b> {
     /// one since.
     fn dearer(&self, case: &Case<'_>, booked: &Line) -> Decimal {
         let now = self.goods.iter().flat_map(|goods| &goods.taken).find(|one| one.source == booked.source);
-        let now = now.filter(|one| one.with_tax != one.tax && case.is_one_to_one() && !case.order.taxes_included);
+        // A delivery may bear several on parts of it.
+        let is_goods = booked.source.starts_with("line:") && !case.order.taxes_included && case.is_one_to_one();
+        let now = now.filter(|one| is_goods && one.with_tax != one.tax);
         let Some((now, then)) = now.and_then(|now| Some((now, another_rate(case, booked, now.taxes)?))) else {
             return Decimal::ZERO;
         };

@@ -325,14 +325,15 @@ pub(super) fn rates_of(booked: &Line) -> Vec<Decimal> {
 
 /// The rate that a booked line was under, where `taxes` charge its goods another one now; a marketplace's is no part of either.
 pub(super) fn another_rate(case: &Case<'_>, booked: &Line, taxes: &[TaxLine]) -> Option<Decimal> {
-    let is_charged = |tax: &&TaxLine| {
-        let amount = tax.amount(case.side, case.order.one_currency());
-        tax.channel_liable != Some(true) && amount.is_some_and(|amount| !amount.is_zero())
-    };
-    let is_remitted = taxes.iter().any(|tax| tax.channel_liable == Some(true));
-    let now: Decimal = taxes.iter().filter(is_charged).map(rate).sum();
+    let is_charged =
+        |tax: &&TaxLine| tax.amount(case.side, case.order.one_currency()).is_some_and(|amount| !amount.is_zero());
+    if taxes.iter().any(|tax| tax.channel_liable == Some(true)) {
+        return None;
+    }
+    // One of several may have come to nothing on a small amount: the line may bear it all the same.
+    let now: [Decimal; 2] = [taxes.iter().filter(is_charged).map(rate).sum(), taxes.iter().map(rate).sum()];
     let then: Decimal = rates_of(booked).iter().sum();
-    (!is_remitted && then != now).then_some(then)
+    (!now.contains(&then)).then_some(then)
 }
 
 /// The lines of a document, or of all parts of one, that were of something, with the tax that is on lines of its own back on

@@ -386,3 +386,33 @@ fn a_cent_by_which_the_parts_of_a_delivery_came_back_otherwise_moves_nothing() {
         assert!(ledger.iter().all(|one| !one.contains("-A1")), "{case}: {ledger:?}");
     }
 }
+
+/// Each part of a removed delivery is paid back at its own rate, and nothing of it is left for a later refund.
+#[test]
+fn a_removed_delivery_of_two_rates_on_top_of_its_price_is_paid_back_once() {
+    for one in [Company::QuickBooksUk, Company::XeroUk] {
+        let bench = company(one, false);
+        let told = |day, removed: bool, refunds: &[Value]| {
+            let mut body = delivered(day, &[(20, 120), (5, 20)], if removed { -1_140 } else { 0 }, refunds);
+            let shipping = &mut body["shipping_lines"][0];
+            for field in ["price", "discounted_price"] {
+                (shipping[field], shipping[format!("{field}_set")]) = (amount(1_000), set(1_000));
+            }
+            shipping["is_removed"] = json!(removed);
+            (body["total_price"], body["total_price_set"]) = (amount(2_140), set(2_140));
+            let current = if removed { 1_000 } else { 2_140 };
+            (body["current_total_price"], body["current_total_price_set"]) = (amount(current), set(current));
+            body["total_shipping_price_set"] = set(1_000);
+            body["taxes_included"] = json!(false);
+            body
+        };
+        tell(&bench, "orders/create", &told(2, false, &[]));
+        tell(&bench, "order_transactions/create", &money(1, 2_140, 2));
+        tell(&bench, "orders/updated", &told(3, true, &[]));
+        tell(&bench, "refunds/create", &refund(9_200, 1_140, 4, &json!([])));
+        tell(&bench, "refunds/create", &refund(9_300, 500, 5, &json!([])));
+        let ledger = bench.ledger(one);
+        let left = by_source(&bench);
+        assert!(left.iter().all(|(source, _)| !source.starts_with("shipping")), "{one:?}: {left:?} {ledger:?}");
+    }
+}
