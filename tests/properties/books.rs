@@ -192,7 +192,10 @@ pub fn verdict(plan: &Plan, company: Company, one_by_one: bool, manner: &str) ->
     let booked: Vec<Document> = rows.iter().map(|row| serde_json::from_str(&row["document"]).unwrap()).collect();
     taxes(&life, booked.iter(), in_the_buyers, &codes(company, manner))?;
     accounts(&life, booked.iter(), in_the_buyers)?;
-    is_told(&life, !reason.is_empty(), booked.iter())?;
+    // The reason of an order that is left out is no notice.
+    if state == "synced" {
+        is_told(&life, !reason.is_empty(), booked.iter())?;
+    }
     // The same news again, in another delivery, changes nothing.
     let before = (bench.ledger(company), bench.rows("SELECT * FROM writes").len());
     let last: &(String, Value) = life.deliveries().filter(|(topic, _)| topic != "orders/edited").last().unwrap();
