@@ -155,7 +155,7 @@ fn the_models_compute_what_the_ledgers_compute() {
     let companies = prop::sample::select(Company::ALL.to_vec());
     let currencies = prop::sample::select(vec!["USD", "GBP", "JPY"]);
     let drawn = (lines, companies, currencies, any::<bool>(), any::<bool>(), 0..2usize);
-    let mut runner = TestRunner::new(crate::cases(1_500, 10));
+    let mut runner = TestRunner::new(crate::cases(2_000, 1));
     let played = runner.run(&drawn, |(lines, company, currency, inclusive, by_ledger, kind)| {
         let bank = Bank::open(company, by_ledger);
         let mode =
