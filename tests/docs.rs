@@ -128,7 +128,9 @@ as the whole order has it then. Names and addresses read `[personal data]`.
 Such an adjustment is an invoice for what an edit adds or makes dearer, a credit for what it takes off before it was paid for;
 what is too long for one document is several. What an edit takes off or makes cheaper after it was paid is no adjustment: the
 refund that gives the money back credits it, with its tax. Until then sale and tax stand as they were paid, and the order is in
-`needs_attention` as `not_refunded_yet`, with the amount.
+`needs_attention` as `not_refunded_yet`, with the amount. What is booked stays as it is: a refund that was booked before anyone
+said which goods it paid for, or at which rate of tax, may turn out to be of another tax. Once the order is settled, the tax of
+its documents is held against the one that Shopify says is left, and a difference is in `needs_attention` as `tax_differs`.
 
 ";
 

@@ -43,6 +43,11 @@ impl DocumentKind {
         }
     }
 
+    /// True if what a document of this kind lists is taken back, and not sold.
+    pub fn takes_back(self) -> bool {
+        matches!(self, DocumentKind::CreditNote | DocumentKind::RefundReceipt)
+    }
+
     /// True if a document of this kind is written anew where the ledger says something else; any other would be taken away.
     pub fn may_be_corrected(self) -> bool {
         matches!(self, DocumentKind::Invoice | DocumentKind::CreditNote)

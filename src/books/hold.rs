@@ -66,6 +66,8 @@ pub enum HoldReason {
     CancelledNotRefunded,
     /// Something was taken off the order, or its price fell, after it was paid, and no refund gave it back yet.
     NotRefundedYet,
+    /// The order is settled, and its documents come to another tax than Shopify says is left of it.
+    TaxDiffers,
     /// Shopify deleted an order whose documents stand in the books.
     DeletedAfterPosting,
     /// Somebody voided or deleted a posted document in the ledger.
@@ -76,7 +78,7 @@ pub enum HoldReason {
 
 impl HoldReason {
     /// Every reason, for catalogues and tests.
-    pub const ALL: [HoldReason; 33] = [
+    pub const ALL: [HoldReason; 34] = [
         HoldReason::Unreadable,
         HoldReason::TopicMismatch,
         HoldReason::OrderInconsistent,
@@ -107,6 +109,7 @@ impl HoldReason {
         HoldReason::Disputed,
         HoldReason::CancelledNotRefunded,
         HoldReason::NotRefundedYet,
+        HoldReason::TaxDiffers,
         HoldReason::DeletedAfterPosting,
         HoldReason::RemovedInLedger,
         HoldReason::ChangedInLedger,
@@ -114,8 +117,8 @@ impl HoldReason {
 
     /// True if something waits because of it; else a person is told, and the books are as they ought to be.
     pub fn waits(self) -> bool {
-        use HoldReason::{CancelledNotRefunded, DeletedAfterPosting, Disputed, NotRefundedYet};
-        !matches!(self, Disputed | CancelledNotRefunded | NotRefundedYet | DeletedAfterPosting)
+        use HoldReason::{CancelledNotRefunded, DeletedAfterPosting, Disputed, NotRefundedYet, TaxDiffers};
+        !matches!(self, Disputed | CancelledNotRefunded | NotRefundedYet | TaxDiffers | DeletedAfterPosting)
     }
 
     /// The code in tables and addresses.
@@ -285,6 +288,11 @@ impl HoldReason {
                 "not_refunded_yet",
                 "Something was taken off the order, or its price fell, after it was paid, and no refund has given the money back. The books follow with that refund: until then sale and tax stand in them as they were paid.",
                 "Refund what is named here in Shopify: the credit then follows by itself, with its tax. If it went back in another way, enter that in the ledger; if it is kept on purpose, correct the tax there where it is due. Then release the order, and this goes.",
+            ),
+            HoldReason::TaxDiffers => (
+                "tax_differs",
+                "The order is settled, and its documents come to another tax than Shopify says is left of it: when a refund was booked, nothing said which goods it paid for, or at which rate of tax.",
+                "Hold the documents against the order in Shopify, and move the difference in the ledger between tax and the account of refund differences. Then release the order, and this goes.",
             ),
             HoldReason::DeletedAfterPosting => (
                 "deleted_after_posting",

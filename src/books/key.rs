@@ -52,6 +52,10 @@ impl DocumentKey {
     pub fn is_sale(&self) -> bool {
         self.whole() == "sale"
     }
+    /// True if the key is what a refund takes back, or a part of it.
+    pub fn is_credit(&self) -> bool {
+        self.0.starts_with("credit:")
+    }
     /// Which part: 1 for the first or only one.
     pub fn part_number(&self) -> u32 {
         if self.0.starts_with("apply:") {

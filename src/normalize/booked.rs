@@ -71,7 +71,7 @@ impl Booked {
 
     /// What refunds took back of it.
     pub fn credits(&self) -> impl Iterator<Item = &Document> {
-        self.standing().filter(|one| one.itemised().is_some() && one.key.as_str().starts_with("credit:"))
+        self.standing().filter(|one| one.itemised().is_some() && one.key.is_credit())
     }
 
     /// What the sale and its adjustments come to, as booked and in the buyer's currency; `None` for the latter where a

@@ -231,6 +231,9 @@ pub fn desired(input: &Input<'_>) -> Result<Desired, Hold> {
     let refunds = refunds::refunds(&mut case, &sold, &target, &returns, owed_back, &sales, |_| true)?;
     sales.extend(payments);
     sales.extend(refunds);
+    if case.notice.is_none() && !awaits {
+        case.notice = notice::other_tax(&case, receipts.total - returns.money(), &sales);
+    }
     Ok(case.into_documents(sales, awaits))
 }
 

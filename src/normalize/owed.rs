@@ -179,8 +179,8 @@ impl<'a, 'b> Owed<'a, 'b> {
     }
 
     /// What no refund paid of the goods, of a fallen price and of an exchange: all of it and the tax in it, as booked. Of an
-    /// exchange only where Shopify says that the buyer has money to get back: it may be kept on purpose. Afterwards nothing of
-    /// the goods is owed any more.
+    /// exchange that left something only where Shopify says that the buyer has money to get back: it may be kept on purpose.
+    /// Afterwards nothing of the goods is owed any more.
     pub fn unpaid(&mut self, case: &Case<'_>, mode: TaxMode) -> Unpaid {
         let is_kept_back = |goods: &Goods<'_, '_>| goods.returned.is_some_and(|one| one.unpaid().is_zero());
         let left =
@@ -306,6 +306,11 @@ impl<'a, 'b> Owed<'a, 'b> {
         part
     }
 
+    /// The money beyond the total that no refund gave back.
+    pub fn still_overpaid(&self) -> Decimal {
+        self.overpaid
+    }
+
     /// A refund that is booked already settled what its `booked` lines say: what came to be owed after it is none of it.
     pub fn settled(&mut self, case: &Case<'a>, one: &Returned<'a>, booked: &[&Line]) -> Result<(), Hold> {
         let mode = tax_mode(case);
@@ -361,6 +366,11 @@ pub(super) fn sold_as(source: &str) -> String {
         Some(rate) => format!("{}{rate}", LineRole::RefundDifferences.setting()),
         None => source.strip_prefix(LOWERED).unwrap_or(source).to_owned(),
     }
+}
+
+/// True if a line of a credit settles a difference in the sale.
+pub(super) fn settles_exchange(line: &Line) -> bool {
+    line.source.starts_with(EXCHANGED)
 }
 
 /// The source of the line that settles a difference in the sale.

@@ -95,6 +95,11 @@ impl<'a> Returns<'a> {
         Ok(((now + refunded).min(most) - taken).max(Decimal::ZERO))
     }
 
+    /// The money that went back, buyer's currency.
+    pub fn money(&self) -> Decimal {
+        self.paid.iter().map(|one| one.money).sum()
+    }
+
     /// What refunds kept back on purpose, as Shopify says (a restocking fee), buyer's currency.
     pub fn kept_back(&self, case: &Case<'_>) -> Result<Decimal, Hold> {
         let one = |one: &Returned<'_>| Ok(discrepancy(case, one.refund)?.max(Decimal::ZERO));
@@ -364,9 +369,11 @@ fn at_the_rate_then(
     let source = format!("line:{}", sold.id.0);
     let parts = case.input.booked.parts_of(&DocumentKey::credit(refund.id.as_str())).into_iter();
     let mut lines = parts.filter_map(Document::itemised).flat_map(|body| &body.lines);
-    let then = another_rate(case, lines.find(|line| line.source == source)?, &sold.tax_lines)?;
-    let net = now.0 - now.1;
-    let tax = case.round(net * then);
+    let line = lines.find(|line| line.source == source)?;
+    let (net, then) = (now.0 - now.1, another_rate(case, line, &sold.tax_lines)?);
+    // Where the tax is a line of its own it is worked out anew.
+    let is_on_it = line.amount(case.currency) == net && !line.tax.amount.is_zero();
+    let tax = if is_on_it { line.tax.amount } else { case.round(net * then) };
     Some((net + tax, tax))
 }
 

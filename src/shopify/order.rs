@@ -61,6 +61,10 @@ pub struct Order {
     #[serde(default)]
     current_total_price_set: Option<MoneySet>,
     #[serde(default)]
+    current_total_tax: Option<Amount>,
+    #[serde(default)]
+    current_total_tax_set: Option<MoneySet>,
+    #[serde(default)]
     total_outstanding: Option<Amount>,
     #[serde(default)]
     total_tax: Option<Amount>,
@@ -152,9 +156,19 @@ impl Order {
         self.total_outstanding.is_some_and(|left| left.0 >= Decimal::ZERO)
     }
 
+    /// True if the order says that nothing is left to pay on either side.
+    pub fn is_settled(&self) -> bool {
+        self.total_outstanding.is_some_and(|left| left.0.is_zero())
+    }
+
     /// All tax on one side, as the order states it.
     pub fn total_tax(&self, side: Side) -> Option<Decimal> {
         pick(&self.total_tax_set, self.total_tax, side, self.one_currency())
+    }
+
+    /// What is left of it after edits and returns, as the order states it.
+    pub fn current_tax(&self, side: Side) -> Option<Decimal> {
+        pick(&self.current_total_tax_set, self.current_total_tax, side, self.one_currency())
     }
 
     /// Every tax that a line or an import duty lists; also of deliveries that an edit took away.

@@ -42,6 +42,7 @@ mod shopify;
 mod siblings;
 mod stories;
 mod tax_codes;
+mod tax_differs;
 mod tax_rates;
 mod tokens;
 mod unverified;

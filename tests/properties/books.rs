@@ -16,28 +16,25 @@ use crate::orders::{Life, Plan, lives, sales};
 use crate::paper::Desks;
 use crate::support::{Bench, Company};
 
-/// Some endings are known that are not right books; together they are at most one life in three thousand.
+/// Some endings are known that are not right books: at most one life in fifteen hundred is told, and one in five thousand is not.
 ///
+/// * Told (`tax_differs`): when a refund was booked nobody said which goods it paid for, or at which rate of tax, and by what is
+///   known in the end it is another tax than the books have. What is booked stays, and a person is told.
 /// * Held (`total_mismatch`): QuickBooks computes each of the two taxes of a line by itself, and both may be a cent off where
 ///   the line was divided; a rounding line is one cent per taxed line (design, rulings).
 /// * Held (`order_inconsistent`): more was paid than a total of some cents in another currency, whose rate those cents do not
 ///   tell; once an edit makes the total a larger one, what was booked misses it by cents.
 /// * Something was removed or exchanged without money, and then a refund says 0.00 of all that it takes back, or gives more
-///   than that: nobody says which of it the money is for.
-/// * More was paid than the total, and several exchanges were settled before any of it was heard of: which refund gave back the
-///   money beyond the total nobody says.
+///   than that: nobody says which of it the money is for, nor, where such money bears tax as the
+///   goods do, what of the tax is whose.
 /// * Some minor units are owed in a currency of which the ledger keeps fewer decimals.
 /// * Where only a document's whole tax is told (QuickBooks US), tax that became part of an amount, for more of it was kept back
-///   than came back and the ledger takes no tax below zero: it stays on that account, and of an order that was paid in part
-///   it is missing as tax.
-/// * Another tax came on top of prices before or after something was taken back, and nothing was heard of it until all was over:
-///   a refund that tells no tax is told the same where the tax is kept back, and which refund paid for the lower tax nobody
-///   says.
+///   than came back and the ledger takes no tax below zero: it stays on that account.
 /// * Where the books are not in the buyer's currency, less is to go back than converting amounts one by one may leave.
 /// * Two cents of tax at most, after something was removed or exchanged: where differences are taxed as what was sold, nobody
 ///   says which exchange a refund's money is for; where taxes are lines, a credit does not say what of them is whose. One
 ///   cent elsewhere: what one refund settles of several exchanges is rounded.
-fn is_known(plan: &Plan, company: Company, one_by_one: bool, manner: usize, text: &str) -> bool {
+fn is_known(plan: &Plan, company: Company, _: bool, manner: usize, text: &str) -> bool {
     let shown = format!("{plan:?}");
     let (other_currency, overpaid) =
         (plan.money.shop != plan.money.presentment, matches!(plan.payment, Payment::TooMuch(_)));
@@ -45,18 +42,15 @@ fn is_known(plan: &Plan, company: Company, one_by_one: bool, manner: usize, text
     let refunds =
         || plan.events.iter().filter_map(|one| if let Event::Refund(refund) = one { Some(refund) } else { None });
     let was_taken_off = plan.events.iter().any(|one| matches!(one, Event::Remove { .. } | Event::Exchange { .. }));
+    let differs = refunds().any(|refund| refund.silent || refund.difference != 0);
     let nobody_says = was_taken_off && refunds().any(is_unsaid);
-    let exchanges = plan.events.iter().filter(|one| matches!(one, Event::Exchange { .. })).count();
-    let is_unheard = overpaid && exchanges > 1 && !one_by_one;
-    let is_taxed_anew = plan.events.len() > 1 && plan.events.iter().any(|event| matches!(event, Event::Retax));
-    let is_untold = !plan.taxes_included && !one_by_one && is_taxed_anew;
     let crumbs =
         Decimal::new(50, plan.money.shop.decimals.min(2)) * Decimal::from(1_000_000) / Decimal::from(plan.money.rate);
-    let is_kept_back = company == Company::QuickBooksUs && matches!(plan.payment, Payment::Partly(_));
     let is_apart =
         company == Company::XeroUs || ["as_sold", r#""line""#].iter().any(|word| MANNERS[manner].contains(word));
-    let cents = if is_apart { 2 } else { 1 };
+    let cents = if is_apart && was_taken_off { 2 } else { 1 };
     match text.split_once(": ") {
+        Some(("told", _)) => true,
         Some(("total_mismatch", _)) => company == Company::QuickBooksUk && shown.contains("FifteenAndFive"),
         Some(("order_inconsistent", _)) => overpaid && other_currency && text.contains("its lines miss"),
         Some(("silence", figures)) => {
@@ -65,9 +59,8 @@ fn is_known(plan: &Plan, company: Company, one_by_one: bool, manner: usize, text
                 || other_currency && first(figures) <= crumbs
         }
         Some(("accounts", text)) => company == Company::QuickBooksUs && text.contains("Refund differences"),
-        Some(("tax", _)) if nobody_says || is_kept_back || is_unheard => true,
-        Some(("tax", _)) if is_untold => true,
-        Some(("tax", figures)) => was_taken_off && off_by(figures) <= Decimal::new(cents, 2),
+        Some(("tax", _)) if differs && MANNERS[manner].contains("as_sold") => true,
+        Some(("tax", figures)) => off_by(figures) <= Decimal::new(cents, 2),
         _ => false,
     }
 }
@@ -190,11 +183,12 @@ pub fn verdict(plan: &Plan, company: Company, one_by_one: bool, manner: &str) ->
         .map_err(|text| format!("{text}\n{:#?}", bench.ledger(company)))?;
     let rows = bench.rows("SELECT document FROM documents WHERE state NOT IN ('voided', 'deleted')");
     let booked: Vec<Document> = rows.iter().map(|row| serde_json::from_str(&row["document"]).unwrap()).collect();
-    taxes(&life, booked.iter(), in_the_buyers, &codes(company, manner))?;
-    accounts(&life, booked.iter(), in_the_buyers)?;
     // The reason of an order that is left out is no notice.
+    let notice = if state == "synced" { reason.as_str() } else { "" };
+    taxes(&life, notice, booked.iter(), in_the_buyers, &codes(company, manner))?;
+    accounts(&life, booked.iter(), in_the_buyers)?;
     if state == "synced" {
-        is_told(&life, !reason.is_empty(), booked.iter())?;
+        is_told(&life, notice, booked.iter())?;
     }
     // The same news again, in another delivery, changes nothing.
     let before = (bench.ledger(company), bench.rows("SELECT * FROM writes").len());
@@ -246,8 +240,7 @@ pub fn balances(life: &Life, found: &Standing, in_the_buyers: bool) -> Result<()
 }
 
 /// Money that the buyer has to get back is on the account of overpayments, or a notice names it: it is never just in the sale.
-/// Unless a refund of goodwill went out, which nobody can tell from it.
-pub fn is_told<'a>(life: &Life, notice: bool, mut booked: impl Iterator<Item = &'a Document>) -> Result<(), String> {
+pub fn is_told<'a>(life: &Life, notice: &str, mut booked: impl Iterator<Item = &'a Document>) -> Result<(), String> {
     let expected = &life.expected;
     // What comes to no minor unit in the shop's currency cannot be booked.
     let (shop, presentment) = rate(life);
@@ -256,9 +249,11 @@ pub fn is_told<'a>(life: &Life, notice: bool, mut booked: impl Iterator<Item = &
     let nothing_due = expected.outstanding >= 0 || expected.received <= expected.refunded || is_nothing;
     let explains = |one: &Document| {
         let has = |role| one.itemised().is_some_and(|body| body.lines.iter().any(|line| line.role == role));
-        let is_refund = one.key.as_str().starts_with("credit:");
-        has(LineRole::Overpayments) || is_refund && has(LineRole::RefundDifferences)
+        // What was kept back of an order that was cancelled after that is kept on purpose.
+        let is_kept = expected.is_cancelled && one.key.is_credit() && has(LineRole::RefundDifferences);
+        has(LineRole::Overpayments) || is_kept
     };
+    let notice = !matches!(notice, "" | "tax_differs");
     if notice && expected.outstanding >= 0 && !expected.has_failed {
         return Err("notice: something is said to be the buyer's, and nothing is".to_owned());
     }
@@ -277,12 +272,16 @@ fn is_exact(life: &Life, in_the_buyers: bool) -> bool {
 /// what was credited. In all, and under each of the company's codes.
 pub fn taxes<'a>(
     life: &Life,
+    notice: &str,
     booked: impl Iterator<Item = &'a Document>,
     in_the_buyers: bool,
     codes: &BTreeMap<Vec<Decimal>, String>,
 ) -> Result<(), String> {
     let expected = &life.expected;
-    let Some(kept) = expected.tax.as_ref().filter(|_| is_exact(life, in_the_buyers)) else { return Ok(()) };
+    let is_told = notice == "tax_differs";
+    let Some(kept) = expected.tax.as_ref().filter(|_| is_exact(life, in_the_buyers)) else {
+        return if is_told { Err("told: where only the books can say it".to_owned()) } else { Ok(()) };
+    };
     let mut found: BTreeMap<String, Decimal> = BTreeMap::new();
     for document in booked {
         let Some(body) = document.itemised() else { continue };
@@ -304,8 +303,14 @@ pub fn taxes<'a>(
     }
     let (all, kept): (Decimal, Decimal) = (found.values().sum(), kept_under.values().sum());
     let crumbs = life.decimal(expected.tax_crumbs);
-    if (all - kept).abs() > crumbs {
-        return Err(format!("tax: {all} in the books, {kept} in the till"));
+    let is_off = (all - kept).abs() > crumbs;
+    match (is_off, is_told) {
+        (false, false) => {}
+        (false, true) => return Err("notice: the tax is said to be another one, and it is right".to_owned()),
+        (true, told) => {
+            let ending = if told { "told" } else { "tax" };
+            return Err(format!("{ending}: {all} in the books, {kept} in the till"));
+        }
     }
     if expected.names_no_delivery || codes.is_empty() {
         return Ok(());
@@ -368,19 +373,23 @@ fn play(
     known: impl Fn(&Plan, Company, bool, usize, &str) -> bool,
     verdict: impl Fn(&Plan, Company, bool, usize) -> Result<(), String>,
 ) {
-    let (cases, rare) = (config.cases, Cell::new(0));
+    let (cases, rare, told) = (config.cases, Cell::new(0), Cell::new(0));
     let mut runner = TestRunner::new(config);
     let companies = prop::sample::select(COMPANIES.to_vec());
     let manners = 0..MANNERS.len();
     let played = runner.run(&(plans, companies, any::<bool>(), manners), |(plan, company, one_by_one, manner)| {
         match verdict(&plan, company, one_by_one, manner) {
-            Err(text) if known(&plan, company, one_by_one, manner, &text) => rare.set(rare.get() + 1),
+            Err(text) if known(&plan, company, one_by_one, manner, &text) => {
+                let count = if text.starts_with("told: ") { &told } else { &rare };
+                count.set(count.get() + 1);
+            }
             ending => ending.map_err(TestCaseError::fail)?,
         }
         Ok(())
     });
     played.unwrap_or_else(|error| panic!("(plan, company, one by one, manner) {error}"));
-    assert!(rare.get() <= 1 + cases / 3_000, "{} of {cases} are not right", rare.get());
+    assert!(rare.get() <= 1 + cases / 5_000, "{} of {cases} are not right", rare.get());
+    assert!(told.get() <= 1 + cases / 1_500, "{} of {cases} are not right, and are told", told.get());
 }
 
 fn nothing(_: &Plan, _: Company, _: bool, _: usize, _: &str) -> bool {

@@ -55,7 +55,7 @@ impl Desks {
             state: OrderState::default(),
             stamp: None,
             booked: Booked::default(),
-            notice: false,
+            notice: "",
         };
         for act in &life.acts {
             act.iter().for_each(|(topic, body)| paper.hear(topic, body.to_string().as_bytes()));
@@ -71,7 +71,7 @@ impl Desks {
         let in_the_buyers = MANNERS[manner].contains("presentment");
         let shown = |text: String| format!("{text}\n{}", paper.shown());
         balances(&life, &paper.standing(), in_the_buyers).map_err(shown)?;
-        taxes(&life, paper.booked.standing(), in_the_buyers, codes).map_err(shown)?;
+        taxes(&life, paper.notice, paper.booked.standing(), in_the_buyers, codes).map_err(shown)?;
         accounts(&life, paper.booked.standing(), in_the_buyers).map_err(shown)?;
         is_told(&life, paper.notice, paper.booked.standing()).map_err(shown)
     }
@@ -83,8 +83,8 @@ struct Paper<'a> {
     state: OrderState,
     stamp: Option<Stamp>,
     booked: Booked,
-    /// True if a person is told something of it.
-    notice: bool,
+    /// The code of what a person is told of it.
+    notice: &'static str,
 }
 
 impl Paper<'_> {
@@ -139,7 +139,7 @@ impl Paper<'_> {
     /// Writes what is missing as the plan would; whether anything was.
     fn write(&mut self, desired: Documents) -> Result<bool, String> {
         self.stamp = Some(desired.stamp);
-        self.notice = desired.notice.is_some();
+        self.notice = desired.notice.as_ref().map_or("", |notice| notice.reason.code());
         let mut written = false;
         let gone: Vec<_> = self.booked.standing().map(|one| one.key.clone()).collect();
         for key in gone.into_iter().filter(|key| !desired.documents.iter().any(|one| one.key == *key)) {

@@ -120,6 +120,7 @@ impl Till<'_> {
             ("total_line_items_price", self.goods().map(|item| item.price * item.quantity).sum()),
             ("total_tip_received", self.tip),
             ("current_total_price", self.current_total()),
+            ("current_total_tax", self.current_tax()),
         ] {
             body[name] = self.text(minor).into();
             body[format!("{name}_set")] = self.set(minor);

@@ -337,19 +337,10 @@ pub fn plans(with_events: bool) -> impl Strategy<Value = Plan> {
             fees,
             payment,
             has_customer,
-            events: but_for_what_nobody_tells(taxes_included, events),
+            events,
             rates: Rates::British,
         },
     )
-}
-
-/// Where a tax is on top of prices and falls after something was removed or exchanged, nobody tells which of the two a later
-/// refund pays for: such lives are not drawn, but for the lessons.
-fn but_for_what_nobody_tells(taxes_included: bool, events: Vec<Event>) -> Vec<Event> {
-    let takes_off = |event: &Event| matches!(event, Event::Exchange { .. } | Event::Remove { .. });
-    let first = events.iter().position(takes_off).unwrap_or(events.len());
-    let is_told = |at: usize, event: &Event| taxes_included || at < first || !matches!(event, Event::Retax);
-    events.into_iter().enumerate().filter(|(at, event)| is_told(*at, event)).map(|(_, event)| event).collect()
 }
 
 impl Plan {

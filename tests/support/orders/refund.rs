@@ -11,11 +11,12 @@ use super::till::{RefundBody, Returned, Till, Transaction};
 impl Till<'_> {
     /// Takes units out of the order: a refund of them, without money so far.
     pub(super) fn take_out(&mut self, units: &[(usize, i64)]) -> RefundBody {
-        let (mut lines, mut own_tax) = (Vec::new(), ByRates::new());
+        let (mut lines, mut own_tax, mut remitted_tax) = (Vec::new(), ByRates::new(), 0);
         for &(index, units) in units {
             let item = &mut self.items[index];
             let (subtotal, tax) = item.share(units);
             item.current -= units;
+            remitted_tax += if item.is_remitted() { tax } else { 0 };
             // All of a line's taxes are charged together.
             add(&mut own_tax, by_rates(&item.taxes).into_keys().map(|rates| (rates, tax)));
             lines.push(Returned { item: item.id, units, subtotal, tax });
@@ -24,6 +25,7 @@ impl Till<'_> {
             id: 9_200_000_009_000 + self.id(),
             lines,
             own_tax,
+            remitted_tax,
             restock: "return",
             at: self.now,
             ..RefundBody::default()
@@ -49,6 +51,7 @@ impl Till<'_> {
                 line.returned += amount;
                 // Of several rates, the last one takes what the rounding of the others leaves.
                 let own = by_rates(&line.taxes);
+                refund.remitted_tax += if own.is_empty() { tax } else { 0 };
                 self.divided += i64::from(own.len() > 1);
                 let (before, last) = (line.returned - amount, own.keys().next_back().cloned());
                 let mut left = tax;

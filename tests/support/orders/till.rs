@@ -52,6 +52,8 @@ pub(super) struct RefundBody {
     pub own_tax: ByRates,
     /// And in the deliveries.
     pub own_tax_of_delivery: ByRates,
+    /// And the tax in both that a marketplace remits.
+    pub remitted_tax: i64,
     /// True if nobody can tell which of several deliveries came back.
     pub names_no_delivery: bool,
     pub at: usize,
@@ -160,6 +162,17 @@ impl<'a> Till<'a> {
 
     pub fn current_total(&self) -> i64 {
         self.total() - self.gone
+    }
+
+    /// The tax of what is left.
+    pub fn current_tax(&self) -> i64 {
+        if self.cancelled.is_some() {
+            return 0;
+        }
+        let counts = |refund: &&RefundBody| !has_failed(refund);
+        let own = |refund: &RefundBody| refund.own_tax.values().chain(refund.own_tax_of_delivery.values()).sum::<i64>();
+        let gone = self.refunds.iter().filter(counts).map(|refund| own(refund) + refund.remitted_tax);
+        self.tax_total() - gone.sum::<i64>()
     }
 
     pub fn receipts(&self) -> impl Iterator<Item = &Transaction> {
