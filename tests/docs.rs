@@ -109,8 +109,8 @@ fn the_holds_are_those_of_the_code() {
     };
     let head = ["reason", "what happened", "what to do"];
     write!(text, "{}", table(&head, &rows(true))).unwrap();
-    text += "\n## What you are told although nothing waits\n\nThe books of these orders are as they ought to be (state \
-             `synced` or `ignored`), and something outside of them is not. They stand in `needs_attention` until it is \
+    text += "\n## What you are told although nothing waits\n\nNothing more is to be posted of these orders (state \
+             `synced` or `ignored`), and a person should know something of them. They stand in `needs_attention` until it is \
              over, or until you release the order: then the same is not told again.\n\n";
     write!(text, "{}", table(&head, &rows(false))).unwrap();
     generated("holds.md", &text);

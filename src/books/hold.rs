@@ -115,7 +115,7 @@ impl HoldReason {
         HoldReason::ChangedInLedger,
     ];
 
-    /// True if something waits because of it; else a person is told, and the books are as they ought to be.
+    /// True if something waits because of it; else a person is told, and nothing more would be posted.
     pub fn waits(self) -> bool {
         use HoldReason::{CancelledNotRefunded, DeletedAfterPosting, Disputed, NotRefundedYet, TaxDiffers};
         !matches!(self, Disputed | CancelledNotRefunded | NotRefundedYet | TaxDiffers | DeletedAfterPosting)
@@ -291,8 +291,8 @@ impl HoldReason {
             ),
             HoldReason::TaxDiffers => (
                 "tax_differs",
-                "The order is settled, and its documents come to another tax than Shopify says is left of it: when a refund was booked, nothing said which goods it paid for, or at which rate of tax.",
-                "Hold the documents against the order in Shopify, and move the difference in the ledger between tax and the account of refund differences. Then release the order, and this goes.",
+                "The order is settled, and its documents come to another tax than Shopify says is left of it. Usually a refund was booked when nothing said yet which goods it paid for, or at which rate of tax. What is booked stays.",
+                "Hold the order in Shopify against its documents, and move the difference between tax and the account of refund differences with a journal entry, which leaves the documents as they are. Then release the order, and this goes.",
             ),
             HoldReason::DeletedAfterPosting => (
                 "deleted_after_posting",

@@ -232,7 +232,7 @@ pub fn desired(input: &Input<'_>) -> Result<Desired, Hold> {
     sales.extend(payments);
     sales.extend(refunds);
     if case.notice.is_none() && !awaits {
-        case.notice = notice::other_tax(&case, receipts.total - returns.money(), &sales);
+        case.notice = notice::other_tax(&case, &returns, receipts.total - returns.money(), &sales)?;
     }
     Ok(case.into_documents(sales, awaits))
 }

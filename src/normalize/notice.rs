@@ -1,17 +1,16 @@
-//! What a person should know of an order although nothing of it waits: the books are as they ought to be, and something
-//! outside of them is not.
+//! What a person should know of an order although nothing of it waits: something outside of the books is not as it ought to
+//! be, or what is booked turned out to be of another tax.
 
 use rust_decimal::Decimal;
 
 use super::currency::{booked_amount, conversion_bound};
 use super::inferred::{inexact, outstanding};
 use super::owed::{LOWERED, Owed, Unpaid, settles_exchange};
-use super::returns::Returns;
+use super::returns::{Returns, taken};
 use super::rounding::bound;
 use super::{Case, Input};
-use crate::books::document::{Document, Itemised, Line, LineRole, Standing, TaxMode};
+use crate::books::document::{Document, Line, LineRole, Standing, TaxMode};
 use crate::books::hold::{Hold, HoldReason};
-use crate::config::DifferencesTax;
 use crate::shopify::Transaction;
 use crate::shopify::money::Side;
 
@@ -90,44 +89,83 @@ pub(super) fn not_refunded_yet(case: &Case<'_>, mode: TaxMode, owed: &mut Owed<'
 
 /// An order that is settled, and whose `documents` come to another tax than Shopify says is left of it. When a refund was
 /// booked, nothing may have said which goods it paid for, or at which rate of tax; by what is known now, the tax is wrong.
-/// `kept` is what was received and did not go back, in the buyer's currency.
-pub(super) fn other_tax(case: &Case<'_>, kept: Decimal, documents: &[Document]) -> Option<Hold> {
-    let (order, side) = (case.order, case.side);
-    let left = order.current_tax(side)?;
-    let is_settled = order.is_settled() && beyond_the_current_total(case, kept)?.abs() <= inexact(case);
-    let listed: Decimal = order.listed_taxes().filter_map(|tax| tax.amount(side, order.one_currency())).sum();
-    if order.total_tax(side) != Some(listed) || !is_settled || !knows_all(case) {
-        return None;
-    }
-    let bears_tax = case.input.settings.differences_tax == DifferencesTax::AsSold;
-    let (mut worth, mut booked, mut of_differences) = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
-    for one in documents.iter().filter(|one| one.standing == Standing::Live) {
-        let Some(body) = one.itemised() else { continue };
-        let sign = if one.kind().takes_back() { -Decimal::ONE } else { Decimal::ONE };
-        let apart = body.lines.iter().filter(|line| matches!(line.role, LineRole::Tax | LineRole::MarketplaceTax));
-        let apart = apart.map(|line| line.amount(case.currency));
-        worth += sign * one.total;
-        booked += sign * (body.tax_total + apart.sum::<Decimal>());
-        let is_difference = |line: &&Line| line.role == LineRole::RefundDifferences && !settles_exchange(line);
-        let differences = body.lines.iter().filter(|line| bears_tax && one.key.is_credit() && is_difference(line));
-        of_differences += sign * differences.map(|line| line.tax.amount).sum::<Decimal>();
-    }
+/// Told is by how much, which stays the same whatever else comes back. `kept` is what was received and did not go back, in the
+/// buyer's currency.
+pub(super) fn other_tax(
+    case: &Case<'_>,
+    returns: &Returns<'_>,
+    kept: Decimal,
+    documents: &[Document],
+) -> Result<Option<Hold>, Hold> {
+    let Some(left) = left_tax(case, kept) else { return Ok(None) };
+    let Some(booked) = BookedTax::of(case, documents) else { return Ok(None) };
     // Of an order whose money went back nothing stays in the books, whatever its refunds named (design, rulings).
-    let left = if worth.is_zero() { Decimal::ZERO } else { left };
-    // Money beyond the goods, or kept back from them, may bear tax as they do. Of that Shopify knows nothing, and it changes
-    // with the rates of the sale.
-    let is_changed = |one: &Document| {
-        let lowers = |body: &Itemised| body.lines.iter().any(|line| line.source.starts_with(LOWERED));
-        one.key.adjustment_number().is_some() || one.itemised().is_some_and(lowers)
-    };
-    let may_move = !of_differences.is_zero() && documents.iter().any(is_changed);
+    let left = if booked.worth.is_zero() { Decimal::ZERO } else { left };
     // Parts of a line come to its tax together, and each is rounded by itself.
     let parts = case.input.state.refunds.values().map(|refund| refund.refund_line_items.len() + 1).sum();
     let crumbs = conversion_bound(case) + bound(case, parts);
-    let differs = |booked: Decimal| (booked - left).abs() > crumbs;
-    let show = |amount| case.currency.show(amount);
-    (!may_move && differs(booked) && differs(booked - of_differences)).then(|| {
-        let text = format!("{} of tax is left of the order, its documents come to {}", show(left), show(booked));
+    let mut of_deliveries = Decimal::ZERO;
+    for one in &returns.paid {
+        let back = taken(case, one.refund, one.reading, case.side)?;
+        of_deliveries += back.iter().filter(|one| one.role == LineRole::Shipping).map(|one| one.tax).sum::<Decimal>();
+    }
+    // Money beyond the goods, or kept back from them, may bear tax as they do, of which Shopify knows nothing; and that its
+    // figure follows deliveries that came back is not confirmed.
+    let readings = [Decimal::ZERO, booked.of_differences, -of_deliveries, booked.of_differences - of_deliveries];
+    let differs = |unknown: &Decimal| (booked.tax - unknown - left).abs() > crumbs;
+    let more = booked.tax - left;
+    let show = |amount: Decimal| case.currency.show(amount.abs());
+    Ok(readings.iter().all(differs).then(|| {
+        let word = if more.is_sign_positive() { "more" } else { "less" };
+        let text = format!("the documents come to {} {word} of tax than Shopify says is left of the order", show(more));
         Hold::new(HoldReason::TaxDiffers, text)
-    })
+    }))
+}
+
+/// The tax that Shopify says is left of an order that is settled, as booked; `None` where it does not say it, where its figures
+/// do not agree with each other, and where no tax is listed: what is assumed then it does not know.
+fn left_tax(case: &Case<'_>, kept: Decimal) -> Option<Decimal> {
+    let (order, side) = (case.order, case.side);
+    let left = order.current_tax(side)?;
+    let is_settled = order.is_settled() && beyond_the_current_total(case, kept)?.abs() <= inexact(case);
+    let listed: Vec<Decimal> =
+        order.listed_taxes().map(|tax| tax.amount(side, order.one_currency())).collect::<Option<_>>()?;
+    let agrees = !listed.is_empty() && order.total_tax(side) == Some(listed.iter().sum());
+    (agrees && is_settled && knows_all(case)).then_some(left)
+}
+
+/// What the documents of an order come to.
+#[derive(Default)]
+struct BookedTax {
+    /// In all.
+    worth: Decimal,
+    /// Of tax, a marketplace's among it.
+    tax: Decimal,
+    /// The tax of money that refunds gave back beyond the goods, less that of what they kept back.
+    of_differences: Decimal,
+}
+
+impl BookedTax {
+    /// Of all that stand. `None` where tax was assumed, and where the tax of differences may have moved with the rates since.
+    fn of(case: &Case<'_>, documents: &[Document]) -> Option<Self> {
+        let (mut all, mut has_moved, mut is_apart) = (Self::default(), false, false);
+        for one in documents.iter().filter(|one| one.standing == Standing::Live) {
+            let Some(body) = one.itemised() else { continue };
+            if body.lines.iter().any(|line| line.tax.assumed) {
+                return None;
+            }
+            let sign = if one.kind().takes_back() { -Decimal::ONE } else { Decimal::ONE };
+            let apart = body.lines.iter().filter(|line| matches!(line.role, LineRole::Tax | LineRole::MarketplaceTax));
+            all.worth += sign * one.total;
+            all.tax += sign * (body.tax_total + apart.map(|line| line.amount(case.currency)).sum::<Decimal>());
+            let is_difference = |line: &&Line| line.role == LineRole::RefundDifferences && !settles_exchange(line);
+            for line in body.lines.iter().filter(|line| one.key.is_credit() && is_difference(line)) {
+                all.of_differences += sign * line.tax.amount;
+                is_apart |= !line.tax.apart.is_empty();
+            }
+            has_moved |= one.key.adjustment_number().is_some();
+            has_moved |= body.lines.iter().any(|line| line.source.starts_with(LOWERED));
+        }
+        (!is_apart && (all.of_differences.is_zero() || !has_moved)).then_some(all)
+    }
 }

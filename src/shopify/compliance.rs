@@ -156,6 +156,8 @@ static ORDER: Facts = Facts {
         "current_total_price_set",
         "total_tax",
         "total_tax_set",
+        "current_total_tax",
+        "current_total_tax_set",
         "total_outstanding",
         "total_tip_received",
         "total_tip_received_set",

@@ -226,7 +226,7 @@ fn what_was_inferred_of_several_gateways_gives_way_to_their_transactions() {
         let at = "2026-11-02T12:00:00-05:00";
         let order = |status: &str, outstanding: &str, gateways: &[&str]| {
             let mut body = story.deliveries[0].1.clone();
-            body["updated_at"] = at.into();
+            body["updated_at"] = if status == "paid" { "2026-11-02T12:00:01-05:00" } else { at }.into();
             body["financial_status"] = status.into();
             body["total_outstanding"] = outstanding.into();
             body["payment_gateway_names"] = json!(gateways);

@@ -68,7 +68,7 @@ fn state(bodies: &[(String, Value)]) -> OrderState {
     state
 }
 
-/// The documents, or why there are none.
+/// The documents and what a person is told, or why there are none.
 fn documents(company: Company, state: &OrderState) -> String {
     let variables = Variables::from([("CONNECTION_MAIN".to_owned(), company.settings())]);
     let connection = config::connections(&variables).remove(0);
@@ -96,7 +96,7 @@ fn documents(company: Company, state: &OrderState) -> String {
         Ok(Desired::AwaitsOrder) => "the order is missing".to_owned(),
         Ok(Desired::AwaitsTransactions) => "the transactions are missing".to_owned(),
         Ok(Desired::Cutover(question)) => format!("{question:#?}"),
-        Ok(Desired::Documents(documents)) => format!("{:#?}", documents.documents),
+        Ok(Desired::Documents(documents)) => format!("{:#?}\n{:#?}", documents.documents, documents.notice),
     }
 }
 

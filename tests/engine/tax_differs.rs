@@ -83,7 +83,7 @@ fn a_rate_that_rises_after_something_was_paid_back_leaves_another_tax_and_it_is_
         tell(&bench, "orders/updated", &shown.body());
         tell(&bench, "order_transactions/create", &money(2, 1_500, 6));
         tell(&bench, "orders/updated", &Shown { kept: 12_000, day: 6, ..shown }.body());
-        let expected = "tax_differs 20.00 USD of tax is left of the order, its documents come to 32.50 USD";
+        let expected = "tax_differs the documents come to 12.50 USD more of tax than Shopify says is left of the order";
         assert_eq!(told(&bench), expected, "{company:?}: {:?}", bench.ledger(company));
     }
 }
@@ -106,7 +106,7 @@ fn a_tax_that_is_no_longer_charged_is_owed_to_the_buyer_and_told_until_it_is_rig
             "orders/updated",
             &Shown { kept: 10_000, day: 6, refunds: &[first, second, third], ..shown }.body(),
         );
-        let expected = "tax_differs 0.00 USD of tax is left of the order, its documents come to 20.00 USD";
+        let expected = "tax_differs the documents come to 20.00 USD more of tax than Shopify says is left of the order";
         assert_eq!(told(&bench), expected, "{company:?}: {:?}", bench.ledger(company));
     }
 }
@@ -128,7 +128,7 @@ fn a_refund_that_is_booked_before_its_edit_is_heard_of_leaves_another_tax_and_it
         }
         bench.deliver(&story.deliveries[last].0, &body);
         bench.run();
-        let expected = "tax_differs 10.00 USD of tax is left of the order, its documents come to 15.00 USD";
+        let expected = "tax_differs the documents come to 5.00 USD more of tax than Shopify says is left of the order";
         assert_eq!(told(&bench), expected, "{company:?}: {:?}", bench.ledger(company));
         // A person moves the difference in the ledger, and says so.
         bench.release(&story.order_id());

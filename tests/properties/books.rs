@@ -27,8 +27,9 @@ use crate::support::{Bench, Company};
 /// * Held (`order_inconsistent`): more was paid than a total of some cents in another currency, whose rate those cents do not
 ///   tell; once an edit makes the total a larger one, what was booked misses it by cents.
 /// * Something was removed or exchanged without money, and then a refund says 0.00 of all that it takes back, or gives more
-///   than that: nobody says which of it the money is for, nor, where such money bears tax as the
-///   goods do, what of the tax is whose.
+///   than that: nobody says which of it the money is for.
+/// * Money beyond the goods, or kept back from them, bears tax as they do (`as_sold`), and more happens to the order: what of
+///   that tax is whose nobody says.
 /// * Some minor units are owed in a currency of which the ledger keeps fewer decimals.
 /// * Where only a document's whole tax is told (QuickBooks US), tax that became part of an amount, for more of it was kept back
 ///   than came back and the ledger takes no tax below zero: it stays on that account, and of an order that was paid in part
@@ -36,7 +37,7 @@ use crate::support::{Bench, Company};
 /// * Where the books are not in the buyer's currency, less is to go back than converting amounts one by one may leave.
 /// * Two cents of tax at most, after something was removed or exchanged: where differences are taxed as what was sold, nobody
 ///   says which exchange a refund's money is for; where taxes are lines, a credit does not say what of them is whose. One
-///   cent elsewhere: what one refund settles of several exchanges is rounded.
+///   cent elsewhere: what a refund settles is rounded.
 fn is_known(plan: &Plan, company: Company, one_by_one: bool, manner: usize, text: &str) -> bool {
     let shown = format!("{plan:?}");
     let (other_currency, overpaid) =

@@ -245,6 +245,8 @@ fn order(from: &Value) -> Map<String, Value> {
         ("current_total_price_set", both(&from["currentTotalPriceSet"])),
         ("total_tax", shop_amount(&from["totalTaxSet"])),
         ("total_tax_set", both(&from["totalTaxSet"])),
+        ("current_total_tax", shop_amount(&from["currentTotalTaxSet"])),
+        ("current_total_tax_set", both(&from["currentTotalTaxSet"])),
         ("total_outstanding", shop_amount(&from["totalOutstandingSet"])),
         ("total_tip_received", shop_amount(&from["totalTipReceivedSet"])),
         ("total_tip_received_set", both(&from["totalTipReceivedSet"])),

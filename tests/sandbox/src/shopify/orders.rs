@@ -288,6 +288,7 @@ fn show(order: &Value, told: &Told) -> Value {
         "dutiesIncluded": order["duties_included"] == true, "displayFinancialStatus": upper(&order["financial_status"]),
         "email": or_null(&order["email"]), "paymentGatewayNames": gateways, "totalPriceSet": set("total_price"),
         "currentTotalPriceSet": if order["current_total_price"].is_null() { set("total_price") } else { set("current_total_price") },
+        "currentTotalTaxSet": if order["current_total_tax"].is_null() { Value::Null } else { set("current_total_tax") },
         "totalOutstandingSet": sides.set(&Value::Null, &order["total_outstanding"]), "totalTipReceivedSet": set("total_tip_received"),
         "originalTotalDutiesSet": sides.optional(&order["original_total_duties_set"]),
         "originalTotalAdditionalFeesSet": sides.optional(&order["original_total_additional_fees_set"]),
