@@ -1,6 +1,7 @@
 //! How Shopify writes amounts: text, or a JSON number, or a pair of both currencies' amounts.
 
 use rust_decimal::Decimal;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -119,6 +120,11 @@ pub fn pick(set: &Option<MoneySet>, plain: Option<Amount>, side: Side, one_curre
 /// Reads `null` as the type's empty value.
 pub fn null_as_empty<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(d: D) -> Result<T, D::Error> {
     Ok(Option::<T>::deserialize(d)?.unwrap_or_default())
+}
+
+/// Reads what decides nothing: `None` where it is no `T`.
+pub fn where_readable<'de, D: Deserializer<'de>, T: DeserializeOwned>(d: D) -> Result<Option<T>, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(d)?).ok())
 }
 
 /// A Shopify id: an integer of up to twenty digits, kept as text so that no digit is lost.

@@ -5,7 +5,7 @@ use chrono::{DateTime, FixedOffset};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use super::money::{Amount, Id, MoneySet, Side, null_as_empty, pick};
+use super::money::{Amount, Id, MoneySet, Side, null_as_empty, pick, where_readable};
 use super::refund::Refund;
 use super::transaction::Transaction;
 use crate::books::money::Currency;
@@ -60,9 +60,10 @@ pub struct Order {
     current_total_price: Option<Amount>,
     #[serde(default)]
     current_total_price_set: Option<MoneySet>,
-    #[serde(default)]
+    // Nothing is booked by these: what cannot be read of them holds no order.
+    #[serde(default, deserialize_with = "where_readable")]
     current_total_tax: Option<Amount>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "where_readable")]
     current_total_tax_set: Option<MoneySet>,
     #[serde(default)]
     total_outstanding: Option<Amount>,

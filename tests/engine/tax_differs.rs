@@ -136,3 +136,17 @@ fn a_refund_that_is_booked_before_its_edit_is_heard_of_leaves_another_tax_and_it
         assert_eq!(bench.state(&story.order_id()), ("synced".into(), String::new()), "{company:?}");
     }
 }
+
+/// Nothing is booked by the figure: an order waits for nothing because of it.
+#[test]
+fn what_tax_is_left_holds_no_order_where_it_cannot_be_read() {
+    let bench = Bench::new(Company::XeroUk);
+    let mut story = Story::read("simple");
+    for (_, body) in story.deliveries.iter_mut().filter(|(topic, _)| topic.starts_with("orders/")) {
+        body["current_total_tax"] = json!("none");
+        body["current_total_tax_set"] = json!(["none"]);
+    }
+    bench.tell(&story);
+    bench.run();
+    assert_eq!(bench.state(&story.order_id()), ("synced".into(), String::new()));
+}
