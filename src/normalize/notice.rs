@@ -106,8 +106,9 @@ pub(super) fn other_tax(
     let crumbs = conversion_bound(case) + bound(case, parts);
     let mut of_deliveries = Decimal::ZERO;
     for one in &returns.paid {
-        let back = taken(case, one.refund, one.reading, case.side)?;
-        of_deliveries += back.iter().filter(|one| one.role == LineRole::Shipping).map(|one| one.tax).sum::<Decimal>();
+        let back = taken(case, one.refund, one.reading, Side::Presentment)?;
+        let back = back.iter().filter(|one| one.role == LineRole::Shipping);
+        of_deliveries += back.map(|one| booked_amount(case, one.tax)).sum::<Decimal>();
     }
     // Money beyond the goods, or kept back from them, may bear tax as they do, of which Shopify knows nothing; and that its
     // figure follows deliveries that came back is not confirmed.
@@ -141,7 +142,7 @@ struct BookedTax {
     worth: Decimal,
     /// Of tax, a marketplace's among it.
     tax: Decimal,
-    /// The tax of money that refunds gave back beyond the goods, less that of what they kept back.
+    /// What of that is of money that refunds gave back beyond the goods (below zero), or kept back (above).
     of_differences: Decimal,
 }
 
