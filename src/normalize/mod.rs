@@ -166,7 +166,7 @@ pub struct Documents {
     pub awaits_transactions: bool,
     /// Money that was returned by no refund that is known: wait for it, then this is the hold.
     pub unexplained: Option<Hold>,
-    /// What a person should know although the books are right with these.
+    /// What a person should know although nothing more is to be posted.
     pub notice: Option<Hold>,
 }
 

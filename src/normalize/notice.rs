@@ -89,8 +89,8 @@ pub(super) fn not_refunded_yet(case: &Case<'_>, mode: TaxMode, owed: &mut Owed<'
 
 /// An order that is settled, and whose `documents` come to another tax than Shopify says is left of it. When a refund was
 /// booked, nothing may have said which goods it paid for, or at which rate of tax; by what is known now, the tax is wrong.
-/// Told is by how much, which stays the same whatever else comes back. `kept` is what was received and did not go back, in the
-/// buyer's currency.
+/// Told is by how much: what comes back later with its own tax changes nothing of that. `kept` is what was received and did not
+/// go back, in the buyer's currency.
 pub(super) fn other_tax(
     case: &Case<'_>,
     returns: &Returns<'_>,
@@ -123,16 +123,14 @@ pub(super) fn other_tax(
     }))
 }
 
-/// The tax that Shopify says is left of an order that is settled, as booked; `None` where it does not say it, where its figures
-/// do not agree with each other, and where no tax is listed: what is assumed then it does not know.
+/// The tax that Shopify says is left of an order that is settled, as booked; `None` where it does not say it, and where its
+/// figures do not agree with each other.
 fn left_tax(case: &Case<'_>, kept: Decimal) -> Option<Decimal> {
     let (order, side) = (case.order, case.side);
     let left = order.current_tax(side)?;
     let is_settled = order.is_settled() && beyond_the_current_total(case, kept)?.abs() <= inexact(case);
-    let listed: Vec<Decimal> =
-        order.listed_taxes().map(|tax| tax.amount(side, order.one_currency())).collect::<Option<_>>()?;
-    let agrees = !listed.is_empty() && order.total_tax(side) == Some(listed.iter().sum());
-    (agrees && is_settled && knows_all(case)).then_some(left)
+    let listed = order.listed_taxes().map(|tax| tax.amount(side, order.one_currency())).sum::<Option<Decimal>>()?;
+    (order.total_tax(side) == Some(listed) && is_settled && knows_all(case)).then_some(left)
 }
 
 /// What the documents of an order come to.
@@ -147,7 +145,8 @@ struct BookedTax {
 }
 
 impl BookedTax {
-    /// Of all that stand. `None` where tax was assumed, and where the tax of differences may have moved with the rates since.
+    /// Of all that stand. `None` where tax was assumed, of which Shopify knows nothing; and where differences have tax on a
+    /// line of its own, or tax that may have moved with the rates since.
     fn of(case: &Case<'_>, documents: &[Document]) -> Option<Self> {
         let (mut all, mut has_moved, mut is_apart) = (Self::default(), false, false);
         for one in documents.iter().filter(|one| one.standing == Standing::Live) {
