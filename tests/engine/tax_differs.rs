@@ -157,3 +157,26 @@ fn what_tax_is_left_holds_no_order_where_it_cannot_be_read() {
     bench.run();
     assert_eq!(bench.state(&story.order_id()), ("synced".into(), String::new()));
 }
+
+/// Tax that is only assumed is in no figure of Shopify's.
+#[test]
+fn assumed_tax_is_no_difference() {
+    for company in [Company::QuickBooksUk, Company::XeroUk] {
+        let mut settings = company.settings();
+        let code = if company == Company::XeroUk { "OUTPUT2" } else { "20" };
+        settings["included_tax"] = json!({"rate": "0.2", "code": code});
+        let bench = Bench::with(company, settings);
+        let shown = Shown { rate: 20, charged: 0, left: [1, 1], kept: 0, day: 2, refunds: &[] };
+        let untaxed = |shown: &Shown<'_>| {
+            let mut body = shown.unlisted();
+            body["taxes_included"] = json!(true);
+            body
+        };
+        tell(&bench, "orders/create", &untaxed(&shown));
+        tell(&bench, "order_transactions/create", &money(1, 20_000, 2));
+        tell(&bench, "orders/updated", &untaxed(&Shown { kept: 20_000, day: 3, ..shown }));
+        let documents = bench.rows("SELECT document FROM documents WHERE document_key = 'sale'");
+        assert!(documents[0]["document"].contains("16.67"), "it is assumed: {documents:?}");
+        assert_eq!(told(&bench), " ", "{company:?}");
+    }
+}
